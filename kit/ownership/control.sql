@@ -1,0 +1,93 @@
+-- The control database: what is true of each context, and what people want. Run again, it changes nothing.
+-- Written by the mover and the command line; read, and acknowledged, by every proxy and worker.
+create schema if not exists banyan;
+
+-- epoch: any change of the row, what subscribers acknowledge; token: the mover's fencing token;
+-- term: owner changes; move: prepares.
+create table if not exists banyan.contexts (
+  context text primary key,
+  phase text not null default 'idle' check (phase in (
+    'idle', 'prepared', 'copying', 'following', 'ready', 'switching', 'switched', 'completed', 'aborting')),
+  former_phase text,
+  direction text check (direction in ('to-service', 'to-monolith')),
+  step text,
+  owner text not null default 'monolith' check (owner in ('monolith', 'service')),
+  hold boolean not null default false,
+  reads text not null default 'flag' check (reads in ('flag', 'owner')),
+  paused boolean not null default false,
+  epoch bigint not null default 1,
+  token bigint not null default 0,
+  term bigint not null default 1,
+  move bigint not null default 0,
+  heartbeat_applied timestamptz,
+  changed_at timestamptz not null default clock_timestamp()
+);
+
+-- The heartbeat moves four times a second and nobody acknowledges it, so it alone does not raise the epoch.
+create or replace function banyan.raise_epoch() returns trigger language plpgsql as $$
+begin
+  if (to_jsonb(new) - 'heartbeat_applied') is distinct from (to_jsonb(old) - 'heartbeat_applied') then
+    new.epoch := old.epoch + 1;
+    new.changed_at := clock_timestamp();
+    perform pg_notify('banyan_ownership', new.context);
+  end if;
+  return new;
+end $$;
+create or replace trigger raise_epoch before update on banyan.contexts
+  for each row execute function banyan.raise_epoch();
+
+-- What people ask for. The mover alone turns an intent into truth; a context has at most one open.
+create table if not exists banyan.intents (
+  id bigint generated always as identity primary key,
+  context text not null references banyan.contexts,
+  verb text not null,
+  args jsonb not null default '{}',
+  source text not null check (source in ('cli', 'console', 'flag')),
+  who text not null,
+  why text,
+  state text not null default 'pending' check (state in (
+    'pending', 'running', 'done', 'failed', 'refused', 'cancelled')),
+  waits_for text,
+  result jsonb,
+  created_at timestamptz not null default clock_timestamp(),
+  settled_at timestamptz
+);
+create unique index if not exists intents_one_open on banyan.intents (context) where state in ('pending', 'running');
+
+-- One row per proxy or background worker and context: the epoch it has seen, whether its requests have drained.
+create table if not exists banyan.subscribers (
+  id text not null,
+  kind text not null check (kind in ('proxy', 'worker')),
+  context text not null references banyan.contexts,
+  epoch_seen bigint not null default 0,
+  drained boolean not null default false,
+  lease_until timestamptz not null,
+  primary key (id, context)
+);
+
+create table if not exists banyan.instances (
+  service text not null,
+  id text not null,
+  url text not null,
+  started_at timestamptz not null default clock_timestamp(),
+  heartbeat_at timestamptz not null default clock_timestamp(),
+  primary key (service, id)
+);
+
+create table if not exists banyan.audit (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default clock_timestamp(),
+  who text not null,
+  what text not null,
+  context text,
+  old jsonb,
+  new jsonb,
+  why text,
+  result text
+);
+create or replace function banyan.audit_is_append_only() returns trigger language plpgsql as $$
+begin
+  raise exception 'banyan.audit is append-only: % refused', tg_op;
+end $$;
+create or replace trigger audit_is_append_only before update or delete or truncate on banyan.audit
+  for each statement execute function banyan.audit_is_append_only();
