@@ -1,7 +1,10 @@
 /** The shape of a process: configuration, logs, problems, app, serving and stopping, tokens, calls, fail points. */
 export { createApp, finishApp } from './app.ts'
+export { authenticate, requireRole, requireUser, type User } from './authenticate.ts'
 export { ConfigError, jsonVariable, processConfig, readConfig } from './config.ts'
+export { type ArmedFailPoints, armFailPoints, FailPointError, failPoint } from './fail-points.ts'
 export { createHealth, type Health } from './health.ts'
+export { createInternalSigner, type InternalSigner, requireInternal } from './internal-tokens.ts'
 export { createLogger, type Logger } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
 export { Problem, problem } from './problem.ts'
@@ -15,3 +18,6 @@ export {
   runInContext,
   traceIdOf,
 } from './request-context.ts'
+export { type Served, type ServeOptions, serve } from './serve.ts'
+export { closeAll, endWithParent, onSignals } from './shutdown.ts'
+export { createTokenSigner, createTokenVerifier, publicJwks, type TokenSigner, type TokenVerifier } from './tokens.ts'

@@ -1,0 +1,49 @@
+/** The sockets of an HTTP server, so that it can be emptied: politely first, then for good. */
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+export type Connections = {
+  /**
+   * Refuses new connections, tells clients to close theirs with the answer in hand, closes idle ones.
+   * @param graceMs After this many milliseconds what is still open is destroyed.
+   * @returns Whether everything ended by itself.
+   */
+  drain(graceMs: number): Promise<boolean>
+}
+
+/** Must be called before the server listens. Upgraded sockets are counted too; `server.close` forgets those. */
+export function trackConnections(server: Server): Connections {
+  const sockets = new Set<Socket>()
+  const answers = new Set<ServerResponse>()
+  let draining = false
+
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  // Before the app: the header must be set while it still can be.
+  server.prependListener('request', (_req, res) => {
+    answers.add(res)
+    res.once('close', () => answers.delete(res))
+    if (draining) res.setHeader('Connection', 'close')
+  })
+
+  async function drain(graceMs: number): Promise<boolean> {
+    draining = true
+    for (const res of answers) if (!res.headersSent) res.setHeader('Connection', 'close')
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    // An answer whose headers were out already leaves its connection idle later on.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50)
+    let clean = true
+    const bound = setTimeout(() => {
+      clean = sockets.size === 0
+      for (const socket of sockets) socket.destroy()
+    }, graceMs)
+    await closed
+    while (sockets.size > 0) await new Promise((resolve) => [...sockets][0]?.once('close', resolve))
+    clearInterval(sweep)
+    clearTimeout(bound)
+    return clean
+  }
+  return { drain }
+}

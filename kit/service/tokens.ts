@@ -1,0 +1,102 @@
+/** Users' access tokens: ES256 JWT, signed by one process and checked by every other with public keys alone. */
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  importJWK,
+  type JSONWebKeySet,
+  type JWK,
+  type JWTPayload,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
+import { Problem } from './problem.ts'
+import { createTokenCache } from './token-cache.ts'
+
+export type TokenVerifier = {
+  /** @throws Problem 401 `invalid-token`, or 503 `keys-unavailable` when the JWKS URL does not answer. */
+  verify(token: string): Promise<JWTPayload>
+}
+export type TokenSigner = {
+  /** @param claims `sub` and what else the token shall say; `iss`, `aud`, `iat`, `exp` are set here. */
+  sign(claims: JWTPayload): Promise<string>
+}
+
+type Expected = { issuer: string; audience: string; typ: string }
+type Keys = { jwks: JSONWebKeySet; jwksUrl?: never } | { jwksUrl: string | URL; jwks?: never }
+
+const ALGORITHM = 'ES256'
+
+/**
+ * @param options Public keys as a JWKS or its URL, and what `iss`, `aud` and the header `typ` must be.
+ * @returns A verifier that remembers a token until its own expiry (at most 10,000 of them). A key taken out of the
+ *   JWKS therefore still serves the tokens that were seen before, for their lifetime.
+ */
+export function createTokenVerifier(options: Keys & Expected): TokenVerifier {
+  const keys = options.jwks ? createLocalJWKSet(options.jwks) : createRemoteJWKSet(new URL(options.jwksUrl))
+  const cache = createTokenCache<JWTPayload>()
+  const { issuer, audience, typ } = options
+  const required = { issuer, audience, typ, algorithms: [ALGORITHM], requiredClaims: ['exp', 'sub'] }
+  return {
+    async verify(token) {
+      const known = cache.get(token)
+      if (known) return known
+      try {
+        const { payload } = await jwtVerify(token, keys, required)
+        cache.put(token, payload, (payload.exp ?? 0) * 1000)
+        return payload
+      } catch (cause) {
+        throw tokenProblem(cause)
+      }
+    },
+  }
+}
+
+/**
+ * @param options.privateJwk An EC P-256 private key with its `kid`.
+ * @param options.ttlSeconds Lifetime of a token.
+ */
+export function createTokenSigner(options: Expected & { privateJwk: JWK; ttlSeconds: number }): TokenSigner {
+  const key = importJWK(options.privateJwk, ALGORITHM)
+  // A bad key must fail the first signature, not the process at a moment of its own.
+  key.catch(() => undefined)
+  const { kid } = options.privateJwk
+  return {
+    async sign(claims) {
+      return await new SignJWT(claims)
+        .setProtectedHeader({ alg: ALGORITHM, typ: options.typ, ...(kid ? { kid } : {}) })
+        .setIssuer(options.issuer)
+        .setAudience(options.audience)
+        .setIssuedAt()
+        .setExpirationTime(`${options.ttlSeconds}s`)
+        .sign(await key)
+    },
+  }
+}
+
+/** @returns The public half of a JWKS, for `/.well-known/jwks.json`: named members only, so that `d` cannot slip out. */
+export function publicJwks(keys: JSONWebKeySet): JSONWebKeySet {
+  return {
+    keys: keys.keys.map(({ kty, crv, x, y, kid }) => ({
+      ...({ kty, crv, x, y } as JWK),
+      ...(kid ? { kid } : {}),
+      alg: ALGORITHM,
+      use: 'sig',
+    })),
+  }
+}
+
+/** An expired or forged token is the client's to renew; keys that cannot be fetched are not its fault. */
+export function tokenProblem(cause: unknown): Problem {
+  const faulty = cause instanceof errors.JOSEError && !(cause instanceof errors.JWKSTimeout)
+  if (!faulty)
+    return new Problem(503, 'keys-unavailable', 'The keys to check the token cannot be fetched. Try again shortly.', {
+      cause,
+      headers: { 'Retry-After': '1' },
+    })
+  const expired = cause instanceof errors.JWTExpired
+  return new Problem(401, 'invalid-token', expired ? 'The token has expired.' : 'The token is not valid here.', {
+    cause,
+    headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  })
+}
