@@ -1,0 +1,104 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { defineSaga } from './define.ts'
+import type { Outcome } from './errors.ts'
+import { shapeOf } from './leg.ts'
+import { nextStep } from './next-step.ts'
+import { isFinal, type SagaState } from './state.ts'
+import { begin, calling, finished, settled, turnedBack } from './transitions.ts'
+
+const act = { remote: async () => undefined }
+const saga = defineSaga({
+  name: 'order',
+  deadlineMs: 60_000,
+  undoAttempts: 3,
+  steps: [
+    { name: 'reserve', do: act, undo: act },
+    { name: 'charge', do: act, undo: act, deadlineMs: 5_000 },
+    { name: 'confirm', do: act },
+  ],
+})
+const shape = shapeOf(saga)
+const kinds: Outcome['kind'][] = ['done', 'refused', 'later', 'failed']
+const outcome = (kind: Outcome['kind']): Outcome => {
+  if (kind === 'done') return { kind, patch: {} }
+  if (kind === 'refused') return { kind, reason: { code: 'no', message: 'no' } }
+  return { kind, message: kind }
+}
+
+/** Plays a saga against a callee whose answers are given; records what the callee saw. */
+const play = (answers: readonly Outcome['kind'][], cancelAt: number) => {
+  let state: SagaState = begin(saga, 's', {}, 0)
+  let now = 0
+  const calls: string[] = []
+  for (let turn = 0; turn < 500; turn += 1) {
+    if (turn === cancelAt && state.status === 'RUNNING')
+      state = { ...state, cancelRequested: { code: 'cancelled', message: 'asked to' } }
+    const next = nextStep(state, shape, now)
+    if (next.kind === 'rest') return { state, calls }
+    if (next.kind === 'wait') now = next.until
+    else if (next.kind === 'finish') state = finished(state, next, now)
+    else if (next.kind === 'turn-back') state = turnedBack(state, next.reason, now)
+    else {
+      state = calling(state, next, saga.steps[next.step]!.deadlineMs, now)
+      const kind = answers[calls.length] ?? 'done'
+      calls.push(`${next.kind} ${state.steps[next.step]!.name} ${kind}`)
+      now += 10
+      state = settled(state, next, outcome(kind), now, 0.5)
+    }
+  }
+  throw new Error(`no end after ${calls.length} calls`)
+}
+
+it('goes through its steps in order and completes', () => {
+  expect(play([], -1)).toMatchObject({
+    state: { status: 'COMPLETED' },
+    calls: ['do reserve done', 'do charge done', 'do confirm done'],
+  })
+})
+
+it('undoes in reverse what was done when a step is refused, and not the refused step', () => {
+  expect(play(['done', 'refused'], -1)).toMatchObject({
+    state: { status: 'COMPENSATED', reason: { code: 'no' } },
+    calls: ['do reserve done', 'do charge refused', 'undo reserve done'],
+  })
+})
+
+it('undoes a refused step that may have been done by an earlier attempt', () => {
+  expect(play(['done', 'failed', 'refused'], -1).calls.slice(3)).toEqual(['undo charge done', 'undo reserve done'])
+})
+
+it('compensates a step whose outcome is unknown when its deadline passes: a late success must not stay', () => {
+  const failures = Array.from({ length: 12 }, () => 'failed' as const)
+  const { state, calls } = play(['done', ...failures.slice(0, 6)], -1)
+  expect(state).toMatchObject({ status: 'COMPENSATED', reason: { code: 'deadline' } })
+  expect(calls.slice(-2)).toEqual(['undo charge done', 'undo reserve done'])
+})
+
+it('needs attention when a compensation keeps failing, and does not go on to the ones before it', () => {
+  const { state, calls } = play(['done', 'done', 'refused', 'failed', 'failed', 'failed'], -1)
+  expect(state).toMatchObject({ status: 'NEEDS_ATTENTION', reason: { code: 'compensation-failed' } })
+  expect(calls.filter((call) => call.startsWith('undo reserve'))).toEqual([])
+})
+
+it('does not count the time a callee is closed for a switch as an attempt', () => {
+  const { state } = play(['done', 'later', 'later', 'done'], -1)
+  expect(state.status).toBe('COMPLETED')
+  expect(state.steps[1]!.attempts).toBe(1)
+})
+
+it('ends well for every sequence of answers and every moment of a cancellation', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...kinds), { maxLength: 40 }), fc.integer({ min: -1, max: 20 }), (a, at) => {
+      const { state, calls } = play(a, at)
+      expect(isFinal(state.status)).toBe(true)
+      const [reserve, charge] = state.steps
+      if (state.status === 'COMPENSATED')
+        for (const step of [reserve!, charge!]) expect(['waiting', 'refused', 'undone']).toContain(step.status)
+      if (state.status === 'COMPLETED') expect(calls.some((call) => call.startsWith('undo'))).toBe(false)
+      if (state.status === 'NEEDS_ATTENTION')
+        expect(state.steps.some((step) => step.status === 'undoing' && step.undoAttempts === 3)).toBe(true)
+    }),
+    { numRuns: 2_000 },
+  )
+})
