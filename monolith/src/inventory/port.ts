@@ -1,34 +1,13 @@
+import { ownerOf } from '@banyan/kit/ownership'
+import { refusal } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import type { ProductSummary } from './products.ts'
+import { lookupProducts, type ProductSummary } from './products.ts'
 import type { Reservation, ReserveRequest } from './reservation.ts'
-
-export type { Reservation, ReservationLine, ReservationStatus, ReserveRequest, Shortage } from './reservation.ts'
+import { confirm, release, reserve } from './reservations.ts'
+import { CONTEXT } from './side.ts'
 
 export type { ProductSummary } from './products.ts'
-
-/**
- * Every operation is idempotent by order id, and answers the same on both sides:
- * - `reserve` throws Problem 409 `out-of-stock` (extra `lines: [{productId, requested, available}]`), 409
- *   `reservation-differs` (same order, other lines), 409 `reservation-ended` (released or expired before:
- *   a release that overtook its reserve wins), 422 `unknown-product` (extra `productIds`).
- * - `confirm` throws Problem 404 `reservation-not-found`, 409 `reservation-ended`.
- * - `release` never fails: of a held or a confirmed one it gives the stock back, of an unknown one it leaves a
- *   tombstone, so that a late `reserve` of that order is refused.
- */
-export type LocalInventory = {
-  reserve(trx: Knex.Transaction, request: ReserveRequest): Promise<Reservation>
-  confirm(trx: Knex.Transaction, orderId: number): Promise<Reservation>
-  release(trx: Knex.Transaction, orderId: number): Promise<Reservation>
-  lookup(trx: Knex, ids: readonly number[]): Promise<ProductSummary[]>
-}
-
-/** The same over HTTP. Call it with no transaction open (see `side`). */
-export type RemoteInventory = {
-  reserve(request: ReserveRequest): Promise<Reservation>
-  confirm(orderId: number): Promise<Reservation>
-  release(orderId: number): Promise<Reservation>
-  lookup(ids: readonly number[]): Promise<ProductSummary[]>
-}
+export type { Reservation, ReservationLine, ReserveRequest, Shortage } from './reservation.ts'
 
 /**
  * How the rest of the shop reaches inventory, whoever owns it: branch by abstraction.
@@ -41,4 +20,49 @@ export type InventoryPort = {
   side(trx: Knex.Transaction): Promise<'local' | 'remote'>
   local: LocalInventory
   remote: RemoteInventory
+}
+
+/**
+ * Every operation is idempotent by order id, and answers the same on both sides:
+ * - `reserve` throws Problem 409 `out-of-stock` (member `lines: [{productId, requested, available}]`), 409
+ *   `reservation-differs` (same order, other lines), 409 `reservation-ended` (released or expired before: a release
+ *   that overtook its reserve wins), 422 `unknown-product` (member `productIds`). Each is thrown before anything is
+ *   written, so the transaction stays usable.
+ * - `confirm` throws Problem 404 `reservation-not-found`, 409 `reservation-ended`.
+ * - `release` refuses nothing: of a held or a confirmed reservation it gives the stock back, of an unknown one it
+ *   leaves a tombstone, so that a late `reserve` of that order is refused.
+ * - all that write throw 421 `not-owner` or 503 `fenced` when the other side owns inventory, or nobody does right now.
+ */
+export type LocalInventory = {
+  reserve(trx: Knex.Transaction, request: ReserveRequest): Promise<Reservation>
+  confirm(trx: Knex.Transaction, orderId: number): Promise<Reservation>
+  release(trx: Knex.Transaction, orderId: number): Promise<Reservation>
+  /** In the order of the ids; what is not sold (any more) is absent. */
+  lookup(db: Knex, ids: readonly number[]): Promise<ProductSummary[]>
+}
+
+/** The same over HTTP. Call it with no transaction open (see `side`). */
+export type RemoteInventory = {
+  reserve(request: ReserveRequest): Promise<Reservation>
+  confirm(orderId: number): Promise<Reservation>
+  release(orderId: number): Promise<Reservation>
+  lookup(ids: readonly number[]): Promise<ProductSummary[]>
+}
+
+/** @param options.reservationSeconds how long a reservation holds when the order does not say */
+export function createInventoryPort(options: { remote: RemoteInventory; reservationSeconds: number }): InventoryPort {
+  return {
+    async side(trx) {
+      const { owner } = await ownerOf(trx, CONTEXT)
+      if (owner === 'moving') throw refusal(CONTEXT, owner, 'monolith')
+      return owner === 'monolith' ? 'local' : 'remote'
+    },
+    local: {
+      reserve: (trx, request) => reserve(trx, request, options.reservationSeconds),
+      confirm,
+      release: (trx, orderId) => release(trx, orderId),
+      lookup: lookupProducts,
+    },
+    remote: options.remote,
+  }
 }

@@ -117,14 +117,13 @@ export async function get(db: Knex, orderId: number): Promise<Reservation> {
   return toReservation(row)
 }
 
-/** Orders whose reservation has run out, oldest first, locked; what another worker has locked is left to it. */
-export async function lockExpired(trx: Knex.Transaction, limit: number): Promise<number[]> {
+/** The order whose reservation ran out first, locked; what another worker has locked is left to it. */
+export async function lockExpired(trx: Knex.Transaction): Promise<number | undefined> {
   const { rows } = await trx.raw<{ rows: { order_id: number }[] }>(
     `select order_id from reservations where status = 'held' and expires_at <= now()
-     order by expires_at, order_id limit ? for update skip locked`,
-    [limit],
+     order by expires_at, order_id limit 1 for update skip locked`,
   )
-  return rows.map((row) => row.order_id)
+  return rows[0]?.order_id
 }
 
 function sameReservation(earlier: Row | Reservation, lines: ReservationLine[]): Reservation {

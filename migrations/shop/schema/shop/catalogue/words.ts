@@ -1,0 +1,156 @@
+/** One shelf of the shop: what lies on it, of what it is made, and what one says of it. */
+export type Shelf = {
+  slug: string
+  name: string
+  /** Prefix of the SKUs. */
+  code: string
+  brands: string[]
+  /** Product and its price in cents when it is plain. */
+  things: [name: string, priceCents: number][]
+  kinds: string[]
+  variants: string[]
+  remarks: string[]
+}
+
+export const SHELVES: Shelf[] = [
+  {
+    slug: 'coffee-and-tea',
+    name: 'Coffee & Tea',
+    code: 'COF',
+    brands: ['Harbour Roast', 'Monte Claro', 'Leaf & Ladle', 'Nordkaffe'],
+    things: [['Whole Bean Coffee', 1290], ['Filter Coffee', 990], ['Espresso Blend', 1390], ['Green Tea', 790], ['Earl Grey', 690], ['Herbal Infusion', 590], ['Pour-Over Kettle', 4990], ['Burr Grinder', 8990], ['Cafetiere', 3490], ['Stoneware Mug', 1490]],
+    kinds: ['Ethiopian', 'Highland', 'Organic', 'Signature', 'Morning'],
+    variants: ['small', 'medium', 'large', 'gift box'],
+    remarks: ['Tastes of dark chocolate and orange peel.', 'Grown above 1,500 metres and picked by hand.', 'Made for slow mornings.', 'Best within six weeks of opening.'],
+  },
+  {
+    slug: 'kitchen',
+    name: 'Kitchen',
+    code: 'KIT',
+    brands: ['Copperline', 'Hearthside', 'Brunnen', 'Atelier Nord'],
+    things: [['Saucepan', 4490], ['Frying Pan', 5290], ['Chef Knife', 7990], ['Bread Knife', 4590], ['Cutting Board', 2990], ['Mixing Bowl', 1890], ['Whisk', 990], ['Casserole', 8490], ['Baking Tray', 1690], ['Kitchen Scale', 2790]],
+    kinds: ['Cast Iron', 'Stainless', 'Beechwood', 'Enamelled', 'Carbon Steel'],
+    variants: ['18 cm', '22 cm', '26 cm', '30 cm'],
+    remarks: ['Goes from the hob into the oven.', 'Balanced so that it rests in the hand.', 'Can be washed in the machine.', 'Gets better with every year of use.'],
+  },
+  {
+    slug: 'garden',
+    name: 'Garden',
+    code: 'GAR',
+    brands: ['Greenhollow', 'Spade & Sons', 'Willowbank', 'Terrano'],
+    things: [['Hand Trowel', 1290], ['Pruning Shears', 2790], ['Watering Can', 2490], ['Garden Fork', 3990], ['Digging Spade', 4290], ['Seed Tray', 790], ['Plant Pot', 1190], ['Hose Reel', 5990], ['Leaf Rake', 2190], ['Cold Frame', 7990]],
+    kinds: ['Ash Handle', 'Galvanised', 'Terracotta', 'Forged', 'Ergonomic'],
+    variants: ['small', 'medium', 'large', 'extra large'],
+    remarks: ['Made to be left out in the rain.', 'The handle can be replaced.', 'Light enough for an afternoon of work.', 'Keeps its edge for seasons.'],
+  },
+  {
+    slug: 'books',
+    name: 'Books',
+    code: 'BOK',
+    brands: ['Lantern Press', 'Quayside', 'Field & Margin', 'Octavo'],
+    things: [['Atlas of Rivers', 3490], ['History of Bridges', 2490], ['Field Guide to Birds', 1990], ['Vegetable Cookbook', 2790], ['Bread Baking Primer', 2290], ['Introduction to Astronomy', 2690], ['Collected Short Stories', 1690], ['Travel Journal', 1490], ['Chess Openings', 1890], ['Watercolour Course', 2190]],
+    kinds: ['Illustrated', 'Concise', 'Complete', 'Revised', 'Annotated'],
+    variants: ['paperback', 'hardcover', 'pocket edition', 'large print'],
+    remarks: ['With an index that one can use.', 'Sewn binding, opens flat.', 'With 120 drawings by the author.', 'Read by beginners, kept by experts.'],
+  },
+  {
+    slug: 'stationery',
+    name: 'Stationery',
+    code: 'STA',
+    brands: ['Papierhaus', 'Inkwell', 'Margin Works', 'Foolscap'],
+    things: [['Notebook', 1290], ['Fountain Pen', 3990], ['Mechanical Pencil', 1490], ['Desk Planner', 1890], ['Envelope Set', 690], ['Drawing Pad', 1590], ['Ring Binder', 890], ['Brush Pen Set', 2290], ['Letter Opener', 1190], ['Wax Seal Kit', 2490]],
+    kinds: ['Linen', 'Brass', 'Recycled', 'Classic', 'Dotted'],
+    variants: ['A6', 'A5', 'B5', 'A4'],
+    remarks: ['The paper takes ink without bleeding.', 'Lies flat from the first page.', 'Refills are easy to find.', 'Made in a workshop of nine people.'],
+  },
+  {
+    slug: 'lighting',
+    name: 'Lighting',
+    code: 'LIG',
+    brands: ['Lumenfabrik', 'Duskwood', 'Arc & Filament', 'Halden'],
+    things: [['Desk Lamp', 5990], ['Floor Lamp', 12990], ['Pendant Light', 8990], ['Wall Light', 6490], ['Reading Light', 3490], ['Night Light', 1490], ['String Lights', 1990], ['Lantern', 2790], ['LED Bulb', 990], ['Clip Light', 2290]],
+    kinds: ['Opal Glass', 'Brushed Brass', 'Matt Black', 'Oak', 'Rattan'],
+    variants: ['warm white', 'neutral white', 'dimmable', 'cordless'],
+    remarks: ['Glows evenly and does not flicker.', 'The light source can be changed.', 'Throws no glare on a screen.', 'Runs for twelve hours on one charge.'],
+  },
+  {
+    slug: 'furniture',
+    name: 'Furniture',
+    code: 'FUR',
+    brands: ['Halden', 'Treehouse', 'Stol', 'Evenwood'],
+    things: [['Side Table', 12990], ['Bookshelf', 19990], ['Dining Chair', 14990], ['Bar Stool', 11990], ['Desk', 34990], ['Bench', 17990], ['Coat Rack', 8990], ['Shoe Cabinet', 15990], ['Bedside Table', 10990], ['Armchair', 44990]],
+    kinds: ['Solid Oak', 'Walnut', 'Birch', 'Ash', 'Lacquered'],
+    variants: ['natural', 'white', 'smoke', 'black'],
+    remarks: ['Arrives flat, stands in ten minutes.', 'Joints without a single visible screw.', 'From forests that are planted again.', 'Carries far more than it looks.'],
+  },
+  {
+    slug: 'bedding',
+    name: 'Bedding & Bath',
+    code: 'BED',
+    brands: ['Stillwater', 'Cloudmill', 'Lin & Lune', 'Northdown'],
+    things: [['Duvet Cover', 6990], ['Pillow Case', 1990], ['Fitted Sheet', 3490], ['Bath Towel', 2490], ['Hand Towel', 1290], ['Blanket', 5990], ['Bath Mat', 2290], ['Down Pillow', 7990], ['Dressing Gown', 6490], ['Mattress Topper', 14990]],
+    kinds: ['Washed Linen', 'Organic Cotton', 'Percale', 'Waffle', 'Merino'],
+    variants: ['single', 'double', 'king', 'super king'],
+    remarks: ['Softer after every wash.', 'Woven in Portugal.', 'Dries overnight.', 'Tested for harmful substances.'],
+  },
+  {
+    slug: 'outdoor',
+    name: 'Outdoor',
+    code: 'OUT',
+    brands: ['Ridgeway', 'Fell & Tarn', 'Basecamp', 'Kestrel'],
+    things: [['Daypack', 7990], ['Two-Person Tent', 24990], ['Sleeping Bag', 15990], ['Trekking Poles', 6990], ['Head Torch', 3990], ['Water Bottle', 1990], ['Camping Stove', 5490], ['Dry Bag', 2490], ['Rain Jacket', 12990], ['Folding Chair', 4990]],
+    kinds: ['Ultralight', 'All-Weather', 'Alpine', 'Trail', 'Expedition'],
+    variants: ['moss', 'slate', 'rust', 'navy'],
+    remarks: ['Packs smaller than a loaf of bread.', 'Seams taped, zips covered.', 'Repaired free of charge for five years.', 'Tried out over 800 kilometres.'],
+  },
+  {
+    slug: 'cycling',
+    name: 'Cycling',
+    code: 'CYC',
+    brands: ['Velodrome', 'Spoke & Chain', 'Kestrel', 'Pavé'],
+    things: [['Helmet', 7990], ['Front Light', 3990], ['Rear Light', 2490], ['Pannier Bag', 8990], ['Frame Pump', 2990], ['Saddle', 6990], ['Chain Lock', 5990], ['Multi-Tool', 2790], ['Bottle Cage', 1490], ['Gloves', 2990]],
+    kinds: ['Commuter', 'Gravel', 'Touring', 'Road', 'City'],
+    variants: ['small', 'medium', 'large', 'one size'],
+    remarks: ['Fits most frames.', 'Seen from 600 metres.', 'Keeps out what the road throws up.', 'Mounted without tools.'],
+  },
+  {
+    slug: 'toys',
+    name: 'Toys & Games',
+    code: 'TOY',
+    brands: ['Tumbledown', 'Kiosk Games', 'Little Fjord', 'Marble & Co'],
+    things: [['Building Blocks', 3490], ['Jigsaw Puzzle', 1990], ['Board Game', 3990], ['Card Game', 1290], ['Wooden Train', 4490], ['Plush Bear', 2490], ['Kite', 2790], ['Marble Run', 5490], ['Spinning Top', 890], ['Memory Game', 1590]],
+    kinds: ['Classic', 'Beechwood', 'Woodland', 'Harbour', 'Deluxe'],
+    variants: ['from 3 years', 'from 5 years', 'from 8 years', 'family'],
+    remarks: ['Learned in five minutes, played for years.', 'Painted with water-based colours.', 'No batteries, no app.', 'Replacement parts are free.'],
+  },
+  {
+    slug: 'music',
+    name: 'Music & Audio',
+    code: 'MUS',
+    brands: ['Tonewerk', 'Resonance', 'Fermata', 'Halftone'],
+    things: [['Headphones', 12990], ['Bookshelf Speaker', 19990], ['Record Player', 24990], ['Ukulele', 8990], ['Kalimba', 4990], ['Metronome', 3990], ['Guitar Strings', 1290], ['Music Stand', 3490], ['Portable Speaker', 7990], ['Harmonica', 4490]],
+    kinds: ['Studio', 'Walnut', 'Concert', 'Compact', 'Heritage'],
+    variants: ['black', 'cream', 'natural', 'blue'],
+    remarks: ['Sounds larger than it is.', 'Tuned and checked before it leaves.', 'With a cable that can be replaced.', 'Warm in the low notes, clear in the high ones.'],
+  },
+  {
+    slug: 'tools',
+    name: 'Tools',
+    code: 'TOO',
+    brands: ['Ironbridge', 'Werkbank', 'Plumb & Level', 'Stahlhof'],
+    things: [['Claw Hammer', 2490], ['Screwdriver Set', 3490], ['Hand Saw', 2990], ['Spirit Level', 2790], ['Tape Measure', 1290], ['Socket Set', 6990], ['Cordless Drill', 12990], ['Toolbox', 4990], ['Combination Pliers', 1990], ['Workbench Vice', 8990]],
+    kinds: ['Forged', 'Professional', 'Compact', 'Hickory', 'Insulated'],
+    variants: ['light', 'standard', 'heavy', 'workshop'],
+    remarks: ['Hardened and tempered steel.', 'Guaranteed for ten years.', 'Hangs on any pegboard.', 'Reads true after a fall.'],
+  },
+  {
+    slug: 'pets',
+    name: 'Pets',
+    code: 'PET',
+    brands: ['Pawprint', 'Muzzle & Mane', 'Burrow', 'Featherstone'],
+    things: [['Dog Lead', 1990], ['Dog Bed', 5990], ['Cat Tree', 8990], ['Scratching Post', 3490], ['Feeding Bowl', 1490], ['Grooming Brush', 1290], ['Bird Feeder', 2290], ['Carrier', 4990], ['Rabbit Hutch', 12990], ['Toy Rope', 790]],
+    kinds: ['Waxed Cotton', 'Ceramic', 'Natural', 'Padded', 'Cedar'],
+    variants: ['small', 'medium', 'large', 'extra large'],
+    remarks: ['Approved by a very particular cat.', 'The cover comes off for washing.', 'No small parts to swallow.', 'Stands firm on smooth floors.'],
+  },
+]
