@@ -1,7 +1,11 @@
 /** Who asks: puts `req.user` there, and the two guards that look at it. */
 import type { RequestHandler } from 'express'
+import { decodeProtectedHeader } from 'jose'
 import { Problem } from './problem.ts'
 import type { TokenVerifier } from './tokens.ts'
+
+/** The header `typ` of tokens between services. */
+export const INTERNAL_TYP = 'internal+jwt'
 
 export type User = { readonly id: string; readonly role: string }
 
@@ -17,14 +21,17 @@ declare global {
 
 /**
  * Sets `req.user` from `Authorization: Bearer`. Without the header the request goes on as anonymous; with a bad token it
- * ends in 401, since a client that sends one means it.
+ * ends in 401, since a client that sends one means it. A service's token makes no user: `requireInternal` judges it.
  */
 export function authenticate(verifier: TokenVerifier): RequestHandler {
   return async (req, _res, next) => {
     const token = bearerOf(req.headers.authorization)
     if (token) {
-      const { sub = '', role } = await verifier.verify(token)
-      req.user = { id: sub, role: typeof role === 'string' ? role : '' }
+      const claims = await verifier.verify(token).catch((error: unknown) => {
+        if (isInternal(token)) return undefined
+        throw error
+      })
+      if (claims) req.user = { id: claims.sub ?? '', role: typeof claims.role === 'string' ? claims.role : '' }
     }
     next()
   }
@@ -48,6 +55,14 @@ export function requireRole(role: string): RequestHandler {
 /** @returns The token of an `Authorization: Bearer …` header. */
 export function bearerOf(header: string | undefined): string | undefined {
   return /^Bearer +(\S+)$/i.exec(header ?? '')?.[1]
+}
+
+function isInternal(token: string): boolean {
+  try {
+    return decodeProtectedHeader(token).typ === INTERNAL_TYP
+  } catch {
+    return false
+  }
 }
 
 function unauthenticated(): Problem {

@@ -1,7 +1,7 @@
 /** Calls between services: each signs with its own key, for one callee, for one minute. */
 import type { RequestHandler } from 'express'
 import { decodeProtectedHeader, errors, importJWK, type JSONWebKeySet, type JWK, jwtVerify } from 'jose'
-import { bearerOf } from './authenticate.ts'
+import { bearerOf, INTERNAL_TYP } from './authenticate.ts'
 import { Problem } from './problem.ts'
 import { createTokenCache } from './token-cache.ts'
 import { createTokenSigner, tokenProblem } from './tokens.ts'
@@ -11,7 +11,6 @@ export type InternalSigner = {
   sign(audience: string): Promise<string>
 }
 
-const TYP = 'internal+jwt'
 const TTL_SECONDS = 60
 const REUSE_MS = 30_000
 
@@ -27,7 +26,13 @@ export function createInternalSigner(options: { privateJwk: JWK; name: string })
     async sign(audience) {
       const known = made.get(audience)
       if (known) return await known
-      const signer = createTokenSigner({ privateJwk, issuer: name, audience, typ: TYP, ttlSeconds: TTL_SECONDS })
+      const signer = createTokenSigner({
+        privateJwk,
+        issuer: name,
+        audience,
+        typ: INTERNAL_TYP,
+        ttlSeconds: TTL_SECONDS,
+      })
       const token = signer.sign({ sub: name })
       made.put(audience, token, Date.now() + REUSE_MS)
       return await token
@@ -66,7 +71,7 @@ async function check(
     const { kid } = decodeProtectedHeader(token)
     const jwk = kid ? jwks.keys.find((key) => key.kid === kid) : undefined
     if (!kid || !jwk) throw new errors.JWKSNoMatchingKey()
-    const expected = { issuer: kid, audience, typ: TYP, algorithms: ['ES256'], requiredClaims: ['exp'] }
+    const expected = { issuer: kid, audience, typ: INTERNAL_TYP, algorithms: ['ES256'], requiredClaims: ['exp'] }
     const { payload } = await jwtVerify(token, await importJWK(jwk, 'ES256'), expected)
     return { iss: kid, exp: payload.exp ?? 0 }
   } catch (cause) {

@@ -1,0 +1,48 @@
+/** Creates the tables of ownership. Run again, nothing changes. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Sql } from '../sql.ts'
+
+/** Two installs at once would both find nothing and collide on the catalogue. */
+const ALONE = "select pg_advisory_xact_lock(hashtext('banyan.install'))"
+
+/**
+ * Creates the control database's tables (`control.sql`).
+ * @param sql A connection or transaction as the role that shall own them.
+ * @param options.watchers Existing roles for proxies and services: they may read ownership and instances and write
+ *   their own subscriptions and heartbeats, nothing else.
+ */
+export async function installControl(sql: Sql, options: { watchers?: readonly string[] } = {}): Promise<void> {
+  await sql.raw(`${ALONE};\n${script('control.sql')}`)
+  for (const role of options.watchers ?? []) {
+    await sql.raw('grant usage on schema banyan to ??', [role])
+    await sql.raw('grant select on banyan.contexts, banyan.subscribers, banyan.instances to ??', [role])
+    await sql.raw('grant insert, update, delete on banyan.subscribers, banyan.instances to ??', [role])
+  }
+}
+
+/**
+ * Creates `banyan.owner` and `banyan.owner_of` in a participating database and names the contexts that live there.
+ * @param options.contexts Each with its owner *as seen in this database*; one that is already known stays as it is.
+ * @param options.applications Existing roles that shall be able to ask; they may read, never change.
+ */
+export async function installParticipant(
+  sql: Sql,
+  options: {
+    contexts: readonly { context: string; owner: 'monolith' | 'service' }[]
+    applications?: readonly string[]
+  },
+): Promise<void> {
+  await sql.raw(`${ALONE};\n${script('participant.sql')}`)
+  for (const { context, owner } of options.contexts)
+    await sql.raw('insert into banyan.owner (context, owner) values (?, ?) on conflict (context) do nothing', [
+      context,
+      owner,
+    ])
+  for (const role of options.applications ?? []) await sql.raw('grant usage on schema banyan to ??', [role])
+}
+
+/** Beside this file in the sources and in the packed package alike. */
+function script(name: string): string {
+  return readFileSync(join(import.meta.dirname, name), 'utf8')
+}

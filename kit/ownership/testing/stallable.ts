@@ -1,0 +1,50 @@
+/** A TCP proxy in front of a server that can stop passing bytes without closing: a cable pulled, a host frozen. */
+
+import type { AddressInfo } from 'node:net'
+import { createServer, connect as dial, type Socket } from 'node:net'
+
+/**
+ * @param target A URL of the server.
+ * @returns The same URL through the proxy. `stall` swallows everything, on new connections too, until `resume`,
+ *   which breaks what stood and lets new connections through.
+ */
+export async function stallable(
+  target: string,
+): Promise<{ url: string; stall(): void; resume(): void; close(): Promise<void> }> {
+  const { hostname, port } = new URL(target)
+  const sockets = new Set<Socket>()
+  let stalled = false
+  const server = createServer((near) => {
+    sockets.add(near)
+    near.on('error', () => near.destroy()).on('close', () => sockets.delete(near))
+    if (stalled) return
+    const far = dial(Number(port), hostname)
+    sockets.add(far)
+    far.on('error', () => far.destroy()).on('close', () => sockets.delete(far))
+    near.on('data', (bytes) => !stalled && far.write(bytes))
+    far.on('data', (bytes) => !stalled && near.write(bytes))
+    near.on('end', () => !stalled && far.end())
+    far.on('end', () => !stalled && near.end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = new URL(target)
+  url.hostname = '127.0.0.1'
+  url.port = String((server.address() as AddressInfo).port)
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    url: url.href,
+    stall() {
+      stalled = true
+    },
+    resume() {
+      stalled = false
+      cut()
+    },
+    async close() {
+      cut()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
