@@ -149,3 +149,8 @@ export function keyColumn(table: TableMove, name: string): ColumnMove {
 export function tableId(table: TableName): string {
   return `${table.schema}.${table.name}`
 }
+
+/** The lane's tables in the order in which everyone locks them (rule 18). */
+export function inNameOrder(lane: Lane): TableMove[] {
+  return [...lane.tables].sort((a, b) => (tableId(a.source) < tableId(b.source) ? -1 : 1))
+}

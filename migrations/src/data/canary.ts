@@ -1,0 +1,56 @@
+/** A captured row of our own that goes all the way: proof of a lane before it is needed, and the heartbeat. */
+import type { Db, Lane, TableMove } from './lane.ts'
+import { underToken } from './token.ts'
+
+export interface Beat {
+  readonly beat: bigint
+  readonly at: Date
+}
+
+const CANARY = { schema: 'banyan', name: 'canary' }
+
+/** The canary as a table move; both sides have the same one. */
+export function canaryMove(): TableMove {
+  const column = (name: string, type: string) => ({
+    source: name,
+    target: name,
+    sourceType: type,
+    targetType: type,
+    sourceGenerated: false,
+    targetGenerated: false,
+    sourceIdentityAlways: false,
+    targetIdentityAlways: false,
+  })
+  const columns = [
+    column('context', 'text'),
+    column('from_side', 'text'),
+    column('beat', 'bigint'),
+    column('at', 'timestamp with time zone'),
+  ]
+  return { source: CANARY, target: CANARY, key: ['context', 'from_side'], columns }
+}
+
+/**
+ * Beats at the lane's `from`; the row travels like any other.
+ * @param at the control database's time, which a reader's cookie is compared with; this database's own where absent
+ */
+export async function sendBeat(lane: Lane, at?: Date): Promise<Beat> {
+  return underToken(lane.from, lane, 'share', async ({ tx }) => {
+    const { rows } = await tx.query<{ beat: string; at: Date }>(
+      `insert into banyan.canary as c (context, from_side, beat, at)
+        values ($1, $2, 1, coalesce($3::timestamptz, clock_timestamp()))
+        on conflict (context, from_side) do update set beat = c.beat + 1, at = excluded.at returning beat, at`,
+      [lane.context, lane.fromSide, at?.toISOString() ?? null],
+    )
+    return { beat: BigInt(rows[0]!.beat), at: rows[0]!.at }
+  })
+}
+
+/** @returns the last beat that the lane has applied at `to`, or null before the first one */
+export async function appliedBeat(lane: Pick<Lane, 'context' | 'fromSide'> & { to: Db }): Promise<Beat | null> {
+  const { rows } = await lane.to.query<{ beat: string; at: Date }>(
+    'select beat, at from banyan.canary where context = $1 and from_side = $2',
+    [lane.context, lane.fromSide],
+  )
+  return rows[0] ? { beat: BigInt(rows[0].beat), at: rows[0].at } : null
+}

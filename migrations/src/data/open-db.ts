@@ -1,0 +1,61 @@
+import pg from 'pg'
+import type { Db, Tx } from './lane.ts'
+
+/** Under these settings, and no others, does a value's text mean the same on both sides (rule 4). */
+export const TEXT_SETTINGS: Readonly<Record<string, string>> = {
+  search_path: 'pg_catalog, pg_temp',
+  datestyle: 'ISO, MDY',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+}
+
+/**
+ * Opens a pool for the mover. The address must be PostgreSQL's own: a pooler would hand the session's settings and
+ * locks to strangers. An idle transaction ends after 2 s, so that a stopped process keeps no lock (rule 23).
+ * @param url a connection string as the mover's role
+ * @param options name: shown in pg_stat_activity; max: connections, 6 where absent
+ */
+export function openDb(url: string, options: { name: string; max?: number }): Db {
+  const settings = { ...TEXT_SETTINGS, idle_in_transaction_session_timeout: '2s', jit: 'off' }
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: options.name,
+    max: options.max ?? 6,
+    connectionTimeoutMillis: 5000,
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
+      .join(' '),
+  })
+  // A connection that breaks while it lies idle is replaced at the next use; that use reports what is still wrong.
+  pool.on('error', ignoreIdleBreak)
+  return pool
+}
+
+/**
+ * Lends a connection. One that broke, or whose work failed, is closed rather than lent again.
+ * @throws what `work` throws
+ */
+export async function withConnection<T>(db: Db, work: (connection: Tx) => Promise<T>): Promise<T> {
+  const connection = await db.connect()
+  let broken: Error | undefined
+  const note = (error: Error) => {
+    broken = error
+  }
+  connection.on('error', note)
+  try {
+    return await work(connection)
+  } catch (error) {
+    broken ??= error instanceof Error ? error : new Error(String(error))
+    throw error
+  } finally {
+    connection.off('error', note)
+    connection.release(broken)
+  }
+}
+
+function ignoreIdleBreak(error: Error): void {
+  void error
+}

@@ -1,0 +1,106 @@
+/** Rule 12: what every transaction of the mover does first in a participating database. */
+import type { Claim, Db, Tx } from './lane.ts'
+import { withConnection } from './open-db.ts'
+import { literal } from './sql-text.ts'
+
+/** A newer attempt has been here: this mover is a zombie and must do nothing any more. */
+export class TokenOverruled extends Error {
+  override readonly name = 'TokenOverruled'
+  readonly code = 'token-overruled'
+}
+
+/** The side that should receive rows accepts application writes, so the mover's hands are off it. */
+export class SideOpen extends Error {
+  override readonly name = 'SideOpen'
+  readonly code = 'side-open'
+}
+
+export interface TokenOptions {
+  /** Also refuse if this side is open: what chunk, batch and repair ask of their receiving side. */
+  readonly receiving?: boolean
+  /** Chunk (`share`) and batch (`exclusive`) exclude each other; taken before the fence row. */
+  readonly apply?: 'share' | 'exclusive'
+  /** The writes to come are the mover's own: not captured, not fenced, and no cascade acts twice (rules 4 and 11). */
+  readonly applying?: boolean
+  /** Milliseconds to wait for a lock; no bound where absent. */
+  readonly lockTimeoutMs?: number
+}
+
+/** A transaction that has shown its token. */
+export interface Held {
+  readonly tx: Tx
+  readonly closed: boolean
+  /** The token that was stored when the fence row was locked. */
+  readonly stored: bigint
+}
+
+/**
+ * Runs `work` in a READ COMMITTED transaction that holds the context's fence row.
+ * @param mode `share` for chunk, batch and repair; `update` for what fences, unfences or changes structure
+ * @throws TokenOverruled when a higher token is stored; SideOpen under `receiving`; what `work` throws. Nothing of the
+ *   transaction stays then.
+ */
+export async function underToken<T>(
+  db: Db,
+  claim: Claim,
+  mode: 'share' | 'update',
+  work: (held: Held) => Promise<T>,
+  options: TokenOptions = {},
+): Promise<T> {
+  return withConnection(db, async (tx) => {
+    await tx.query(opening(claim, options))
+    const held = { tx, ...(await lockFenceRow(tx, claim, mode)) }
+    if (options.receiving && !held.closed) {
+      throw new SideOpen(`${claim.context}: this side accepts application writes; the mover does not write to it`)
+    }
+    const result = await work(held)
+    await tx.query('commit')
+    return result
+  })
+}
+
+/**
+ * Stores this attempt's token, so that nobody with a lower one can act here any more.
+ * @returns whether the side is closed; an abort that finds its target open must roll forward (rule 22)
+ */
+export async function raiseToken(db: Db, claim: Claim): Promise<{ closed: boolean }> {
+  return underToken(db, claim, 'update', async ({ tx, closed }) => {
+    await storeToken(tx, claim)
+    return { closed }
+  })
+}
+
+/** Stores the token in the transaction at hand, which holds the fence row for update. */
+export async function storeToken(tx: Tx, claim: Claim): Promise<void> {
+  await tx.query('update banyan.fence set token = $2 where context = $1', [claim.context, claim.token])
+}
+
+function opening(claim: Claim, options: TokenOptions): string {
+  const lines = ['begin isolation level read committed']
+  if (options.lockTimeoutMs !== undefined) {
+    // The shorter deadlock_timeout makes the mover the victim, never the application (rule 18).
+    lines.push(`set local lock_timeout = ${options.lockTimeoutMs}`, 'set local deadlock_timeout = 100')
+  }
+  if (options.apply) {
+    const lock = options.apply === 'share' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock'
+    lines.push(`select ${lock}(hashtext('banyan.apply'), hashtext(${literal(claim.context)}))`)
+  }
+  if (options.applying) {
+    lines.push(`set local banyan.applying = 'on'`, `set local session_replication_role = 'replica'`)
+  }
+  return lines.join('; ')
+}
+
+async function lockFenceRow(tx: Tx, claim: Claim, mode: 'share' | 'update') {
+  const { rows } = await tx.query<{ token: string; closed: boolean }>(
+    `select token, closed from banyan.fence where context = $1 for ${mode}`,
+    [claim.context],
+  )
+  const row = rows[0]
+  if (!row) throw new Error(`${claim.context}: no fence row in this database; run "banyan prepare" first`)
+  const stored = BigInt(row.token)
+  if (stored > claim.token) {
+    throw new TokenOverruled(`${claim.context}: token ${claim.token} is overruled by ${stored}; this mover must stop`)
+  }
+  return { closed: row.closed, stored }
+}
