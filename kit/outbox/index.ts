@@ -1,0 +1,6 @@
+export { fromPg, type PgQueryable, type Sql } from '../sql.ts'
+export { append, type NewEvent } from './append.ts'
+export { compareSequence, type Event, UnreadableEvent } from './envelope.ts'
+export { installOutbox } from './install.ts'
+export type { RelayStats } from './meter.ts'
+export { OUTBOX_RETENTION_MS, type Relay, type RelayOptions, startRelay } from './relay.ts'

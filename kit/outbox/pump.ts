@@ -1,0 +1,120 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Broker, type Log, PublishError, type Publisher } from '../broker/index.ts'
+import { failPoint } from '../service/fail-points.ts'
+import type { Sql } from '../sql.ts'
+import { type OutboxRow, toMessage } from './envelope.ts'
+import type { Meter } from './meter.ts'
+import { markPublished, readUnpublished } from './queries.ts'
+import { createStreamGate } from './stream-gate.ts'
+
+export interface PumpOptions {
+  /** The leader's own session: where it is lost, no mark of this pump can be made any more. */
+  sql: Sql
+  broker: Broker
+  publisher: Publisher
+  exchange: string
+  window: number
+  pollMs: number
+  meter: Meter
+  log: Log
+}
+
+const DRAIN_MS = 2_000
+
+/**
+ * Publishes unpublished rows and marks what was confirmed, until `signal` aborts or the session fails. Reading and
+ * marking are single statements: no transaction is open while a message is on its way.
+ */
+export async function pump(options: PumpOptions, signal: AbortSignal): Promise<void> {
+  const { sql, broker, publisher, exchange, window, pollMs, meter, log } = options
+  const gate = createStreamGate()
+  /** Rows sent and not marked yet, which must not be read again. */
+  const underWay = new Set<string>()
+  let confirmed: string[] = []
+  let onProgress: () => void = () => undefined
+
+  while (!signal.aborted) {
+    const polledAt = Date.now()
+    const room = window - underWay.size
+    const rows = await readMore(room)
+    for (const row of rows) send(row)
+    await progress()
+    await mark()
+    meter.troubled(gate.size())
+    const thereIsMore = rows.length > 0 && rows.length === room
+    if (!thereIsMore) await pause(polledAt + pollMs - Date.now())
+  }
+  const deadline = Date.now() + DRAIN_MS
+  while (unconfirmed() > 0 && Date.now() < deadline) await progress()
+  await mark()
+
+  async function readMore(room: number): Promise<OutboxRow[]> {
+    // Small reads cost as much as large ones, so a nearly full window first empties a little.
+    if (room < window / 4 || !broker.ready()) return []
+    const { except, only } = gate.select(Date.now())
+    return await readUnpublished(sql, { limit: room, except: [...underWay], exceptStreams: except, onlyStreams: only })
+  }
+
+  function send(row: OutboxRow): void {
+    if (!gate.admit(row)) return
+    underWay.add(row.id)
+    publisher
+      .publish(toMessage(row, exchange))
+      .then(
+        () => settle(row),
+        (error: unknown) => fail(row, error),
+      )
+      .finally(() => {
+        if (unconfirmed() === 0 || confirmed.length >= window / 2) onProgress()
+      })
+  }
+
+  function settle(row: OutboxRow): void {
+    gate.confirmed(row)
+    meter.confirmed(row.created_at)
+    confirmed.push(row.id)
+  }
+
+  function fail(row: OutboxRow, error: unknown): void {
+    const fault = error instanceof PublishError ? error.fault : 'lost'
+    gate.failed(row, fault, Date.now())
+    underWay.delete(row.id)
+    if (meter.failed(fault, row.type)) {
+      log.error(
+        { err: error, fault, type: row.type, stream: row.stream },
+        'event not published; it stays in the outbox',
+      )
+    }
+  }
+
+  function unconfirmed(): number {
+    return underWay.size - confirmed.length
+  }
+
+  /** Until everything is settled, or half a window is confirmed, or for a poll's time. */
+  async function progress(): Promise<void> {
+    if (unconfirmed() === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pollMs)
+      onProgress = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async function mark(): Promise<void> {
+    if (confirmed.length === 0) return
+    await failPoint('relay.after-publish')
+    const ids = confirmed
+    confirmed = []
+    await markPublished(sql, ids)
+    for (const id of ids) underWay.delete(id)
+    meter.marked(ids.length)
+    await failPoint('relay.after-mark')
+  }
+
+  async function pause(ms: number): Promise<void> {
+    if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined)
+  }
+}
