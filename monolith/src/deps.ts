@@ -1,10 +1,10 @@
 import type { Broker } from '@banyan/kit/broker'
+import type { WorkGate } from '@banyan/kit/ownership'
 import type { Logger } from '@banyan/kit/service'
 import type { Router } from 'express'
 import type { Knex } from 'knex'
 import type { Config } from './config.ts'
 import type { InventoryPort } from './inventory/port.ts'
-import type { WorkGate } from '@banyan/kit/ownership'
 
 /** What every context is built from. */
 export type Deps = {

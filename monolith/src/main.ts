@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { connectBroker } from '@banyan/kit/broker'
-import { startRelay } from '@banyan/kit/outbox'
-import { createWorkGate, watchOwnership } from '@banyan/kit/ownership'
-import { armFailPoints, createHealth, createLogger, createMetrics, readConfig, serve } from '@banyan/kit/service'
-import { buildApp } from './app.ts'
+import { readConfig } from '@banyan/kit/service'
 import { configSchema } from './config.ts'
-import { connectDatabase } from './database.ts'
-import { createInventoryPort } from './inventory/port.ts'
-import { noRemoteInventory } from './inventory/port-remote.ts'
+import { startMonolith } from './monolith.ts'
+
+await startMonolith(readConfig(configSchema, process.env), { ownProcess: true }).catch((error: Error) => {
+  console.error(error.message)
+  process.exit(1)
+})

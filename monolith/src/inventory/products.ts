@@ -155,7 +155,8 @@ const FOREIGN_KEY_VIOLATION = '23503'
 const sqlState = (error: unknown) => (error as { code?: string }).code
 
 const notFound = (id: number) => problem(404, 'product-not-found', `there is no product ${id}`)
-const inUse = (id: number) => problem(409, 'product-in-use', `product ${id} has been ordered; set its stock to 0 instead`)
+const inUse = (id: number) =>
+  problem(409, 'product-in-use', `product ${id} has been ordered; set its stock to 0 instead`)
 const skuTaken = (sku: string) => problem(409, 'sku-taken', `another product has the SKU ${sku}`)
 
 const write = <T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> =>

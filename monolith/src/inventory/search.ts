@@ -43,7 +43,10 @@ export async function searchProducts(db: Knex, query: ProductQuery): Promise<Pag
 }
 
 /** All categories in the shop's own order, each with the number of its products. */
-export async function listCategories(db: Knex, { page, size }: { page: number; size: number }): Promise<Page<Category>> {
+export async function listCategories(
+  db: Knex,
+  { page, size }: { page: number; size: number },
+): Promise<Page<Category>> {
   const [found, counted] = await Promise.all([
     db.raw<{ rows: Category[] }>(
       `select c.slug, c.name, (select count(*) from products p where p.category_id = c.id) as products

@@ -51,7 +51,10 @@ export async function signIn(deps: SessionDeps, { email, password }: Credentials
 export async function refresh(deps: SessionDeps, refreshToken: string): Promise<Session> {
   // The refusal is thrown after the commit: thrown inside, it would take the revocation back.
   const renewed = await writeUsers(deps.db, async (trx) => {
-    const token = await trx<TokenRow>('refresh_tokens').where({ token_hash: digest(refreshToken) }).forUpdate().first()
+    const token = await trx<TokenRow>('refresh_tokens')
+      .where({ token_hash: digest(refreshToken) })
+      .forUpdate()
+      .first()
     if (!token || token.revoked_at) return undefined
     if (token.used_at) {
       await revokeFamily(trx, token.family)
@@ -62,14 +65,17 @@ export async function refresh(deps: SessionDeps, refreshToken: string): Promise<
     const row = await trx<UserRow>('users').where({ id: token.user_id }).first()
     return row && { user: toUser(row), refreshToken: await issue(trx, deps, row.id, token.family) }
   })
-  if (!renewed) throw problem(401, 'invalid-refresh-token', 'this refresh token does not work (any more); sign in again')
+  if (!renewed)
+    throw problem(401, 'invalid-refresh-token', 'this refresh token does not work (any more); sign in again')
   return session(deps, renewed.user, renewed.refreshToken)
 }
 
 /** Ends the session that the token belongs to. Says nothing about a token that is unknown: it works no more anyway. */
 export async function signOut(deps: SessionDeps, refreshToken: string): Promise<void> {
   await writeUsers(deps.db, async (trx) => {
-    const token = await trx<TokenRow>('refresh_tokens').where({ token_hash: digest(refreshToken) }).first()
+    const token = await trx<TokenRow>('refresh_tokens')
+      .where({ token_hash: digest(refreshToken) })
+      .first()
     if (token) await revokeFamily(trx, token.family)
   })
 }
