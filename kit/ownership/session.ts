@@ -89,6 +89,8 @@ function connect(connectionString: string, name: string) {
     application_name: name,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
+    // The server's half: a backend that waits for a lock would not notice that its client has gone.
+    statement_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     // Our own, so that it can be destroyed: ending a stalled connection politely would wait for the peer.
     stream: () => socket,

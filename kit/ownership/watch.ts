@@ -57,6 +57,7 @@ export function watchOwnership(options: WatchOptions): OwnershipWatch {
   let known = new Map<string, Ownership>()
   let readSentAt = Number.NEGATIVE_INFINITY
   let leaseEndsAt = Number.NEGATIVE_INFINITY
+  let closed = false
 
   const acknowledger = subscriber
     ? createAcknowledger({ subscriber, drained: options.drained, wake: () => keeper.wake(), logger })
@@ -73,7 +74,6 @@ export function watchOwnership(options: WatchOptions): OwnershipWatch {
     for (const now of known.values())
       if (now.epoch !== before.get(now.context)?.epoch) announce(now, before.get(now.context))
     acknowledger?.saw([...known.values()])
-    ready.resolve()
     events.emit('read')
   }
 
@@ -95,7 +95,9 @@ export function watchOwnership(options: WatchOptions): OwnershipWatch {
     if (acknowledger) await acknowledger.renew(query, LEASE_MS, fresh)
     await read(query)
     if (acknowledger?.unregistered(known.keys())) return await renew(query, false)
+    if (closed) return
     leaseEndsAt = sentAt + LEASE_MS
+    ready.resolve()
   }
 
   const work = async (session: Session): Promise<void> => {
@@ -143,6 +145,7 @@ export function watchOwnership(options: WatchOptions): OwnershipWatch {
       return () => events.off(event, listener)
     },
     async close() {
+      closed = true
       ready.reject(new Error('closed before the control database was read'))
       leaseEndsAt = Number.NEGATIVE_INFINITY
       acknowledger?.stop()

@@ -1,7 +1,11 @@
 /** The shape of a process: configuration, logs, problems, app, serving and stopping, tokens, calls, fail points. */
 export { createApp, finishApp } from './app.ts'
+export type { Answer } from './attempt.ts'
 export { authenticate, requireRole, requireUser, type User } from './authenticate.ts'
+export { Ambiguous, CallError, NotSent, Timeout } from './call-errors.ts'
+export { type Call, type Caller, type CallerOptions, createCaller } from './caller.ts'
 export { ConfigError, jsonVariable, processConfig, readConfig } from './config.ts'
+export { type ContextClient, createContextClient } from './context-client.ts'
 export { type ArmedFailPoints, armFailPoints, FailPointError, failPoint } from './fail-points.ts'
 export { createHealth, type Health } from './health.ts'
 export { createInternalSigner, type InternalSigner, requireInternal } from './internal-tokens.ts'
@@ -20,4 +24,5 @@ export {
 } from './request-context.ts'
 export { type Served, type ServeOptions, serve } from './serve.ts'
 export { closeAll, endWithParent, onSignals } from './shutdown.ts'
+export { withSpan } from './span.ts'
 export { createTokenSigner, createTokenVerifier, publicJwks, type TokenSigner, type TokenVerifier } from './tokens.ts'
