@@ -45,6 +45,50 @@ function pinnedNode() {
   )
 }
 
+/** What `.banyan/stack.env` says of the running stack, for the command line; a file whose stack has gone says nothing. */
+function stackEnvironment() {
+  const name = process.env.BANYAN_STACK
+  const file = name ? join(root, '.banyan', name, 'stack.env') : join(root, '.banyan', 'stack.env')
+  if (!existsSync(file)) return {}
+  const text = readFileSync(file, 'utf8')
+  const owner = Number(/\(process (\d+)\)/.exec(text)?.[1])
+  try {
+    process.kill(owner, 0)
+  } catch (error) {
+    if (error.code !== 'EPERM') return {}
+  }
+  return Object.fromEntries([...text.matchAll(/^(\w+)='(.*)'$/gm)].map(([, variable, value]) => [variable, value]))
+}
+
+/** npm passes signals on, but nobody passes on its SIGKILL: while npm runs this, its end is ours. */
+function watchStarters(end) {
+  if (!process.env.npm_lifecycle_event) return
+  const parent = process.ppid
+  const shell = grandparentThroughShell(parent)
+  setInterval(() => {
+    if (process.ppid !== parent || (shell && parentOf(parent) !== shell)) end()
+  }, 500).unref()
+}
+
+/** npm starts scripts through `sh -c`, which survives it; Linux shows whose child that shell is. */
+function grandparentThroughShell(parent) {
+  try {
+    const command = readFileSync(`/proc/${parent}/cmdline`, 'utf8').split('\0')
+    return command[1] === '-c' ? parentOf(parent) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function parentOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]
+  } catch {
+    return undefined
+  }
+}
+
 function fail(message) {
   console.error(`banyan: ${message}`)
   process.exit(1)
@@ -60,10 +104,14 @@ const target =
 
 // The tools of node_modules/.bin start `node` by name: the pinned one goes first on the PATH.
 // The fourth descriptor is a lifeline: when this process ends, however it ends, the child sees it close.
+// Only the engine's own commands learn of the running stack: a stack or a test must not take its addresses for
+// servers that somebody wants it to use.
+const stack = first.startsWith('migrations/') ? stackEnvironment() : {}
 const child = spawn(node, target, {
   stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-  env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}`, BANYAN_LIFELINE_FD: '3' },
+  env: { ...stack, ...process.env, PATH: `${dirname(node)}:${process.env.PATH}`, BANYAN_LIFELINE_FD: '3' },
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+watchStarters(() => child.kill('SIGTERM'))
 child.on('error', (error) => fail(`could not start ${node}: ${error.message}`))
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)))
