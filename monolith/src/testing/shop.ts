@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createInternalSigner, readConfig } from '@banyan/kit/service'
+import { exportJWK, generateKeyPair } from 'jose'
+import type { Knex } from 'knex'
+import { createTestDatabase } from '../../../tests/support/infra.ts'
+import { type Config, configSchema } from '../config.ts'
+import { connectDatabase } from '../database.ts'
+import { startMonolith } from '../monolith.ts'
+
+const ROOT = join(import.meta.dirname, '../../..')
+const ADMIN = { email: 'admin@shop.test', password: 'an administrator' }
+
+/** An answer as a test looks at it; the body is whatever the route's contract says. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests state what they expect of the body
+export type Answer = { status: number; headers: Headers; body: any }
+
+type CallOptions = { token?: string | undefined; body?: unknown; headers?: Record<string, string> }
+
+export type TestShop = {
+  url: string
+  db: Knex
+  config: Config
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>
+  /** Calls an internal route as the service of that name. */
+  internal(method: string, path: string, body?: unknown): Promise<Answer>
+  adminToken(): Promise<string>
+  /** Registers a new customer. */
+  customer(): Promise<{ id: number; email: string; password: string; token: string; refreshToken: string }>
+  close(): Promise<void>
+}
+
+/** A new database with the shop's schema and catalogue. */
+export async function createShopDatabase(database: 'shop' | 'inventory' = 'shop') {
+  const created = await createTestDatabase()
+  await promisify(execFile)(process.execPath, [join(ROOT, 'migrations/src/migrate.ts'), database], {
+    env: { DATABASE_URL: created.url, SCHEMA_DIR: join(ROOT, 'migrations/shop/schema') },
+  })
+  return created
+}
+
+/**
+ * Starts the monolith in this process on a database of its own; argon2 is set as cheap as it goes.
+ * @param env variables that differ from the test's own
+ */
+export async function startTestShop(env: Record<string, string> = {}): Promise<TestShop> {
+  const database = await createShopDatabase()
+  const [jwt, caller] = await Promise.all([newKey('test-key'), newKey('inventory-service')])
+  const config = readConfig(configSchema, {
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    DATABASE_URL: database.url,
+    JWT_KEYS: JSON.stringify({ keys: [jwt] }),
+    INTERNAL_JWKS: JSON.stringify({ keys: [{ ...caller, d: undefined }] }),
+    ARGON2_MEMORY_KIB: '8',
+    ARGON2_PASSES: '1',
+    ADMIN_EMAIL: ADMIN.email,
+    ADMIN_PASSWORD: ADMIN.password,
+    ...env,
+  })
+  const served = await startMonolith(config, { ownProcess: false })
+  const db = connectDatabase(database.url, { max: 5 })
+  const signer = createInternalSigner({ privateJwk: caller, name: 'inventory-service' })
+
+  async function call(method: string, path: string, { token, body, headers }: CallOptions = {}): Promise<Answer> {
+    const response = await fetch(served.url + path, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) }
+  }
+
+  let customers = 0
+  return {
+    url: served.url,
+    db,
+    config,
+    call,
+    internal: async (method, path, body) => call(method, path, { token: await signer.sign('monolith'), body }),
+    adminToken: async () => (await call('POST', '/api/sessions', { body: ADMIN })).body.accessToken,
+    async customer() {
+      const account = {
+        email: `customer-${++customers}@shop.test`,
+        password: 'correct horse',
+        name: `Customer ${customers}`,
+      }
+      const { body: user } = await call('POST', '/api/users', { body: account })
+      const { email, password } = account
+      const { body: session } = await call('POST', '/api/sessions', { body: { email, password } })
+      return { id: user.id, email, password, token: session.accessToken, refreshToken: session.refreshToken }
+    },
+    async close() {
+      await served.close()
+      await db.destroy()
+      await database.drop()
+    },
+  }
+}
+
+async function newKey(kid: string) {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+  const { kty = 'EC', ...jwk } = await exportJWK(privateKey)
+  return { ...jwk, kty, kid }
+}
