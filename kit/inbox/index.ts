@@ -1,0 +1,14 @@
+export { fromPg, type PgQueryable, type Sql } from '../sql.ts'
+export { type ConsumeOptions, type Consumer, type ConsumerStats, consume } from './consume.ts'
+export {
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterOptions,
+  discard,
+  listDeadLetters,
+  replay,
+  showDeadLetter,
+} from './dead-letters.ts'
+export type { Handler, HandlerTools } from './deliver.ts'
+export { handleOnce } from './handle-once.ts'
+export { installInbox } from './install.ts'

@@ -1,0 +1,24 @@
+-- The inbox: what each consumer has handled, so that a message delivered twice has its effect once. Run again, this
+-- changes nothing.
+create schema if not exists banyan;
+select pg_advisory_xact_lock(hashtext('banyan.install'));
+
+create table if not exists banyan.inbox (
+  consumer text not null,
+  event_id text not null,
+  handled_at timestamptz not null default clock_timestamp(),
+  primary key (consumer, event_id)
+) with (autovacuum_vacuum_insert_scale_factor = 0.1);
+create index if not exists inbox_age on banyan.inbox (handled_at);
+
+-- Only messages in trouble have a row here: handlers that failed, and deliveries that were begun and never ended.
+create table if not exists banyan.inbox_failures (
+  consumer text not null,
+  event_id text not null,
+  attempts integer not null default 0,
+  starts integer not null default 0,
+  error text,
+  retry_at timestamptz,
+  updated_at timestamptz not null default clock_timestamp(),
+  primary key (consumer, event_id)
+);
