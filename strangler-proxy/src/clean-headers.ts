@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+
+// Runs first, on every route. What a client says about who it is, where it comes from or how this hop works never
+// reaches an upstream; what the upstream may believe is set here, after the stripping.
+
+/** Headers of one hop (RFC 9110 §7.6.1), and those that would make the upstream see another request than we did. */
+const STRIPPED = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'upgrade',
+  'transfer-encoding',
+  'http2-settings',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'expect',
+  'forwarded',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'via',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'remote-user',
+  'x-remote-user',
+  'x-role',
+  'x-roles',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+])
+const STRIPPED_PREFIXES = [
+  'x-forwarded',
+  'x-user',
+  'x-auth-request',
+  'x-authenticated',
+  'x-internal',
+  'x-original',
+  'banyan-',
+]
+
+/** Headers that carry the request itself: a client may not have them dropped by naming them in `Connection`. */
+const KEPT_THOUGH_NAMED = new Set(['host', 'content-length', 'content-type', 'authorization', 'cookie'])
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+const remembered = new Map<string, boolean>()
+
+export interface CleanOptions {
+  /** How many proxies in front of this one write X-Forwarded-For; the entries they added are kept. */
+  readonly trustedHops: number
+}
+
+/**
+ * Replaces the request's headers by what an upstream may see. Names with an underscore go, since many servers read
+ * them as if they had a hyphen. Returns why the request must be refused with 400, or null.
+ */
+export function cleanHeaders(req: IncomingMessage, options: CleanOptions): string | null {
+  const dirty = req.headers
+  const coding = dirty['transfer-encoding']
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    return 'only the transfer coding "chunked" is accepted'
+  if (hostsOf(req.rawHeaders) > 1) return 'a request has one Host'
+  const named = namedByConnection(dirty.connection)
+  const clean: IncomingHttpHeaders = {}
+  for (const name in dirty) {
+    if (isStripped(name) || named?.includes(name)) continue
+    clean[name] = dirty[name]
+  }
+  if (coding !== undefined) clean['transfer-encoding'] = 'chunked'
+  clean['x-forwarded-for'] = forwardedFor(req, options.trustedHops)
+  clean['x-forwarded-proto'] = 'encrypted' in req.socket ? 'https' : 'http'
+  if (dirty.host !== undefined) clean['x-forwarded-host'] = dirty.host
+  const id = dirty['x-request-id']
+  clean['x-request-id'] = typeof id === 'string' && REQUEST_ID.test(id) ? id : randomUUID()
+  const trace = dirty.traceparent
+  if (typeof trace === 'string' && TRACEPARENT.test(trace)) {
+    clean.traceparent = trace
+    if (dirty.tracestate !== undefined) clean.tracestate = dirty.tracestate
+  }
+  req.headers = clean
+  return null
+}
+
+function isStripped(name: string): boolean {
+  const known = remembered.get(name)
+  if (known !== undefined) return known
+  const verdict =
+    STRIPPED.has(name) || name.includes('_') || STRIPPED_PREFIXES.some((prefix) => name.startsWith(prefix))
+  if (remembered.size < 1_000) remembered.set(name, verdict)
+  return verdict
+}
+
+function namedByConnection(connection: string | undefined): string[] | null {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null
+  return connection
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => !KEPT_THOUGH_NAMED.has(name))
+}
+
+function hostsOf(raw: readonly string[]): number {
+  let hosts = 0
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  return hosts
+}
+
+function forwardedFor(req: IncomingMessage, trustedHops: number): string {
+  const peer = req.socket.remoteAddress ?? 'unknown'
+  const said = req.headers['x-forwarded-for']
+  if (trustedHops === 0 || said === undefined) return peer
+  const trusted = String(said)
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+    .slice(-trustedHops)
+  return [...trusted, peer].join(', ')
+}

@@ -1,0 +1,154 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { createProxyMiddleware, type Plugin } from 'http-proxy-middleware'
+import { passOn } from './answer.ts'
+import { BodyTooLarge, replay } from './body.ts'
+import type { Upstream } from './upstreams.ts'
+
+// One instance of http-proxy-middleware forwards everything. Its router is a function that reads what was decided
+// from the request, so nothing a client sends chooses a target. Its default plugins are left out: they format a URL
+// for every answer and answer errors themselves.
+
+/** What became of one sending. */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly status: number }
+  /** The upstream promised that nothing was done; the client has seen nothing yet. */
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'failed'; readonly cause: 'connect' | 'connection' | 'deadline' | 'too-large' }
+  | { readonly kind: 'gone' }
+
+export interface Sending {
+  readonly upstream: Upstream
+  /** A kept body, sent as often as needed; a stream of its own; or null: the request itself, if it has one. */
+  readonly body: Buffer | Readable | null
+  /** `performance.now()` at which the client must have had the first byte. */
+  readonly deadlineAt: number
+  /** Cookies of the answer; asked when its head has arrived. */
+  cookies(status: number): readonly string[]
+}
+
+export interface Forward {
+  (req: IncomingMessage, res: ServerResponse, sending: Sending): Promise<Outcome>
+  upgrade(req: IncomingMessage, socket: Socket, head: Buffer, upstream: Upstream, onError: (error: Error) => void): void
+  close(): void
+}
+
+interface Attempt {
+  readonly sending: Sending
+  readonly req: IncomingMessage
+  request: ClientRequest | null
+  deadlineAt: number
+  settled: boolean
+  settle(outcome: Outcome): void
+}
+
+type Carrier = IncomingMessage & {
+  [ATTEMPT]?: Attempt
+  [UPGRADE]?: { upstream: Upstream; onError(error: Error): void }
+}
+
+const ATTEMPT = Symbol('attempt')
+const UPGRADE = Symbol('upgrade')
+const SWEEP_MS = 50
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'])
+
+export function createForward(): Forward {
+  const open = new Set<Attempt>()
+  const sweeper = setInterval(() => expire(open), SWEEP_MS).unref()
+  const middleware = createProxyMiddleware<Carrier, ServerResponse>({
+    router: (req, _res, options) => {
+      const attempt = req[ATTEMPT]
+      const upstream = attempt?.sending.upstream ?? req[UPGRADE]!.upstream
+      options.agent = attempt ? upstream.agent : false
+      const body = attempt?.sending.body
+      if (body) options.buffer = Buffer.isBuffer(body) ? replay(body) : body
+      return upstream.target
+    },
+    selfHandleResponse: true,
+    ejectPlugins: true,
+    plugins: [settleAttempts],
+  })
+
+  const forward = (req: Carrier, res: ServerResponse, sending: Sending) =>
+    new Promise<Outcome>((resolve) => {
+      const attempt: Attempt = {
+        sending,
+        req,
+        request: null,
+        deadlineAt: sending.deadlineAt,
+        settled: false,
+        settle(outcome) {
+          if (attempt.settled) return
+          attempt.settled = true
+          open.delete(attempt)
+          res.off('close', onClose)
+          resolve(outcome)
+        },
+      }
+      const onClose = () =>
+        attempt.settle(res.writableFinished ? { kind: 'answered', status: res.statusCode } : { kind: 'gone' })
+      req[ATTEMPT] = attempt
+      open.add(attempt)
+      res.on('close', onClose)
+      if (sending.body && !Buffer.isBuffer(sending.body)) sending.body.on('error', (error) => fail(attempt, error))
+      middleware(req, res).catch((error: Error) => fail(attempt, error))
+    })
+  return Object.assign(forward, {
+    upgrade(req: Carrier, socket: Socket, head: Buffer, upstream: Upstream, onError: (error: Error) => void) {
+      req[UPGRADE] = { upstream, onError }
+      middleware.upgrade(req, socket, head)
+    },
+    close: () => clearInterval(sweeper),
+  })
+}
+
+const settleAttempts: Plugin<Carrier, ServerResponse> = (proxy) => {
+  proxy.on('proxyReq', (request, req) => {
+    const attempt = req[ATTEMPT]
+    if (attempt) attempt.request = request
+  })
+  proxy.on('proxyRes', (from, req, res) => {
+    const attempt = req[ATTEMPT]
+    if (!attempt || attempt.settled) {
+      from.resume()
+      return
+    }
+    attempt.deadlineAt = Number.POSITIVE_INFINITY
+    if (from.headers['banyan-refused'] !== undefined) {
+      from.resume()
+      from.once('end', () => attempt.settle({ kind: 'refused' }))
+      return
+    }
+    const status = from.statusCode ?? 502
+    from.once('end', () => attempt.settle({ kind: 'answered', status }))
+    passOn(from, res, attempt.sending.cookies(status))
+  })
+  proxy.on('error', (error, req) => {
+    const attempt = req?.[ATTEMPT]
+    if (attempt) fail(attempt, error)
+    else req?.[UPGRADE]?.onError(error)
+  })
+  proxy.on('econnreset', (_error, req) => req[ATTEMPT]?.settle({ kind: 'gone' }))
+}
+
+function fail(attempt: Attempt, error: Error & { code?: string }): void {
+  if (error instanceof BodyTooLarge) {
+    attempt.request?.destroy()
+    attempt.settle({ kind: 'failed', cause: 'too-large' })
+  } else attempt.settle({ kind: 'failed', cause: NEVER_SENT.has(error.code ?? '') ? 'connect' : 'connection' })
+}
+
+/** Ends what has had no answer in time. A body that still arrives gives its upstream the time it takes. */
+function expire(open: ReadonlySet<Attempt>): void {
+  const now = performance.now()
+  for (const attempt of open) {
+    if (attempt.deadlineAt > now) continue
+    if (!attempt.req.complete) {
+      attempt.deadlineAt = now + 1_000
+      continue
+    }
+    attempt.settle({ kind: 'failed', cause: 'deadline' })
+    attempt.request?.destroy()
+  }
+}

@@ -1,0 +1,156 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { OwnershipWatch } from '@banyan/kit/ownership'
+import type { Logger } from '@banyan/kit/service'
+import type { Arrive } from './arrive.ts'
+import { type Body, keepBody, streamBody } from './body.ts'
+import { choose } from './choose.ts'
+import type { Cookies } from './cookies.ts'
+import { isSplit, NO_FACTS, type ReadsFlag } from './decide.ts'
+import type { GatherFacts } from './facts.ts'
+import type { Forward, Outcome, Sending } from './forward.ts'
+import { gate, isOnTheMove } from './gate.ts'
+import type { Hold } from './hold.ts'
+import type { InFlight } from './in-flight.ts'
+import type { ProxyMetrics } from './metrics.ts'
+import { answerProblem, type ProxyProblem } from './problem.ts'
+import { afterOutcome, HOLD_OVER, MOVING, TOO_LARGE } from './resend.ts'
+import type { Route } from './routes/route.ts'
+import type { Upstreams } from './upstreams.ts'
+
+/** What handles requests; every part knows nothing of the others. */
+export interface Parts {
+  readonly arrive: Arrive
+  readonly ownership: Pick<OwnershipWatch, 'get' | 'leaseValid' | 'now' | 'refresh'>
+  readonly flag: ReadsFlag
+  readonly gatherFacts: GatherFacts
+  readonly cookies: Cookies
+  readonly hold: Hold
+  readonly inFlight: InFlight
+  readonly forward: Forward
+  readonly upstreams: Upstreams
+  readonly metrics: ProxyMetrics
+  readonly logger: Logger
+}
+
+/** Milliseconds for requests that no rule names. */
+const UNROUTED_DEADLINE_MS = 30_000
+
+/** A request's way: arrive (clean headers, rule) → facts → decide → hold → forward, and again what was not done. */
+export function createHandler(parts: Parts): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => {
+    handle(parts, req, res).catch((err: Error) => {
+      parts.logger.error({ err, method: req.method }, 'handling a request failed')
+      answerProblem(res, { status: 500, code: 'internal', detail: 'The proxy failed on this request.' }, undefined)
+    })
+  }
+}
+
+async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const started = performance.now()
+  const arrival = parts.arrive(req)
+  if ('status' in arrival) return refuse(parts, req, res, arrival)
+  const { route, override } = arrival
+  const { ownership } = parts
+
+  const known = route === null ? undefined : ownership.get(route.context)
+  const gathered = route !== null && isSplit(route, known) ? await parts.gatherFacts(req, route, override) : null
+  const facts = gathered?.facts ?? (override === null ? NO_FACTS : { ...NO_FACTS, override })
+
+  const body = await bodyOf(req, route, parts)
+  if (body.kind === 'gone') return
+  if (body.kind === 'too-large') return refuse(parts, req, res, TOO_LARGE)
+  const bytes = body.kind === 'kept' ? body.bytes : body.from
+  const arrived = body.kind === 'kept' && body.bytes !== null ? performance.now() : started
+  const deadlineAt = arrived + (route?.deadlineMs ?? UNROUTED_DEADLINE_MS)
+  let refusals = 0
+  let failures = 0
+
+  for (;;) {
+    // No await may stand between an open gate and the entry in flight: a hold seen in between would be acknowledged
+    // although this request is on its way.
+    while (route !== null && route.writes.length > 0) {
+      const way = gate(route, ownership)
+      if (way === 'open') break
+      if (way === 'refuse') return refuse(parts, req, res, MOVING)
+      const waited = await parts.hold.wait({
+        contexts: route.writes,
+        bytes: Buffer.isBuffer(bytes) ? bytes.length : 0,
+        deadlineAt,
+        gate: () => gate(route, ownership),
+        onGone: (callback) => res.once('close', callback),
+      })
+      if (waited === 'gone') return
+      if (waited !== 'open') return refuse(parts, req, res, waited === 'refuse' ? MOVING : HOLD_OVER)
+    }
+    const { decision, upstream } = choose(route, ownership, parts.flag, facts, parts.upstreams)
+    if (upstream === null) return refuse(parts, req, res, NO_INSTANCE)
+    parts.metrics.decided(decision, route?.context ?? null)
+    const ended = route !== null && route.writes.length > 0 ? parts.inFlight.enter(route.writes) : null
+    const sending: Sending = {
+      upstream,
+      body: bytes,
+      deadlineAt,
+      cookies: (status) => cookiesOf(parts, route, status, gathered?.setCookie ?? null),
+    }
+    const outcome: Outcome = await parts.forward(req, res, sending)
+    ended?.()
+    if (outcome.kind === 'answered') {
+      parts.metrics.answered(decision.side, outcome.status, performance.now() - started)
+      return
+    }
+    const next = afterOutcome(outcome, {
+      route,
+      method: req.method ?? 'GET',
+      repeatable: body.kind === 'kept',
+      idempotencyKey: req.headers['idempotency-key'] !== undefined,
+      refusals,
+      failures,
+      leftMs: deadlineAt - performance.now(),
+    })
+    if (next.kind === 'done') return
+    if (next.kind === 'problem') return refuse(parts, req, res, next.problem)
+    parts.metrics.resent(next.why)
+    if (next.why === 'connection') failures += 1
+    else {
+      refusals += 1
+      await Promise.all([ownership.refresh(next.afterMs), sleep(next.afterMs)])
+    }
+    if (res.destroyed) return
+    // Each sending adds listeners of its own to both; a long refusal must not look like a leak.
+    req.setMaxListeners(0)
+    res.setMaxListeners(0)
+  }
+}
+
+const NO_INSTANCE: ProxyProblem = {
+  status: 503,
+  code: 'no-instance',
+  detail: 'No instance of the service that answers this is up. Try again shortly.',
+  retryAfter: 1,
+}
+
+async function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promise<Body> {
+  const limit = route?.bodyLimit ?? null
+  return route !== null &&
+    route.writes.length > 0 &&
+    route.writes.some((context) => isOnTheMove(context, parts.ownership))
+    ? await keepBody(req, limit)
+    : streamBody(req, limit)
+}
+
+/** A write pins this client's reads to the owner, unless it was plainly refused; without a second side there is no need. */
+function cookiesOf(parts: Parts, route: Route | null, status: number, session: string | null): readonly string[] {
+  if (route === null || route.writes.length === 0 || (status >= 400 && status < 500)) return session ? [session] : NONE
+  const now = parts.ownership.now().getTime()
+  return route.writes
+    .filter((context) => isOnTheMove(context, parts.ownership))
+    .map((context) => parts.cookies.setWritten(context, now))
+}
+
+const NONE: readonly string[] = []
+
+function refuse(parts: Parts, req: IncomingMessage, res: ServerResponse, problem: ProxyProblem): void {
+  parts.metrics.refused(problem.code)
+  answerProblem(res, problem, req.url?.split('?')[0])
+}

@@ -1,0 +1,102 @@
+import { createMetrics, type Metrics } from '@banyan/kit/service'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { Decision } from './decide.ts'
+
+/** What the proxy counts. Counting is a number in a map; Prometheus' labels are built when somebody asks. */
+export interface ProxyMetrics {
+  readonly http: Metrics
+  decided(decision: Decision, context: string | null): void
+  answered(side: string, status: number, ms: number): void
+  resent(why: 'refused' | 'connection'): void
+  refused(code: string): void
+  paused(ms: number): void
+}
+
+export interface Readings {
+  inFlight(): number
+  held(): number
+  staleMs(): number
+  leaseValid(): boolean
+  flagsStaleMs(): number
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export function createProxyMetrics(read: Readings): ProxyMetrics {
+  const http = createMetrics()
+  const registers = [http.registry]
+  const decisions = counted(registers, 'proxy_decisions_total', 'Requests by side, reason and context', [
+    'side',
+    'reason',
+    'context',
+  ])
+  const resends = counted(registers, 'proxy_resends_total', 'Requests sent again, by cause', ['why'])
+  const refusals = counted(registers, 'proxy_refusals_total', 'Requests the proxy answered itself, by code', ['code'])
+  const answers = new Histogram({
+    name: 'proxy_request_duration_seconds',
+    help: 'Time to the end of the answer, by side and class of status',
+    labelNames: ['side', 'status'],
+    buckets: SECONDS,
+    registers,
+  })
+  const pauses = new Histogram({
+    name: 'proxy_hold_pause_seconds',
+    help: 'How long a held request waited before it was let go',
+    buckets: SECONDS,
+    registers,
+  })
+  gauge(registers, 'proxy_requests_in_flight', 'Requests on their way that write a context', read.inFlight)
+  gauge(registers, 'proxy_requests_held', 'Requests that wait for a hold to end', read.held)
+  gauge(registers, 'proxy_ownership_stale_seconds', 'Age of what is known of ownership', () => read.staleMs() / 1000)
+  gauge(registers, 'proxy_flags_stale_seconds', 'Age of what is known of the flags', () => read.flagsStaleMs() / 1000)
+  gauge(registers, 'proxy_lease_valid', 'Whether the mover still waits for this proxy', () => Number(read.leaseValid()))
+  const observers = new Map<string, { observe(seconds: number): void }>()
+  return {
+    http,
+    decided: ({ side, reason }, context) => decisions(side, reason, context ?? ''),
+    answered(side, status, ms) {
+      const kind = `${Math.floor(status / 100)}xx`
+      const key = side + kind
+      const observer = observers.get(key) ?? answers.labels(side, kind)
+      observers.set(key, observer)
+      observer.observe(ms / 1000)
+    },
+    resent: (why) => resends(why),
+    refused: (code) => refusals(code),
+    paused: (ms) => pauses.observe(ms / 1000),
+  }
+}
+
+type Registers = Metrics['registry'][]
+
+function counted(registers: Registers, name: string, help: string, labelNames: string[]) {
+  const counts = new Map<string, { readonly labels: readonly string[]; count: number }>()
+  new Counter({
+    name,
+    help,
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const { labels, count } of counts.values()) this.labels(...labels).inc(count)
+    },
+  })
+  return (...labels: string[]) => {
+    const key = labels.join(' ')
+    const known = counts.get(key)
+    if (known) known.count += 1
+    else counts.set(key, { labels, count: 1 })
+  }
+}
+
+function gauge(registers: Registers, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      const value = read()
+      this.set(Number.isFinite(value) ? value : -1)
+    },
+  })
+}

@@ -1,0 +1,47 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** An answer of the proxy's own: RFC 9457 problem details with a stable code. */
+export interface ProxyProblem {
+  readonly status: number
+  readonly code: string
+  /** What was seen and what to do; never an upstream's address. */
+  readonly detail: string
+  /** Seconds after which trying again makes sense. */
+  readonly retryAfter?: number
+}
+
+/** Answers with a problem, unless an answer has begun; then the connection is cut, so that nobody takes it for whole. */
+export function answerProblem(res: ServerResponse, problem: ProxyProblem, instance: string | undefined): void {
+  if (res.destroyed || res.writableEnded) return
+  if (res.headersSent) {
+    res.destroy()
+    return
+  }
+  const body = bodyOf(problem, instance)
+  const headers: Record<string, string | number> = {
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  }
+  if (problem.retryAfter !== undefined) headers['retry-after'] = problem.retryAfter
+  // The rest of an unread body would otherwise be taken for the next request.
+  if (!res.req.complete) headers.connection = 'close'
+  res.writeHead(problem.status, headers)
+  res.end(res.req.method === 'HEAD' ? undefined : body)
+}
+
+/** The same for a connection that asked for an upgrade and has no response object. */
+export function refuseUpgrade(socket: Duplex, problem: ProxyProblem): void {
+  if (!socket.writable) return
+  const body = bodyOf(problem, undefined)
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+function bodyOf(problem: ProxyProblem, instance: string | undefined): string {
+  const { status, code, detail } = problem
+  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, code, detail, instance })
+}

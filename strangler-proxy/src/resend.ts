@@ -1,0 +1,84 @@
+import type { Outcome } from './forward.ts'
+import type { ProxyProblem } from './problem.ts'
+import type { Route } from './routes/route.ts'
+
+/** What follows an outcome: nothing, the same request once more, or a problem for the client. */
+export type Next =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'again'; readonly why: 'refused' | 'connection'; readonly afterMs: number }
+  | { readonly kind: 'problem'; readonly problem: ProxyProblem }
+
+export interface Circumstances {
+  readonly route: Route | null
+  readonly method: string
+  /** Whether all of the body is kept, so that the request can be sent again at all. */
+  readonly repeatable: boolean
+  readonly idempotencyKey: boolean
+  /** How often it was sent again so far, by cause. */
+  readonly refusals: number
+  readonly failures: number
+  /** Milliseconds left of the route's deadline. */
+  readonly leftMs: number
+}
+
+const DONE: Next = { kind: 'done' }
+const FIRST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 250
+
+/**
+ * Whether a request is sent again. Pure.
+ * A refusal promised that nothing was done: again, until the deadline. After a lost connection that promise is
+ * missing: once, where nothing can have been sent, the method is safe, or the route says a repetition is harmless.
+ */
+export function afterOutcome(outcome: Outcome, seen: Circumstances): Next {
+  if (outcome.kind === 'answered' || outcome.kind === 'gone') return DONE
+  if (outcome.kind === 'refused') {
+    if (seen.route === null) return { kind: 'problem', problem: UNROUTED }
+    const afterMs = Math.min(FIRST_PAUSE_MS * 2 ** seen.refusals, LONGEST_PAUSE_MS)
+    if (seen.repeatable && seen.leftMs > afterMs) return { kind: 'again', why: 'refused', afterMs }
+    return { kind: 'problem', problem: MOVING }
+  }
+  if (outcome.cause === 'too-large') return { kind: 'problem', problem: TOO_LARGE }
+  if (outcome.cause === 'deadline') return { kind: 'problem', problem: TOO_LATE }
+  const harmless = outcome.cause === 'connect' || isHarmless(seen)
+  if (harmless && seen.repeatable && seen.failures === 0 && seen.leftMs > 0) {
+    return { kind: 'again', why: 'connection', afterMs: 0 }
+  }
+  return { kind: 'problem', problem: UNREACHABLE }
+}
+
+function isHarmless({ route, method, idempotencyKey }: Circumstances): boolean {
+  if (method === 'GET' || method === 'HEAD') return true
+  return route?.resend === 'always' || (route?.resend === 'idempotency-key' && idempotencyKey)
+}
+
+/** The context changes its owner and the request could not wait or be sent again: nothing was done. */
+export const MOVING: ProxyProblem = {
+  status: 503,
+  code: 'context-moving',
+  detail: 'The data this request writes is changing its home. Nothing was done; send it again.',
+  retryAfter: 1,
+}
+/** The hold, or the room for those who wait, is used up. */
+export const HOLD_OVER: ProxyProblem = { ...MOVING, code: 'hold-over' }
+/** The monolith no longer owns what this path writes, and the route table does not say who does. */
+const UNROUTED: ProxyProblem = {
+  ...MOVING,
+  code: 'unrouted-write',
+  detail: 'Nothing was done: the data this path writes has moved, and no rule of the route table names the path.',
+}
+export const TOO_LARGE: ProxyProblem = {
+  status: 413,
+  code: 'body-too-large',
+  detail: 'The body is longer than this route accepts. Send less.',
+}
+const TOO_LATE: ProxyProblem = {
+  status: 504,
+  code: 'upstream-timeout',
+  detail: 'No answer came within the deadline of this route. Whether the request was carried out is not known.',
+}
+const UNREACHABLE: ProxyProblem = {
+  status: 502,
+  code: 'upstream-unreachable',
+  detail: 'The connection to the part of the shop that answers this failed. Try again shortly.',
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+
+const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be a lower-case name such as "inventory"')
+
+const size = z
+  .string()
+  .regex(/^\d+(kb|mb)$/, 'must be a size such as 100kb or 5mb')
+  .transform((text) => Number.parseInt(text, 10) * (text.endsWith('kb') ? 1024 : 1024 * 1024))
+
+const duration = z
+  .string()
+  .regex(/^\d+(ms|s)$/, 'must be a duration such as 500ms or 15s')
+  .transform((text) => Number.parseInt(text, 10) * (text.endsWith('ms') ? 1 : 1000))
+  .refine((ms) => ms > 0, 'must be longer than nothing')
+
+const rule = z.strictObject({
+  method: z.union([method.transform((one) => [one]), z.array(method).min(1)]),
+  path: z.string(),
+  context: name,
+  access: z.enum(['read', 'write']),
+  writes: z.array(name).min(1).optional(),
+  auth: z.enum(['required', 'optional']).default('optional'),
+  limits: z.strictObject({ body: size }).optional(),
+  deadline: duration.optional(),
+  resend: z.enum(['never', 'idempotency-key', 'always']).optional(),
+})
+
+/** The route table as it is written; `parseRoutes` says what must hold beyond the form. */
+export const routeTableSchema = z.strictObject({
+  /** Each context with the name its service registers its instances under. */
+  contexts: z.record(name, name).refine((all) => Object.keys(all).length > 0, 'must name at least one context'),
+  routes: z.array(rule).min(1),
+})
+
+export type WrittenRule = z.infer<typeof rule>

@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { choose } from './choose.ts'
+import { isSplit, NO_FACTS } from './decide.ts'
+import { gate } from './gate.ts'
+import type { Parts } from './handle.ts'
+import { type ProxyProblem, refuseUpgrade } from './problem.ts'
+import { MOVING } from './resend.ts'
+
+/** Whether a request asks for a WebSocket; every other upgrade is ignored and the request answered as it is. */
+export function isWebSocket(req: IncomingMessage): boolean {
+  return req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** The way of a WebSocket: the same stripping and the same decision as any request, one upstream, then bytes. */
+export function createUpgrader(parts: Parts): (req: IncomingMessage, socket: Socket, head: Buffer) => void {
+  return (req, socket, head) => {
+    socket.on('error', () => socket.destroy())
+    upgrade(parts, req, socket, head).catch((err: Error) => {
+      parts.logger.error({ err }, 'handling an upgrade failed')
+      socket.destroy()
+    })
+  }
+}
+
+async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+  const refuse = (problem: ProxyProblem) => {
+    parts.metrics.refused(problem.code)
+    refuseUpgrade(socket, problem)
+  }
+  const arrival = parts.arrive(req)
+  if ('status' in arrival) return refuse(arrival)
+  const { route, override } = arrival
+  if (gate(route, parts.ownership) !== 'open') return refuse(MOVING)
+  const known = route === null ? undefined : parts.ownership.get(route.context)
+  const gathered = route !== null && isSplit(route, known) ? await parts.gatherFacts(req, route, override) : null
+  const facts = gathered?.facts ?? (override === null ? NO_FACTS : { ...NO_FACTS, override })
+  const { decision, upstream } = choose(route, parts.ownership, parts.flag, facts, parts.upstreams)
+  if (upstream === null) return refuse(UNREACHABLE)
+  parts.metrics.decided(decision, route?.context ?? null)
+  req.headers.connection = 'Upgrade'
+  req.headers.upgrade = 'websocket'
+  parts.forward.upgrade(req, socket, head, upstream, () => refuse(UNREACHABLE))
+}
+
+const UNREACHABLE: ProxyProblem = {
+  status: 502,
+  code: 'upstream-unreachable',
+  detail: 'The connection to the part of the shop that answers this failed. Try again shortly.',
+}
