@@ -21,7 +21,7 @@ export type Outcome =
 export interface Sending {
   readonly upstream: Upstream
   /** A kept body, sent as often as needed; a stream of its own; or null: the request itself, if it has one. */
-  readonly body: Buffer | Readable | null
+  readonly body: Buffer | (() => Readable) | null
   /** `performance.now()` at which the client must have had the first byte. */
   readonly deadlineAt: number
   /** Cookies of the answer; asked when its head has arrived. */
@@ -61,8 +61,7 @@ export function createForward(): Forward {
       const attempt = req[ATTEMPT]
       const upstream = attempt?.sending.upstream ?? req[UPGRADE]!.upstream
       options.agent = attempt ? upstream.agent : false
-      const body = attempt?.sending.body
-      if (body) options.buffer = Buffer.isBuffer(body) ? replay(body) : body
+      if (attempt) options.buffer = streamOf(attempt)
       return upstream.target
     },
     selfHandleResponse: true,
@@ -91,7 +90,6 @@ export function createForward(): Forward {
       req[ATTEMPT] = attempt
       open.add(attempt)
       res.on('close', onClose)
-      if (sending.body && !Buffer.isBuffer(sending.body)) sending.body.on('error', (error) => fail(attempt, error))
       middleware(req, res).catch((error: Error) => fail(attempt, error))
     })
   return Object.assign(forward, {
@@ -101,6 +99,13 @@ export function createForward(): Forward {
     },
     close: () => clearInterval(sweeper),
   })
+}
+
+function streamOf(attempt: Attempt): Readable | undefined {
+  const { body } = attempt.sending
+  if (body === null) return undefined
+  if (Buffer.isBuffer(body)) return replay(body)
+  return body().on('error', (error) => fail(attempt, error))
 }
 
 const settleAttempts: Plugin<Carrier, ServerResponse> = (proxy) => {

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { hostname } from 'node:os'
+import { createFlags } from '@banyan/kit/flags'
+import { watchOwnership } from '@banyan/kit/ownership'
+import { createHealth, createTokenVerifier, type Health, type Logger } from '@banyan/kit/service'
+import type { Express } from 'express'
+import pg from 'pg'
+import { createArrive } from './arrive.ts'
+import type { ProxyConfig } from './config.ts'
+import { createCookies } from './cookies.ts'
+import { createFacts } from './facts.ts'
+import { createForward } from './forward.ts'
+import { createHandler, type Parts } from './handle.ts'
+import { createHold } from './hold.ts'
+import { createInFlight } from './in-flight.ts'
+import { watchInstances } from './instances.ts'
+import { createProxyMetrics } from './metrics.ts'
+import { createOpsApp } from './ops/app.ts'
+import { compileRoutes } from './routes/match.ts'
+import type { RouteTable } from './routes/parse.ts'
+import { createSigner } from './sign.ts'
+import { createUpgrader } from './upgrade.ts'
+import { createUpstreams } from './upstreams.ts'
+
+export interface StranglerProxy {
+  /** Resolves when ownership, flags and instances have been read once, or after a bound without them. */
+  readonly ready: Promise<void>
+  readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+  readonly upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void
+  readonly ops: Express
+  readonly health: Health
+  /** After the last request has ended. */
+  close(): Promise<void>
+}
+
+/** A proxy that starts while the control database or Unleash is away serves what it knows, after this long. */
+const START_WITHIN_MS = 5_000
+
+/** Assembles the proxy: what it watches, what it counts, and the way of a request through it. */
+export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logger): StranglerProxy {
+  const signer = createSigner(config.COOKIE_KEY)
+  const cookies = createCookies(signer, { secure: config.COOKIE_SECURE })
+  const inFlight = createInFlight()
+  const hold = createHold({ onPause: (ms) => metrics.paused(ms) })
+  const pool = new pg.Pool({ connectionString: config.CONTROL_DATABASE_URL, max: 2, connectionTimeoutMillis: 2_000 })
+  pool.on('error', (err) => logger.warn({ err }, 'an idle connection to the control database broke'))
+  const ownership = watchOwnership({
+    connectionString: config.CONTROL_DATABASE_URL,
+    subscriber: { id: `proxy ${hostname()} ${randomUUID()}`, kind: 'proxy' },
+    drained: (context) => inFlight.drained(context),
+    logger,
+  })
+  ownership.on('change', () =>
+    hold.update(
+      ownership
+        .all()
+        .filter((one) => one.hold)
+        .map((one) => one.context),
+    ),
+  )
+  const flags = createFlags({
+    url: config.UNLEASH_URL,
+    token: config.UNLEASH_TOKEN,
+    appName: 'banyan-proxy',
+    environment: config.UNLEASH_ENVIRONMENT,
+    logger,
+    ...(config.UNLEASH_BACKUP_PATH ? { backupPath: config.UNLEASH_BACKUP_PATH } : {}),
+  })
+  const metrics = createProxyMetrics({
+    inFlight: () => inFlight.total(),
+    held: () => hold.stats().waiting,
+    staleMs: () => ownership.staleMs(),
+    leaseValid: () => ownership.leaseValid(),
+    flagsStaleMs: () => flags.freshness().lastFetchMs ?? Number.POSITIVE_INFINITY,
+  })
+  const upstreams = createUpstreams(config.MONOLITH_URL, config.SERVICE_URLS)
+  const instances = watchInstances({ pool, services: withoutAddress(table.services, config), upstreams, logger })
+  const forward = createForward()
+  const parts: Parts = {
+    arrive: createArrive(compileRoutes(table.routes), createSigner(config.OVERRIDE_KEY), config.TRUSTED_HOPS),
+    ownership,
+    flag: (context, who) => flags.isOn(`${context}-reads`, who),
+    gatherFacts: createFacts(cookies, verifierOf(config)),
+    cookies,
+    hold,
+    inFlight,
+    forward,
+    upstreams,
+    metrics,
+    logger,
+  }
+  const health = createHealth()
+  const sources = { ownership, flags, hold, inFlight, upstreams, contexts: Object.keys(table.services) }
+  return {
+    ready: within(START_WITHIN_MS, Promise.allSettled([ownership.ready, flags.ready, instances.ready])),
+    handler: createHandler(parts),
+    upgrade: createUpgrader(parts),
+    ops: createOpsApp({ sources, pool, token: config.OPS_TOKEN, logger, health, metrics: metrics.http }),
+    health,
+    async close() {
+      hold.close()
+      instances.close()
+      await Promise.allSettled([ownership.close(), flags.close(), pool.end()])
+      forward.close()
+      upstreams.close()
+    },
+  }
+}
+
+function verifierOf(config: ProxyConfig) {
+  if (config.JWT_JWKS === undefined) return null
+  return createTokenVerifier({
+    jwks: config.JWT_JWKS,
+    issuer: config.JWT_ISSUER,
+    audience: config.JWT_AUDIENCE,
+    typ: 'at+jwt',
+  })
+}
+
+function withoutAddress(services: Readonly<Record<string, string>>, config: ProxyConfig) {
+  return Object.fromEntries(Object.entries(services).filter(([context]) => !(context in config.SERVICE_URLS)))
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const bound = Promise.withResolvers<void>()
+  const timer = setTimeout(bound.resolve, ms)
+  await Promise.race([work, bound.promise])
+  clearTimeout(timer)
+}

@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { sendRaw } from '../test-support/raw.ts'
+import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
+import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
+
+const ROUTES = `
+contexts: { goods: goods-service }
+routes:
+  - { method: GET, path: /api/goods, context: goods, access: read }
+  - { method: POST, path: /api/goods, context: goods, access: write, limits: { body: 1kb } }
+`
+let proxy: TestProxy
+let monolith: TestUpstream
+const get = (headers: string, target = '/api/goods') =>
+  sendRaw(proxy.port, `GET ${target} HTTP/1.1\r\nHost: shop.example\r\n${headers}Connection: close\r\n\r\n`)
+const status = (answer: string) => Number(answer.slice(9, 12))
+
+beforeAll(async () => {
+  monolith = await startUpstream('monolith')
+  proxy = await startProxy({ routes: ROUTES, monolith: monolith.url })
+})
+beforeEach(() => {
+  monolith.seen.length = 0
+})
+afterAll(async () => {
+  await proxy.close()
+  await monolith.close()
+})
+
+describe('what a client may not say', () => {
+  it.each([
+    'X-User-Id: 1',
+    'x-user-role: admin',
+    'X_User_Id: 1',
+    'x-user_id: 1',
+    'X-Authenticated-User: root',
+    'X-Internal-Token: a',
+    'Remote-User: root',
+    'Forwarded: for=10.0.0.1',
+    'X-Real-IP: 10.0.0.1',
+    'X-Original-URL: /internal/reservations',
+    'X-HTTP-Method-Override: DELETE',
+    'Banyan-Side: service; forged',
+    'Banyan-Refused: fenced',
+    'Proxy-Authorization: Basic eA==',
+    'TE: trailers',
+    'Keep-Alive: timeout=99',
+    'Proxy-Connection: keep-alive',
+    'traceparent: nonsense',
+  ])('"%s" never reaches the upstream', async (line) => {
+    await get(`${line}\r\n`)
+    const [name, value] = line.toLowerCase().split(': ')
+    expect(monolith.seen).toHaveLength(1)
+    // The proxy's own connection to the upstream has a Keep-Alive of its own.
+    expect(monolith.seen[0]!.headers[name!]).not.toBe(value)
+    if (name !== 'keep-alive') expect(monolith.seen[0]!.headers).not.toHaveProperty([name!])
+  })
+
+  it('is stripped from requests with Expect too, on routes and off them', async () => {
+    for (const target of ['/api/goods', '/somewhere/else']) {
+      await sendRaw(
+        proxy.port,
+        `POST ${target} HTTP/1.1\r\nHost: s\r\nX-User-Id: 1\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`,
+      )
+    }
+    expect(monolith.seen.map((one) => one.body)).toEqual(['{}', '{}'])
+    for (const one of monolith.seen) {
+      expect(one.headers['x-user-id']).toBeUndefined()
+      expect(one.headers.expect).toBeUndefined()
+    }
+  })
+
+  it('drops headers named by Connection, but not those that carry the request', async () => {
+    await sendRaw(
+      proxy.port,
+      'GET /api/goods HTTP/1.1\r\nHost: s\r\nAuthorization: Bearer x\r\nX-Hop: 1\r\nConnection: close, X-Hop, Authorization, X-Forwarded-For\r\n\r\n',
+    )
+    const { headers } = monolith.seen[0]!
+    expect(headers['x-hop']).toBeUndefined()
+    expect(headers.authorization).toBe('Bearer x')
+    expect(headers['x-forwarded-for']).toBe('127.0.0.1')
+  })
+
+  it('rebuilds X-Forwarded-For from the peer, and keeps only what trusted proxies added', async () => {
+    await get('X-Forwarded-For: 6.6.6.6, 7.7.7.7\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Proto: https\r\n')
+    expect(monolith.seen[0]!.headers).toMatchObject({
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-host': 'shop.example',
+      'x-forwarded-proto': 'http',
+    })
+    const behind = await startProxy({ routes: ROUTES, monolith: monolith.url, trustedHops: 1 })
+    await sendRaw(
+      behind.port,
+      'GET / HTTP/1.1\r\nHost: s\r\nX-Forwarded-For: 6.6.6.6, 7.7.7.7\r\nConnection: close\r\n\r\n',
+    )
+    await behind.close()
+    expect(monolith.seen[1]!.headers['x-forwarded-for']).toBe('7.7.7.7, 127.0.0.1')
+  })
+
+  it('passes a well-formed trace and request id on, and makes an id where there is none', async () => {
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    await get(`traceparent: ${trace}\r\nX-Request-Id: order-12345678\r\n`)
+    await get('X-Request-Id: two words\r\n')
+    expect(monolith.seen[0]!.headers).toMatchObject({ traceparent: trace, 'x-request-id': 'order-12345678' })
+    expect(monolith.seen[1]!.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+  })
+})
+
+describe('requests that two servers could read differently', () => {
+  it.each([
+    ['Content-Length with Transfer-Encoding', 'Content-Length: 4\r\nTransfer-Encoding: chunked\r\n'],
+    ['Transfer-Encoding with Content-Length', 'Transfer-Encoding: chunked\r\nContent-Length: 4\r\n'],
+    ['two codings', 'Transfer-Encoding: gzip, chunked\r\n'],
+    ['two Transfer-Encodings', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n'],
+    ['an unknown coding', 'Transfer-Encoding: xchunked\r\n'],
+    ['two lengths', 'Content-Length: 4\r\nContent-Length: 5\r\n'],
+    ['a length that is a list', 'Content-Length: 4, 4\r\n'],
+    ['a negative length', 'Content-Length: -1\r\n'],
+    ['a folded header', 'X-A: 1\r\n folded\r\nContent-Length: 0\r\n'],
+    ['a space before the colon', 'Content-Length : 4\r\n'],
+    ['two hosts', 'Host: other.example\r\nContent-Length: 0\r\n'],
+  ])('%s: 400, and the upstream sees nothing', async (_what, lines) => {
+    const answer = await sendRaw(
+      proxy.port,
+      `POST /api/goods HTTP/1.1\r\nHost: s\r\n${lines}Connection: close\r\n\r\n0\r\n\r\nGET /internal HTTP/1.1\r\nHost: s\r\n\r\n`,
+    )
+    expect(status(answer)).toBe(400)
+    expect(monolith.seen).toEqual([])
+  })
+
+  it.each([
+    '//api/goods',
+    '/api//goods',
+    '/api/./goods',
+    '/x/../api/goods',
+    '/x/%2e%2e/internal/reservations',
+    '/x/%2E./internal',
+    '/x/.%2e/internal',
+    '/api%2fgoods',
+    '/api%5cgoods',
+    '/api\\goods',
+    '/api/goods%00',
+    '/api/goods%0d%0aX-User-Id:1',
+    '/api/%zz',
+    '/api/%4',
+    '/api/goods#x',
+    'http://shop.example/internal/reservations',
+    '*',
+  ])('the target "%s": 400, and the upstream sees nothing', async (target) => {
+    expect(status(await get('', target))).toBe(400)
+    expect(monolith.seen).toEqual([])
+  })
+
+  it('spells an escaped letter plainly, for the decision and for the upstream alike', async () => {
+    await get('', '/%61pi/g%6Fods?q=%61')
+    expect(monolith.seen[0]!.url).toBe('/api/goods?q=%61')
+    expect(status(await get('', '/%69nternal/reservations'))).toBe(404)
+  })
+
+  it.each(['/internal/reservations', '/INTERNAL/x', '/metrics', '/health/live', '/Health'])(
+    '%s does not exist in public',
+    async (target) => {
+      const answer = await get('', target)
+      expect(status(answer)).toBe(404)
+      expect(answer).toContain('application/problem+json')
+      expect(monolith.seen).toEqual([])
+    },
+  )
+
+  it('speaks the usual methods only', async () => {
+    const answer = await sendRaw(proxy.port, 'TRACE /api/goods HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n')
+    expect(status(answer)).toBe(405)
+    expect(await sendRaw(proxy.port, 'CONNECT example.com:80 HTTP/1.1\r\nHost: s\r\n\r\n')).toBe('')
+    expect(monolith.seen).toEqual([])
+  })
+
+  it('keeps the framing of a GET with a chunked body', async () => {
+    await sendRaw(
+      proxy.port,
+      'GET /api/goods HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    )
+    expect(monolith.seen.map((one) => [one.method, one.body])).toEqual([['GET', 'hello']])
+  })
+
+  it('refuses a body over the limit, announced or counted', async () => {
+    const big = 'x'.repeat(2048)
+    const announced = await sendRaw(
+      proxy.port,
+      `POST /api/goods HTTP/1.1\r\nHost: s\r\nContent-Length: 2048\r\n\r\n${big}`,
+    )
+    const counted = await sendRaw(
+      proxy.port,
+      `POST /api/goods HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n${big}\r\n0\r\n\r\n`,
+    )
+    expect([status(announced), status(counted)]).toEqual([413, 413])
+    expect(monolith.seen).toEqual([])
+  })
+})

@@ -1,0 +1,37 @@
+import { createApp, finishApp, type Health, type Logger, type Metrics, Problem } from '@banyan/kit/service'
+import type { Express } from 'express'
+import type pg from 'pg'
+import { z } from 'zod'
+import { requireBearer } from './bearer.ts'
+import { setReads } from './kill-switch.ts'
+import { type RoutingSources, showRouting } from './routing.ts'
+
+const change = z.strictObject({ reads: z.enum(['owner', 'flag']), why: z.string().max(500).optional() })
+
+/** The operators' listener: health and metrics for machines; what is routed where, and the kill switch, with a token. */
+export function createOpsApp(options: {
+  readonly sources: RoutingSources
+  readonly pool: pg.Pool
+  readonly token: string
+  readonly logger: Logger
+  readonly health: Health
+  readonly metrics: Metrics
+}): Express {
+  const { logger, health, metrics, pool, sources } = options
+  const app = createApp({ logger, health, metrics })
+  const operator = requireBearer(options.token)
+  app.get('/routing', operator, (_req, res) => {
+    res.json(showRouting(sources))
+  })
+  app.post('/contexts/:context/reads', operator, async (req, res) => {
+    const context = String(req.params.context)
+    const { reads, why } = change.parse(req.body)
+    const before = await setReads(pool, { context, reads, who: 'operator', why: why ?? null })
+    if (before === null) {
+      throw new Problem(404, 'unknown-context', `The control database knows no context "${context}"; see /routing.`)
+    }
+    logger.info({ context, before, reads }, 'who answers reads was set')
+    res.json({ context, before, reads })
+  })
+  return finishApp(app, { logger })
+}

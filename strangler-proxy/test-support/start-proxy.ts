@@ -1,0 +1,121 @@
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Ownership } from '@banyan/kit/ownership'
+import { createLogger, type TokenVerifier } from '@banyan/kit/service'
+import { createArrive } from '../src/arrive.ts'
+import { createCookies } from '../src/cookies.ts'
+import type { ReadsFlag } from '../src/decide.ts'
+import { createFacts } from '../src/facts.ts'
+import { createForward } from '../src/forward.ts'
+import { createHandler, type Parts } from '../src/handle.ts'
+import { createHold, type HoldLimits } from '../src/hold.ts'
+import { createInFlight } from '../src/in-flight.ts'
+import { createProxyMetrics } from '../src/metrics.ts'
+import { compileRoutes } from '../src/routes/match.ts'
+import { parseRoutes } from '../src/routes/parse.ts'
+import { createSigner } from '../src/sign.ts'
+import { createUpgrader, isWebSocket } from '../src/upgrade.ts'
+import { createUpstreams } from '../src/upstreams.ts'
+
+export const OVERRIDE_KEY = 'an override key for tests'
+
+export interface TestProxy {
+  readonly url: string
+  readonly port: number
+  readonly parts: Parts
+  /** Changes what the proxy knows of a context, as an ownership change would, and looks after who waits. */
+  own(context: string, change: Partial<Ownership>): void
+  leaseIs(valid: boolean): void
+  close(): Promise<void>
+}
+
+export interface TestProxyOptions {
+  readonly routes: string
+  readonly monolith: string
+  readonly services?: Readonly<Record<string, string>>
+  readonly flag?: ReadsFlag
+  readonly verifier?: TokenVerifier
+  readonly hold?: HoldLimits
+  readonly trustedHops?: number
+}
+
+/** A context's record with everything at rest, and changes to it. */
+export function ownershipOf(context: string, change: Partial<Ownership> = {}): Ownership {
+  return {
+    context,
+    phase: 'idle',
+    owner: 'monolith',
+    hold: false,
+    reads: 'flag',
+    direction: null,
+    epoch: 1n,
+    token: 0n,
+    term: 1n,
+    move: 0n,
+    heartbeatApplied: null,
+    ...change,
+  }
+}
+
+/** The proxy's whole way of a request on real sockets, with the ownership given as values instead of watched. */
+export async function startProxy(options: TestProxyOptions): Promise<TestProxy> {
+  const table = parseRoutes(options.routes, 'routes.yaml')
+  const known = new Map(Object.keys(table.services).map((context) => [context, ownershipOf(context)]))
+  let lease = true
+  const cookies = createCookies(createSigner('a cookie key for tests'), { secure: false })
+  const hold = createHold(options.hold ? { limits: options.hold } : {})
+  const inFlight = createInFlight()
+  const forward = createForward()
+  const upstreams = createUpstreams([options.monolith], options.services ?? {})
+  const parts: Parts = {
+    arrive: createArrive(compileRoutes(table.routes), createSigner(OVERRIDE_KEY), options.trustedHops ?? 0),
+    ownership: {
+      get: (context) => known.get(context),
+      leaseValid: () => lease,
+      now: () => new Date(),
+      refresh: async () => undefined,
+    },
+    flag: options.flag ?? (() => false),
+    gatherFacts: createFacts(cookies, options.verifier ?? null),
+    cookies,
+    hold,
+    inFlight,
+    forward,
+    upstreams,
+    metrics: createProxyMetrics({
+      inFlight: () => inFlight.total(),
+      held: () => hold.stats().waiting,
+      staleMs: () => 0,
+      leaseValid: () => lease,
+      flagsStaleMs: () => 0,
+    }),
+    logger: createLogger({ name: 'proxy under test', level: 'silent' }),
+  }
+  const server = createServer({ shouldUpgradeCallback: isWebSocket }, createHandler(parts))
+  const upgrade = createUpgrader(parts)
+  server.on('upgrade', (req, socket, head) => upgrade(req, socket as Socket, head))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    parts,
+    own(context, change) {
+      known.set(context, { ...known.get(context)!, ...change })
+      hold.update([...known.values()].filter((one) => one.hold).map((one) => one.context))
+    },
+    leaseIs: (valid) => {
+      lease = valid
+    },
+    close: () =>
+      new Promise((resolve) => {
+        hold.close()
+        forward.close()
+        server.close(() => {
+          upstreams.close()
+          resolve()
+        })
+        server.closeAllConnections()
+      }),
+  }
+}
