@@ -1,0 +1,113 @@
+/**
+ * The crowd: an open loop, which sends at its rate whether or not the shop keeps up, so that a pause of the shop shows
+ * as waiting and not as fewer requests.
+ */
+import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { openJournal } from '../sandbox/journal.ts'
+import * as actions from './actions.ts'
+import { logIn, register } from './login.ts'
+import { createMeasure, type Measure } from './measure.ts'
+import { newPerson, type Person } from './people.ts'
+import { createShopClient } from './shop-client.ts'
+import type { Told } from './told.ts'
+
+export type CrowdOptions = {
+  baseUrl: string
+  /** Things done per second. */
+  rate: number
+  /** An append-only file outside the shop, one line per thing told. */
+  journalFile: string
+  admin: { email: string; password: string }
+  products: readonly number[]
+}
+
+export type Crowd = { measure: Measure; stop(): Promise<void> }
+
+const PEOPLE = 60
+const ROUTINE: readonly [weight: number, action: (world: actions.World, person: Person) => Promise<void>][] = [
+  [52, actions.browse],
+  [12, actions.search],
+  [12, actions.fillCart],
+  [12, actions.lookAround],
+  [10, actions.order],
+  [2, actions.cancel],
+]
+const ADMIN: typeof ROUTINE = [
+  [2, actions.adjustStock],
+  [1, actions.editProduct],
+]
+
+/** Starts it; `stop` lets everybody finish what they are doing (bounded by each request's own limit). */
+export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
+  const measure = createMeasure()
+  const client = createShopClient(options.baseUrl, measure)
+  const journal = await openJournal<Told>(options.journalFile, () => undefined)
+  const world: actions.World = { client, write: (told) => journal.append(told), products: options.products, pick }
+  const run = randomBytes(3).toString('hex')
+  const people: Person[] = []
+  const visitor: Person = newPerson(run, 0)
+  const admin: Person = { ...newPerson(run, 0), ...options.admin, session: { cookies: new Map() } }
+  const underWay = new Set<Promise<void>>()
+
+  const arrive = async () => {
+    if (Math.random() < 0.03) return await asOneThing(admin, pickWeighted(ADMIN))
+    const free = people.filter((person) => !person.busy)
+    // Accounts cost a password hash each: newcomers are let in a few at a time.
+    if (people.length < PEOPLE && Math.random() < 0.2) return await join()
+    if (free.length === 0) return await actions.browse(world, { ...visitor, session: { cookies: new Map() } })
+    await asOneThing(pick(free), pickWeighted(ROUTINE))
+  }
+  const asOneThing = async (person: Person, action: (typeof ROUTINE)[number][1]) => {
+    if (person.busy) return await actions.browse(world, { ...visitor, session: { cookies: new Map() } })
+    person.busy = true
+    try {
+      if (Date.now() < person.loggedInUntil || (await logIn(client, person))) await action(world, person)
+    } finally {
+      person.busy = false
+    }
+  }
+  const join = async () => {
+    const person = newPerson(run, people.length + 1)
+    person.busy = true
+    people.push(person)
+    const joined = await register(client, person)
+    if (joined) person.busy = false
+    else people.splice(people.indexOf(person), 1)
+  }
+
+  const started = performance.now()
+  let sent = 0
+  const timer = setInterval(() => {
+    // Catches up after a late timer: the rate is a promise, not a pause between two requests.
+    const due = Math.floor(((performance.now() - started) / 1000) * options.rate)
+    for (; sent < due; sent += 1) {
+      const doing = arrive().catch((error) => console.error(`shopper: ${(error as Error).message}`))
+      underWay.add(doing)
+      void doing.then(() => underWay.delete(doing))
+    }
+  }, 10)
+
+  return {
+    measure,
+    async stop() {
+      clearInterval(timer)
+      await Promise.all(underWay)
+      await client.close()
+      await journal.close()
+    },
+  }
+}
+
+function pick<T>(of: readonly T[]): T {
+  return of[Math.floor(Math.random() * of.length)]!
+}
+
+function pickWeighted(table: typeof ROUTINE): (typeof ROUTINE)[number][1] {
+  let dice = Math.random() * table.reduce((sum, [weight]) => sum + weight, 0)
+  for (const [weight, action] of table) {
+    dice -= weight
+    if (dice < 0) return action
+  }
+  return table[0]![1]
+}

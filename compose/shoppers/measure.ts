@@ -1,0 +1,86 @@
+/** What shoppers see of the shop's speed and failures, in all and within windows that the tour opens. */
+
+export type Seen = {
+  /** What was asked for, e.g. `order` or `browse`. */
+  action: string
+  startedAt: number
+  ms: number
+  /** HTTP status, or undefined for a broken connection. */
+  status: number | undefined
+  /** A write whose time the shop alone answers for. */
+  write: boolean
+}
+
+export type Traffic = { requests: number; failed: number; p50Ms: number; p99Ms: number }
+
+/** Over a window: the slowest write begun or ended in it, and failures of any request. */
+export type WindowResult = { requests: number; failed: number; slowestWriteMs: number; slowestMs: number }
+
+export type Measure = {
+  add(seen: Seen): void
+  traffic(): Traffic
+  /** Failures in the order they came, at most 100: status, action, how long it took. */
+  failures(): readonly Seen[]
+  open(): () => WindowResult
+}
+
+/** 5xx, or no answer at all, is a failure that the shop answers for. */
+export function isFailure(seen: Pick<Seen, 'status'>): boolean {
+  return seen.status === undefined || seen.status >= 500
+}
+
+/** @returns An empty measure. Times are milliseconds. */
+export function createMeasure(): Measure {
+  // Counted by tenths of a millisecond up to a second, then by milliseconds: small, and exact enough for a p99.
+  const counts = new Map<number, number>()
+  const windows = new Set<(seen: Seen) => void>()
+  const failures: Seen[] = []
+  let requests = 0
+  let failed = 0
+  return {
+    add(seen) {
+      requests += 1
+      const bucket = seen.ms < 1000 ? Math.round(seen.ms * 10) / 10 : Math.round(seen.ms)
+      counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
+      if (isFailure(seen)) {
+        failed += 1
+        if (failures.length < 100) failures.push(seen)
+      }
+      for (const tell of windows) tell(seen)
+    },
+    traffic: () => ({
+      requests,
+      failed,
+      p50Ms: quantile(counts, requests, 0.5),
+      p99Ms: quantile(counts, requests, 0.99),
+    }),
+    failures: () => failures,
+    open() {
+      const result: WindowResult = { requests: 0, failed: 0, slowestWriteMs: 0, slowestMs: 0 }
+      const tell = (seen: Seen) => {
+        result.requests += 1
+        if (isFailure(seen)) result.failed += 1
+        result.slowestMs = Math.max(result.slowestMs, seen.ms)
+        if (seen.write) result.slowestWriteMs = Math.max(result.slowestWriteMs, seen.ms)
+      }
+      windows.add(tell)
+      return () => {
+        windows.delete(tell)
+        return { ...result, slowestMs: round(result.slowestMs), slowestWriteMs: round(result.slowestWriteMs) }
+      }
+    },
+  }
+}
+
+function quantile(counts: Map<number, number>, total: number, share: number): number {
+  let left = Math.ceil(total * share)
+  for (const [ms, count] of [...counts].sort(([a], [b]) => a - b)) {
+    left -= count
+    if (left <= 0) return ms
+  }
+  return 0
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10
+}
