@@ -65,6 +65,8 @@ async function provisionWatch(adminUrl: string, controlUrl: string): Promise<str
     await client.query('grant usage on schema banyan to banyan_watch')
     await client.query('grant select on all tables in schema banyan to banyan_watch')
     await client.query('grant insert, update, delete on banyan.subscribers, banyan.instances to banyan_watch')
+    // The proxy's kill switch is immediate: it sets who answers reads, and nothing else of the row.
+    await client.query('grant update (reads) on banyan.contexts to banyan_watch')
     // The console asks like everybody else: by an intent, which the mover may refuse.
     await client.query('grant insert on banyan.intents, banyan.audit to banyan_watch')
     return url
