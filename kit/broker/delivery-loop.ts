@@ -13,6 +13,7 @@ export interface DeliveryLoopOptions {
   topology?: Topology
   arguments?: Record<string, string | number | boolean>
   exclusive?: boolean
+  paused?: boolean
   onDelivery(delivery: Delivery): void
   /** Resolves when no callback works on a delivery any more; asked, once nothing new comes, before the channel goes. */
   idle(): Promise<void>
@@ -28,7 +29,7 @@ const RETRY_HIGH_MS = 5_000
  */
 export function startDeliveryLoop(connection: Connection, log: Log, options: DeliveryLoopOptions): Subscription {
   const { queue } = options
-  let wanted = true
+  let wanted = options.paused !== true
   let closed = false
   let consuming = false
   let interrupt: (() => void) | undefined

@@ -90,6 +90,8 @@ interface ConsumeOptions {
   /** Consumer arguments, such as `x-priority`. */
   arguments?: Record<string, string | number | boolean>
   exclusive?: boolean
+  /** Begins only with `resume`. @default false */
+  paused?: boolean
 }
 
 /**

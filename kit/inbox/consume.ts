@@ -4,7 +4,7 @@ import { OUTBOX_RETENTION_MS } from '../outbox/relay.ts'
 import { deliver, type Handler } from './deliver.ts'
 import { createFailures, type InTransaction } from './failures.ts'
 import { createLanes, createPlaces } from './lanes.ts'
-import { requireOwner, type Side, waitForOwner } from './ownership.ts'
+import { readOwner, requireOwner, type Side, waitForOwner } from './ownership.ts'
 import { startPurge } from './purge.ts'
 import { checkRetention, type Retention } from './retention.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts'
@@ -23,7 +23,7 @@ export interface ConsumeOptions {
   /** With both given, only messages that find this side to be the context's owner are handled. */
   context?: string
   side?: Side
-  /** Resolves when this side owns the context (again). @default polls `banyan.owner_of` */
+  /** Saves asking the database every 250 ms: resolves when it is worth asking. */
   waitForOwnership?(signal: AbortSignal): Promise<unknown>
   handlers: Readonly<Record<string, Handler>>
   logger: Log
@@ -47,7 +47,7 @@ export interface ConsumerStats {
 }
 
 export interface Consumer {
-  /** Resolves once it consumes for the first time, or would if it owned the context. */
+  /** Resolves once it consumes, or has found that it has to wait because the other side owns the context. */
   readonly ready: Promise<void>
   stats(): ConsumerStats
   /** Stops; resolves when nothing is being handled any more. For a hold: pause, then acknowledge. */
@@ -74,10 +74,14 @@ export function consume(options: ConsumeOptions): Consumer {
   const publisher = broker.publisher({ window: 100 })
   const closing = new AbortController()
   let paused = false
-  let owner = true
-  /** Aborted when consuming stops; a new one each time it starts. */
+  // Without a context there is nothing to own; with one, nothing is taken from the queue before this side has seen
+  // that it owns it, lest it take messages just to give them back.
+  let owner = context === undefined
+  /** Aborted while consuming is stopped; a new one each time it starts. */
   let halt = new AbortController()
+  if (!owner) halt.abort()
   let steering: Promise<void> = Promise.resolve()
+  const topology = eventTopology(queue, bindings, options.exchange ?? EVENTS_EXCHANGE)
 
   const delivery = {
     queue,
@@ -98,7 +102,8 @@ export function consume(options: ConsumeOptions): Consumer {
       if (!owner) return
       owner = false
       log.info({ queue, context, side }, 'not the owner; consuming stops until it is')
-      steer()
+      void steer()
+      void awaitOwnership()
     },
     count(what: keyof typeof counts) {
       counts[what]++
@@ -107,13 +112,15 @@ export function consume(options: ConsumeOptions): Consumer {
   const subscription = broker.subscribe({
     queue,
     prefetch,
-    topology: eventTopology(queue, bindings, options.exchange ?? EVENTS_EXCHANGE),
+    topology,
+    paused: !owner,
     onMessage: (message) => lanes.run(laneOf(message), () => deliver(delivery, message)),
   })
   const purge = startPurge({ transaction, maxAgeMs: retention.inboxMs, log })
+  const firstLook = owner ? subscription.ready : lookForOwnership()
 
   return {
-    ready: subscription.ready,
+    ready: firstLook,
     stats: () => ({ ...counts, active: subscription.active() }),
     async pause() {
       paused = true
@@ -142,20 +149,32 @@ export function consume(options: ConsumeOptions): Consumer {
         subscription.resume()
       }
     })
-    if (!owner) void awaitOwnership()
     return steering
+  }
+
+  /** Resolves when it consumes, or when it is clear that it has to wait and the queue is there to hold what comes. */
+  async function lookForOwnership(): Promise<void> {
+    let seen: string | undefined
+    try {
+      seen = await transaction(async (sql) => readOwner(sql, context ?? ''))
+    } catch (error) {
+      log.warn({ err: error, queue, context }, 'cannot see who owns the context; will keep looking')
+    }
+    const waiting = awaitOwnership()
+    if (seen === side) await waiting.then(() => subscription.ready)
+    else await broker.declare(topology).catch((error) => log.warn({ err: error, queue }, 'queue not declared yet'))
   }
 
   async function awaitOwnership(): Promise<void> {
     if (context === undefined || side === undefined) return
     await steering
-    const { waitForOwnership } = options
     try {
-      if (waitForOwnership) await waitForOwnership(closing.signal)
-      else await waitForOwner(transaction, context, side, closing.signal)
+      await options.waitForOwnership?.(closing.signal)
     } catch (error) {
-      log.warn({ err: error, queue, context }, 'waiting for ownership failed; looking again')
+      log.warn({ err: error, queue, context }, 'waiting for ownership failed; asking the database')
     }
+    // Whatever was announced, this database's own word decides: it is the one that the handlers' transactions read.
+    await waitForOwner(transaction, context, side, closing.signal)
     if (owner || closing.signal.aborted) return
     owner = true
     void steer()

@@ -32,7 +32,8 @@ export async function waitForOwner(
   return false
 }
 
-async function readOwner(sql: Sql, context: string): Promise<string | undefined> {
+/** `monolith`, `service`, `moving`, or undefined where the context is not known. */
+export async function readOwner(sql: Sql, context: string): Promise<string | undefined> {
   const { rows } = await sql.raw('select owner from banyan.owner_of(?)', [context])
   return rows[0]?.owner
 }
