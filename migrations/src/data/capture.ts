@@ -7,6 +7,9 @@ import { inNameOrder } from './lane.ts'
 import { LOCK_TIMEOUT_MS, retryLock } from './lock-retry.ts'
 import { ident, literal, qualified } from './sql-text.ts'
 import { underToken } from './token.ts'
+
+export { checkCapture } from './capture-check.ts'
+
 import { CAPTURE, FENCE, TRUNCATE } from './trigger-names.ts'
 
 /**

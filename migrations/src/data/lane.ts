@@ -84,21 +84,21 @@ export interface Change {
   readonly token: string | null
 }
 
-/** What the data engine needs of a broker. `broker-port.ts` makes one of `@banyan/kit/broker`. */
+/** What the data engine needs of a broker; `change-lane.ts` makes one of `@banyan/kit/broker`. */
 export interface ChangesBroker {
   /** Declares the exchange `banyan.changes` and the lane's queue; run again, it changes nothing. */
-  declare(lane: Pick<Lane, 'context' | 'toSide'>): Promise<void>
+  declare(lane: LaneName): Promise<void>
   /** Publishes in order and waits for the broker; gives back which were confirmed, in the same order. */
-  publish(lane: Pick<Lane, 'context' | 'toSide'>, bodies: readonly string[]): Promise<boolean[]>
+  publish(lane: LaneName, messages: readonly { id: string; body: string }[]): Promise<boolean[]>
   /**
-   * Hands over batches in the queue's order. The batch is acknowledged when `handle` is done; when it fails, all of
-   * it is returned to the queue and comes again.
+   * Hands over batches in the queue's order. `handle` says how many, from the first, are done; the rest comes first
+   * in the next batch.
    */
-  consume(
-    lane: Pick<Lane, 'context' | 'toSide'>,
-    handle: (bodies: readonly string[]) => Promise<void>,
-  ): Promise<{ close(): Promise<void> }>
+  consume(lane: LaneName, handle: (bodies: readonly string[]) => Promise<number>): Promise<{ close(): Promise<void> }>
 }
+
+/** A lane's place on the broker: one queue for each direction of a context. */
+export type LaneName = Pick<Lane, 'context' | 'toSide'>
 
 /** The same table in the other direction. */
 export function reversed(table: TableMove): TableMove {

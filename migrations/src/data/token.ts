@@ -47,16 +47,25 @@ export async function underToken<T>(
   work: (held: Held) => Promise<T>,
   options: TokenOptions = {},
 ): Promise<T> {
-  return withConnection(db, async (tx) => {
-    await tx.query(opening(claim, options))
-    const held = { tx, ...(await lockFenceRow(tx, claim, mode)) }
-    if (options.receiving && !held.closed) {
-      throw new SideOpen(`${claim.context}: this side accepts application writes; the mover does not write to it`)
-    }
-    const result = await work(held)
-    await tx.query('commit')
-    return result
-  })
+  return withConnection(db, (tx) => underTokenOn(tx, claim, mode, work, options))
+}
+
+/** The same on a connection at hand; when it throws, the connection is inside a failed transaction. */
+export async function underTokenOn<T>(
+  tx: Tx,
+  claim: Claim,
+  mode: 'share' | 'update',
+  work: (held: Held) => Promise<T>,
+  options: TokenOptions = {},
+): Promise<T> {
+  await tx.query(opening(claim, options))
+  const held = { tx, ...(await lockFenceRow(tx, claim, mode)) }
+  if (options.receiving && !held.closed) {
+    throw new SideOpen(`${claim.context}: this side accepts application writes; the mover does not write to it`)
+  }
+  const result = await work(held)
+  await tx.query('commit')
+  return result
 }
 
 /**

@@ -1,0 +1,111 @@
+/** Rules 7 and 9: from `banyan.changes` to the broker, once or more, never not. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { failPoint } from '@banyan/kit/service'
+import type { Change, ChangesBroker, Lane } from './lane.ts'
+import { underToken } from './token.ts'
+
+/** A larger row stays where it is and travels as its id. */
+const LARGE_BYTES = 4 * 2 ** 20
+/** What one round reads at most, whatever the rows' sizes. */
+const ROUND_BYTES = 8 * 2 ** 20
+const ROUND_ROWS = 500
+
+/**
+ * Publishes the next unpublished changes of the lane's `from`, and marks those that the broker has confirmed. *Which*
+ * are unpublished is asked of the rows, never of a position: a lower id may commit later.
+ * @returns how many were confirmed, and whether the broker refused some
+ */
+export async function relayOnce(lane: Lane, broker: ChangesBroker): Promise<{ confirmed: number; refused: number }> {
+  const changes = beforeOrAtMarker(await readUnpublished(lane))
+  if (changes.length === 0) return { confirmed: 0, refused: 0 }
+  const messages = changes.map((change) => ({
+    id: `${lane.context}.${lane.toSide}.${change.move}.${change.id}`,
+    body: JSON.stringify(change),
+  }))
+  const answers = await broker.publish(lane, messages)
+  await failPoint('changes-relay.after-publish')
+  const confirmed = changes.filter((_, place) => answers[place] === true).map((change) => change.id)
+  if (confirmed.length > 0) {
+    await underToken(lane.from, lane, 'share', ({ tx }) =>
+      tx.query('update banyan.changes set published_at = clock_timestamp() where id = any ($1::bigint[])', [confirmed]),
+    )
+    await failPoint('changes-relay.after-mark')
+  }
+  return { confirmed: confirmed.length, refused: changes.length - confirmed.length }
+}
+
+export interface LoopOptions {
+  /** Milliseconds between looks when there is nothing to do; 20 where absent. */
+  readonly idleMs?: number
+  /** Told of every failed round; the loop goes on after a pause. */
+  onError(error: unknown): void
+}
+
+/**
+ * Relays until it is closed.
+ * @param lane asked anew each round, because a new attempt brings a new token
+ */
+export function startChangesRelay(lane: () => Lane, broker: ChangesBroker, options: LoopOptions) {
+  const idleMs = options.idleMs ?? 20
+  let open = true
+  const loop = (async () => {
+    while (open) {
+      const waitMs = await relayOnce(lane(), broker).then(
+        ({ confirmed, refused }) => (refused > 0 ? 200 : confirmed > 0 ? 0 : idleMs),
+        (error: unknown) => {
+          options.onError(error)
+          return 500
+        },
+      )
+      if (open && waitMs > 0) await pause(waitMs)
+    }
+  })()
+  return {
+    /** Resolves when the round in hand has ended. */
+    async close(): Promise<void> {
+      open = false
+      await loop
+    },
+  }
+}
+
+/** How far the lane is behind at its source. */
+export async function relayBacklog(lane: Lane): Promise<{ unpublished: number; oldestMs: number }> {
+  const { rows } = await lane.from.query<{ unpublished: string; oldest: string | null }>(
+    `select count(*) as unpublished, extract(epoch from clock_timestamp() - min(at)) * 1000 as oldest
+      from banyan.changes where context = $1 and move = $2 and published_at is null`,
+    [lane.context, lane.move],
+  )
+  return { unpublished: Number(rows[0]!.unpublished), oldestMs: Number(rows[0]!.oldest ?? 0) }
+}
+
+async function readUnpublished(lane: Lane): Promise<Change[]> {
+  return underToken(lane.from, lane, 'share', async ({ tx }) => {
+    const { rows } = await tx.query<Change & { large: boolean }>(
+      `select id, context, move, op, tbl, key, token, large, case when not large then row end as row
+        from (
+          select *, coalesce(octet_length(row) > ${LARGE_BYTES}, false) as large,
+            sum(least(octet_length(row), ${LARGE_BYTES})) over (order by n) as bytes
+          from (
+            select id as n, id::text as id, context, move::text as move, op::text as op, tbl, key,
+              token::text as token, row::text as row
+            from banyan.changes where context = $1 and published_at is null
+            order by changes.id limit ${ROUND_ROWS} offset 0
+          ) as oldest
+        ) as sized
+        where bytes is null or bytes <= ${ROUND_BYTES} order by n`,
+      [lane.context],
+    )
+    return rows.map(({ large, ...change }) => (large ? { ...change, large } : change))
+  })
+}
+
+/**
+ * A marker goes alone, and only when it is the oldest: whatever stands before it is then confirmed (rule 9). A nacked
+ * change would otherwise come behind the marker that vouches for it.
+ */
+function beforeOrAtMarker(changes: readonly Change[]): Change[] {
+  const marker = changes.findIndex((change) => change.op === 'm')
+  if (marker === -1) return [...changes]
+  return changes.slice(0, marker === 0 ? 1 : marker)
+}

@@ -1,0 +1,40 @@
+/** `COPY … TO STDOUT` piped into `COPY … FROM STDIN`: no value of a row ever becomes one of JavaScript's. */
+import { pipeline } from 'node:stream/promises'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import type { Lane, TableMove, Tx } from './lane.ts'
+import { ident, qualified, sourceValue, written } from './sql-text.ts'
+import { underToken } from './token.ts'
+
+/** Where a chunk is loaded before it is looked at under the lock. */
+export const CHUNK_TABLE = 'pg_temp.banyan_chunk'
+
+/**
+ * @param into a relation with the target's column names
+ * @param condition SQL over the source's columns
+ * @returns rows loaded
+ */
+export async function load(lane: Lane, table: TableMove, tx: Tx, into: string, condition: string): Promise<number> {
+  return underToken(lane.from, lane, 'share', async ({ tx: source }) => {
+    const values = written(table).map(sourceValue).join(', ')
+    const rows = source.query(
+      copyTo(`copy (select ${values} from ${qualified(table.source)} where ${condition}) to stdout`, {
+        highWaterMark: 256 * 1024,
+      }),
+    )
+    const sink = tx.query(copyFrom(`copy ${into} (${columnNames(table)}) from stdin`, { highWaterMark: 256 * 1024 }))
+    await pipeline(rows, sink)
+    return sink.rowCount
+  })
+}
+
+/** Makes the chunk's table, with the target's types but none of its constraints. */
+export async function makeChunkTable(table: TableMove, tx: Tx): Promise<void> {
+  await tx.query(`drop table if exists ${CHUNK_TABLE};
+    create temp table banyan_chunk as select ${columnNames(table)} from ${qualified(table.target)} with no data`)
+}
+
+export function columnNames(table: TableMove): string {
+  return written(table)
+    .map((column) => ident(column.target))
+    .join(', ')
+}

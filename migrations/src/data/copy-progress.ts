@@ -1,0 +1,92 @@
+/** How far the copy has come: one row a table at the receiving side, moved in the transaction of its chunk. */
+import { keyAfter, lastKey, sourceKeyed } from './key-range.ts'
+import type { Db, Lane, TableMove, Tx } from './lane.ts'
+import { tableId } from './lane.ts'
+import { literal, qualified } from './sql-text.ts'
+import { underToken } from './token.ts'
+
+export interface CopyProgress {
+  /** `schema.name` at the target. */
+  readonly tbl: string
+  /** The last key to copy, fixed at the start: later rows come as changes. Null for a table that was empty. */
+  readonly border: string | null
+  readonly position: string | null
+  readonly rowsCopied: number
+  readonly totalEstimate: number
+  readonly chunkRows: number
+  /** Rows that wait because they collided with another unique key. */
+  readonly aside: number
+  readonly done: boolean
+  readonly startedAt: Date
+  readonly changedAt: Date
+}
+
+const FIRST_CHUNK_ROWS = 5000
+
+/** Fixes every table's border, once; capture has to be installed before. Run again, it changes nothing. */
+export async function startCopy(lane: Lane): Promise<void> {
+  const known = new Set((await copyProgress(lane)).map((one) => one.tbl))
+  for (const table of lane.tables) {
+    if (known.has(tableId(table.target))) continue
+    const border = await lastKey(lane.from, sourceKeyed(table))
+    const total = await estimateRows(lane.from, table)
+    await underToken(lane.to, lane, 'share', ({ tx }) =>
+      tx.query(
+        `insert into banyan.copy_progress (context, tbl, move, border, total_estimate, chunk_rows, done)
+          values ($1, $2, $3, $4::text, $5, $6, $4::text is null)
+          on conflict do nothing`,
+        [lane.context, tableId(table.target), lane.move, border, total, FIRST_CHUNK_ROWS],
+      ),
+    )
+  }
+}
+
+/** Forgets the copy's progress, so that it starts anew; rows that are there stay. */
+export async function forgetCopy(lane: Lane): Promise<void> {
+  await underToken(lane.to, lane, 'update', async ({ tx }) => {
+    await tx.query('delete from banyan.copy_progress where context = $1', [lane.context])
+    await tx.query('delete from banyan.copy_aside where context = $1', [lane.context])
+  })
+}
+
+/** @returns one entry a table whose copy has begun in this move */
+export async function copyProgress(lane: Pick<Lane, 'context' | 'move'> & { to: Db }): Promise<CopyProgress[]> {
+  const { rows } = await lane.to.query<CopyProgress>(
+    `select p.tbl, p.border, p.position, p.rows_copied::float8 as "rowsCopied",
+        greatest(p.total_estimate, p.rows_copied)::float8 as "totalEstimate", p.chunk_rows as "chunkRows", p.done,
+        p.started_at as "startedAt", p.changed_at as "changedAt",
+        (select count(*) from banyan.copy_aside a where a.context = p.context and a.tbl = p.tbl)::int as aside
+      from banyan.copy_progress p where p.context = $1 and p.move = $2 order by p.tbl`,
+    [lane.context, lane.move],
+  )
+  return rows
+}
+
+/** Moves a table's progress, in the transaction that holds the chunk. */
+export async function advance(
+  tx: Tx,
+  lane: Lane,
+  table: TableMove,
+  step: { position: string | null; rows: number; chunkRows: number },
+): Promise<void> {
+  await tx.query(
+    `update banyan.copy_progress p
+      set position = $3::text, rows_copied = rows_copied + $4, chunk_rows = $5, changed_at = clock_timestamp(),
+        done = $3::text is not distinct from border
+          and not exists (select from banyan.copy_aside a where a.context = p.context and a.tbl = p.tbl)
+      where context = $1 and tbl = $2`,
+    [lane.context, tableId(table.target), step.position, step.rows, step.chunkRows],
+  )
+}
+
+async function estimateRows(db: Db, table: TableMove): Promise<number> {
+  const { rows } = await db.query<{ estimate: string }>(
+    `select reltuples::bigint as estimate from pg_class where oid = ${literal(qualified(table.source))}::regclass`,
+  )
+  const estimate = Number(rows[0]?.estimate ?? -1)
+  if (estimate >= 100_000) return estimate
+  // A small or never analysed table is counted: it costs little, and "0 of -1 rows" helps nobody.
+  if ((await keyAfter(db, sourceKeyed(table), { after: null, upTo: null }, 1_000_000)) !== null) return 1_000_000
+  const counted = await db.query<{ count: string }>(`select count(*) as count from ${qualified(table.source)}`)
+  return Number(counted.rows[0]!.count)
+}
