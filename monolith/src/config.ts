@@ -35,6 +35,8 @@ export const configSchema = processConfig.extend({
   PAYMENT_PROVIDER_URL: z.url().optional(),
   PAYMENT_PROVIDER_KEY: z.string().optional(),
   SMTP_URL: z.url().optional(),
+  /** How long a parcel is packed before the carrier takes it. */
+  SHIPPING_DELAY_MS: z.coerce.number().int().min(0).default(2_000),
 
   /** The shop's first administrator, made at the start if there is none of that address. */
   ADMIN_EMAIL: z.email().optional(),

@@ -14,12 +14,13 @@ const types = {
 
 /**
  * @param url a PostgreSQL connection string
+ * @param options.name what pg_stat_activity shows
  * @param options.max connections of the pool
  */
-export function connectDatabase(url: string, { max = 20 }: { max?: number } = {}): Knex {
+export function connectDatabase(url: string, { name, max = 20 }: { name: string; max?: number }): Knex {
   return knex({
     client: 'pg',
-    connection: { connectionString: url, types, application_name: 'monolith' } as Knex.PgConnectionConfig,
+    connection: { connectionString: url, types, application_name: name } as Knex.PgConnectionConfig,
     pool: { min: 0, max },
     acquireConnectionTimeout: 5_000,
   })

@@ -23,7 +23,7 @@ export type Running = { close(): Promise<void> }
 
 /**
  * A bounded context as the application assembles it. Routers carry full paths (`/api/products`); `start` begins the
- * background work (workers, consumers) and is called once the process listens.
+ * background work (workers, consumers) and is called before the process listens.
  */
 export type Context = {
   routes: Router

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createInternalSigner, readConfig } from '@banyan/kit/service'
-import { exportJWK, generateKeyPair } from 'jose'
 import type { Knex } from 'knex'
 import { createTestDatabase } from '../../../tests/support/infra.ts'
+import { newKey } from '../../../tests/support/keys.ts'
 import { type Config, configSchema } from '../config.ts'
 import { connectDatabase } from '../database.ts'
 import { startMonolith } from '../monolith.ts'
@@ -46,7 +46,7 @@ export async function createShopDatabase(database: 'shop' | 'inventory' = 'shop'
  */
 export async function startTestShop(env: Record<string, string> = {}): Promise<TestShop> {
   const database = await createShopDatabase()
-  const [jwt, caller] = await Promise.all([newKey('test-key'), newKey('inventory-service')])
+  const [jwt, caller] = [newKey('test-key'), newKey('inventory-service')]
   const config = readConfig(configSchema, {
     PORT: '0',
     LOG_LEVEL: 'silent',
@@ -60,7 +60,7 @@ export async function startTestShop(env: Record<string, string> = {}): Promise<T
     ...env,
   })
   const served = await startMonolith(config, { ownProcess: false })
-  const db = connectDatabase(database.url, { max: 5 })
+  const db = connectDatabase(database.url, { name: 'test', max: 5 })
   const signer = createInternalSigner({ privateJwk: caller, name: 'inventory-service' })
 
   async function call(method: string, path: string, { token, body, headers }: CallOptions = {}): Promise<Answer> {
@@ -102,10 +102,4 @@ export async function startTestShop(env: Record<string, string> = {}): Promise<T
       await database.drop()
     },
   }
-}
-
-async function newKey(kid: string) {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
-  const { kty = 'EC', ...jwk } = await exportJWK(privateKey)
-  return { ...jwk, kty, kid }
 }

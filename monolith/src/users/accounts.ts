@@ -84,13 +84,16 @@ export async function updateUser(db: Knex, id: number, patch: ProfilePatch): Pro
   })
 }
 
-/** Makes the first administrator unless that account exists; leaves its password alone if it does. */
+/**
+ * Makes the first administrator unless that account exists; leaves its password alone if it does, and everything when
+ * the users are not this side's to write.
+ */
 export async function ensureAdmin(db: Knex, passwords: Passwords, email: string, password: string): Promise<void> {
   const address = email.trim().toLowerCase()
   if (await db<UserRow>('users').where({ email: address }).first('id')) return
   await register(db, passwords, { email: address, name: 'Shop Admin', password }, 'admin').catch((error) => {
-    // Two processes that start at once both try; one comes second, and the account is there.
-    if (error?.code !== 'email-taken') throw error
+    // Two processes that start at once both try, and one comes second.
+    if (!['email-taken', 'not-owner', 'fenced'].includes(error?.code)) throw error
   })
 }
 

@@ -1,0 +1,59 @@
+import type { Knex } from 'knex'
+import { PRODUCT_COLUMNS, PRODUCT_TABLES, type Product, type ProductRow, toProduct } from './products.ts'
+import type { ProductQuery } from './schemas.ts'
+
+export type Page<T> = { items: T[]; page: number; size: number; total: number }
+
+export type Category = { slug: string; name: string; products: number }
+
+// The very expression of the index products_text; another would not use it.
+const TEXT = `to_tsvector('english', p.name || ' ' || p.description)`
+
+// Each ends with the id, so that pages never overlap; "C" makes both houses sort alike.
+const ORDERS = {
+  relevance: `ts_rank(${TEXT}, websearch_to_tsquery('english', :q)) desc, p.id`,
+  name: 'p.name collate "C", p.id',
+  price: 'p.price_cents, p.id',
+  '-price': 'p.price_cents desc, p.id',
+  newest: 'p.created_at desc, p.id desc',
+}
+
+/** Products whose name or description has the words of `q` (or whose SKU it is), a page at a time. */
+export async function searchProducts(db: Knex, query: ProductQuery): Promise<Page<Product>> {
+  const { q, category, page, size } = query
+  const conditions = [
+    ...(q === undefined ? [] : [`(${TEXT} @@ websearch_to_tsquery('english', :q) or p.sku = upper(:q))`]),
+    ...(category === undefined ? [] : ['c.slug = :category']),
+  ]
+  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
+  const sort = query.sort ?? (q === undefined ? 'name' : 'relevance')
+  const order = sort === 'relevance' && q === undefined ? ORDERS.name : ORDERS[sort]
+  const bindings = { q: q ?? '', category: category ?? '', size, offset: (page - 1) * size }
+  const [found, counted] = await Promise.all([
+    db.raw<{ rows: ProductRow[] }>(
+      `select ${PRODUCT_COLUMNS} from ${PRODUCT_TABLES} ${where} order by ${order} limit :size offset :offset`,
+      bindings,
+    ),
+    db.raw<{ rows: { total: number }[] }>(
+      `select count(*) as total from products p join categories c on c.id = p.category_id ${where}`,
+      bindings,
+    ),
+  ])
+  return { items: found.rows.map(toProduct), page, size, total: counted.rows[0]?.total ?? 0 }
+}
+
+/** All categories in the shop's own order, each with the number of its products. */
+export async function listCategories(
+  db: Knex,
+  { page, size }: { page: number; size: number },
+): Promise<Page<Category>> {
+  const [found, counted] = await Promise.all([
+    db.raw<{ rows: Category[] }>(
+      `select c.slug, c.name, (select count(*) from products p where p.category_id = c.id) as products
+       from categories c order by c.position, c.id limit ? offset ?`,
+      [size, (page - 1) * size],
+    ),
+    db.raw<{ rows: { total: number }[] }>('select count(*) as total from categories'),
+  ])
+  return { items: found.rows, page, size, total: counted.rows[0]?.total ?? 0 }
+}
