@@ -15,9 +15,9 @@ export function toDefinition(feature: Feature): Definition {
 }
 
 /**
- * @returns 0 for a disabled flag and 100 for one without strategies, as the SDK decides; else the greatest share among
- *   the strategies that apply to everybody. Null when only constrained or unknown strategies would decide, or when the
- *   flag depends on another.
+ * @returns 0 for a disabled flag, 100 for one without strategies or with one that is on for everybody (as the SDK
+ *   decides), the rollout of a single unconstrained strategy otherwise. Null when one number cannot say it: several
+ *   partial strategies, constraints, a stickiness that anonymous users lack, a dependency on another flag.
  */
 export function shareOf(feature: Feature): number | null {
   if (!feature.enabled) return 0
@@ -25,16 +25,17 @@ export function shareOf(feature: Feature): number | null {
   const strategies = feature.strategies ?? []
   if (strategies.length === 0) return 100
   const shares = strategies.map(shareOfStrategy)
-  const known = shares.filter((share) => share !== null)
-  if (known.includes(100)) return 100
-  // A further strategy for some users makes the true share larger than any of the others.
-  return known.length === 1 && shares.length === 1 ? known[0]! : null
+  if (shares.includes(100)) return 100
+  return shares.length === 1 ? shares[0]! : null
 }
 
 function shareOfStrategy(strategy: NonNullable<Feature['strategies']>[number]): number | null {
   if (strategy.constraints?.length || strategy.segments?.length) return null
   if (strategy.name === 'default') return 100
   if (strategy.name !== 'flexibleRollout') return null
-  const rollout = Number(strategy.parameters?.rollout)
+  const { rollout: percent, stickiness = 'default' } = strategy.parameters ?? {}
+  const rollout = Number(percent)
+  // Named stickiness is off for whoever lacks the field, even at 100 %.
+  if (rollout > 0 && stickiness !== 'default' && stickiness !== 'random') return null
   return Number.isFinite(rollout) ? Math.min(Math.max(rollout, 0), 100) : null
 }

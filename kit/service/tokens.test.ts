@@ -1,0 +1,87 @@
+import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, SignJWT } from 'jose'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createTokenCache } from './token-cache.ts'
+import { createTokenSigner, createTokenVerifier, publicJwks } from './tokens.ts'
+
+const expected = { issuer: 'shop', audience: 'shop', typ: 'at+jwt' }
+let privateJwk: JWK
+let otherJwk: JWK
+let jwks: JSONWebKeySet
+
+async function newKey(kid: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+  return { ...(await exportJWK(privateKey)), kid }
+}
+
+beforeAll(async () => {
+  privateJwk = await newKey('one')
+  otherJwk = await newKey('one')
+  jwks = publicJwks({ keys: [privateJwk] })
+})
+
+const sign = (over: object = {}, jwk = privateJwk, ttlSeconds = 60) =>
+  createTokenSigner({ ...expected, privateJwk: jwk, ttlSeconds, ...over }).sign({ sub: '7', role: 'admin' })
+
+describe('access tokens', () => {
+  it('carry who it is from the signer to the verifier', async () => {
+    const verifier = createTokenVerifier({ ...expected, jwks })
+    expect(await verifier.verify(await sign())).toMatchObject({ sub: '7', role: 'admin', iss: 'shop' })
+  })
+
+  it.each([
+    ['another issuer', { issuer: 'elsewhere' }],
+    ['another audience', { audience: 'elsewhere' }],
+    ['another type', { typ: 'internal+jwt' }],
+  ])('of %s are refused', async (_what, over) => {
+    const verifier = createTokenVerifier({ ...expected, jwks })
+    await expect(verifier.verify(await sign(over))).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
+  })
+
+  it('of another key, without signature, expired, or garbage are refused', async () => {
+    const verifier = createTokenVerifier({ ...expected, jwks })
+    const whole = await sign()
+    const unsigned = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${whole.split('.')[1]}.`
+    for (const token of [await sign({}, otherJwk), unsigned, await sign({}, privateJwk, -1), 'garbage', `${whole}x`])
+      await expect(verifier.verify(token)).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
+  })
+
+  it('signed with the public key as an HMAC secret are refused', async () => {
+    const verifier = createTokenVerifier({ ...expected, jwks })
+    const secret = new TextEncoder().encode(JSON.stringify(jwks.keys[0]))
+    const token = await new SignJWT({ sub: '7' })
+      .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', kid: 'one' })
+      .setIssuer('shop')
+      .setAudience('shop')
+      .setExpirationTime('1m')
+      .sign(secret)
+    await expect(verifier.verify(token)).rejects.toMatchObject({ status: 401 })
+  })
+
+  it('are the server’s trouble, not the client’s, when the keys cannot be fetched', async () => {
+    const verifier = createTokenVerifier({ ...expected, jwksUrl: 'http://127.0.0.1:1/jwks.json' })
+    await expect(verifier.verify(await sign())).rejects.toMatchObject({ status: 503, code: 'keys-unavailable' })
+  })
+
+  it('publish nothing private', () => {
+    expect(JSON.stringify(jwks)).not.toContain(privateJwk.d)
+    expect(jwks.keys[0]).toMatchObject({ kty: 'EC', crv: 'P-256', kid: 'one', alg: 'ES256' })
+  })
+})
+
+describe('the cache of verified tokens', () => {
+  it('forgets a token at its expiry', () => {
+    let now = 0
+    const cache = createTokenCache<string>(10, () => now)
+    cache.put('a', 'user', 1_000)
+    now = 999
+    expect(cache.get('a')).toBe('user')
+    now = 1_000
+    expect(cache.get('a')).toBeUndefined()
+  })
+
+  it('is bounded: the oldest goes first', () => {
+    const cache = createTokenCache<number>(3, () => 0)
+    for (let i = 0; i < 5; i++) cache.put(`t${i}`, i, 1_000)
+    expect(['t0', 't1', 't2', 't3', 't4'].map((token) => cache.get(token))).toEqual([undefined, undefined, 2, 3, 4])
+  })
+})
