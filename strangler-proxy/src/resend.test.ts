@@ -1,0 +1,176 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { sendRaw } from '../test-support/raw.ts'
+import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
+import { startUpstream } from '../test-support/upstream.ts'
+
+const ROUTES = `
+contexts: { goods: goods-service }
+routes:
+  - { method: GET, path: /api/goods, context: goods, access: read }
+  - { method: POST, path: /api/goods, context: goods, access: write, deadline: 2s, resend: idempotency-key }
+  - { method: PUT, path: /api/goods, context: goods, access: write, deadline: 300ms }
+`
+const started: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const one of started.splice(0)) await one.close()
+})
+const refusedOnce = (status: number, why: string, onRefused: (attempt: number) => void) => {
+  let attempts = 0
+  return (_req: IncomingMessage, res: ServerResponse) => {
+    attempts += 1
+    res.writeHead(status, { 'banyan-refused': why, 'retry-after': '1' }).end('{}')
+    onRefused(attempts)
+  }
+}
+async function house(answer: (req: IncomingMessage, res: ServerResponse) => void) {
+  const monolith = await startUpstream('monolith', answer)
+  const service = await startUpstream('service')
+  const proxy = await startProxy({ routes: ROUTES, monolith: monolith.url, services: { goods: service.url } })
+  proxy.own('goods', { phase: 'ready' })
+  started.push(proxy, monolith, service)
+  return { proxy, monolith, service }
+}
+const post = (proxy: TestProxy, init: RequestInit = {}, path = '/api/goods') =>
+  fetch(proxy.url + path, { method: 'POST', body: 'the body', ...init })
+
+describe('what was refused with nothing done', () => {
+  it.each([
+    [421, 'not-owner'],
+    [503, 'fenced'],
+  ])('%i %s is sent again, with its body, to who owns the context by then', async (status, why) => {
+    let proxy: TestProxy
+    const made = await house(
+      refusedOnce(status, why, (attempt) => {
+        if (attempt === 3) proxy.own('goods', { phase: 'switched', owner: 'service' })
+      }),
+    )
+    proxy = made.proxy
+    const answer = await post(proxy)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('banyan-refused')).toBeNull()
+    expect(made.monolith.seen.map((one) => one.body)).toEqual(['the body', 'the body', 'the body'])
+    expect(made.service.seen.map((one) => one.body)).toEqual(['the body'])
+    expect(proxy.parts.inFlight.total()).toBe(0)
+  })
+
+  it('waits at the hold when the refusal was the first sign of one', async () => {
+    let proxy: TestProxy
+    const made = await house(refusedOnce(503, 'fenced', () => proxy.own('goods', { phase: 'switching', hold: true })))
+    proxy = made.proxy
+    const answer = post(proxy)
+    while (proxy.parts.hold.stats().waiting === 0) await new Promise(setImmediate)
+    proxy.own('goods', { phase: 'switched', owner: 'service', hold: false })
+    expect((await answer).status).toBe(200)
+    expect(made.monolith.seen).toHaveLength(1)
+    expect(made.service.seen).toHaveLength(1)
+  })
+
+  it('ends with the deadline as a 503 of our own; neither the header nor a 421 reaches the client', async () => {
+    const { proxy, monolith } = await house(refusedOnce(421, 'not-owner', () => undefined))
+    const answer = await post(proxy, { method: 'PUT' })
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('banyan-refused')).toBeNull()
+    expect(answer.headers.get('retry-after')).toBe('1')
+    expect(await answer.json()).toMatchObject({ code: 'context-moving' })
+    expect(monolith.seen.length).toBeGreaterThan(2)
+  })
+
+  it('is not sent again when it streamed', async () => {
+    const { proxy, monolith } = await house(refusedOnce(421, 'not-owner', () => undefined))
+    const answer = await post(proxy, { body: 'x'.repeat(2 * 1024 * 1024) })
+    expect([answer.status, monolith.seen.length]).toEqual([503, 1])
+    expect(answer.headers.get('banyan-refused')).toBeNull()
+  })
+
+  it('a chunked body is kept and sent again with its length', async () => {
+    let proxy: TestProxy
+    const made = await house(
+      refusedOnce(421, 'not-owner', () => proxy.own('goods', { phase: 'switched', owner: 'service' })),
+    )
+    proxy = made.proxy
+    await sendRaw(
+      proxy.port,
+      'POST /api/goods HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n',
+    )
+    expect(
+      made.service.seen.map((one) => [one.body, one.headers['content-length'], one.headers['transfer-encoding']]),
+    ).toEqual([['abcde', '5', undefined]])
+  })
+
+  it('on a path that no rule names is reported as such', async () => {
+    const { proxy } = await house(refusedOnce(421, 'not-owner', () => undefined))
+    expect(await (await post(proxy, {}, '/api/unknown')).json()).toMatchObject({ code: 'unrouted-write', status: 503 })
+  })
+})
+
+describe('a connection that fails', () => {
+  /** A server that drops a number of connections after reading from them, then answers. */
+  async function dropping(times: number) {
+    let seen = 0
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy())
+      socket.on('data', () => {
+        seen += 1
+        if (seen <= times) socket.destroy()
+        else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok')
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const proxy = await startProxy({
+      routes: ROUTES,
+      monolith: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    })
+    proxy.own('goods', { phase: 'ready' })
+    started.push(proxy, { close: () => new Promise((resolve) => server.close(() => resolve())) })
+    return { proxy, count: () => seen }
+  }
+
+  it('is tried once more for a GET', async () => {
+    const { proxy } = await dropping(1)
+    expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(200)
+    expect((await fetch(`${proxy.url}/any`)).status).toBe(200)
+  })
+
+  it('is a 502 for a write whose fate is unknown, sent once', async () => {
+    const { proxy, count } = await dropping(1)
+    const answer = await post(proxy)
+    expect([answer.status, count()]).toEqual([502, 1])
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    const text = await answer.text()
+    expect(JSON.parse(text)).toMatchObject({ code: 'upstream-unreachable', status: 502 })
+    expect(text).not.toContain('127.0.0.1')
+  })
+
+  it('is tried once more for a write that carries an idempotency key, where the route says so', async () => {
+    const { proxy, count } = await dropping(1)
+    const answer = await post(proxy, { headers: { 'idempotency-key': 'k' } })
+    expect([answer.status, count()]).toEqual([200, 2])
+    const other = await dropping(1)
+    const never = await post(other.proxy, { method: 'PUT', headers: { 'idempotency-key': 'k' } })
+    expect([never.status, other.count()]).toEqual([502, 1])
+  })
+
+  it('is a 502 after the second failure, and a 504 without an answer in time', async () => {
+    const { proxy } = await dropping(2)
+    expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(502)
+    const silent = await house(() => undefined)
+    const answer = await post(silent.proxy, { method: 'PUT' })
+    expect(answer.status).toBe(504)
+    expect(await answer.json()).toMatchObject({ code: 'upstream-timeout' })
+    expect(silent.proxy.parts.inFlight.total()).toBe(0)
+  })
+
+  it('that nobody accepts is a 502', async () => {
+    const gone = await startUpstream('gone')
+    await gone.close()
+    const proxy = await startProxy({ routes: ROUTES, monolith: gone.url })
+    started.push(proxy)
+    expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(502)
+    expect((await post(proxy)).status).toBe(502)
+  })
+})
