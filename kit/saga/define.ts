@@ -1,4 +1,4 @@
-import { SagaError } from './errors.ts'
+import { type Reason, SagaError } from './errors.ts'
 
 /** What a saga remembers between its steps; it is stored as JSON. */
 export type SagaData = Record<string, unknown>
@@ -9,6 +9,8 @@ export type StepCall<Data = SagaData> = {
   readonly key: string
   readonly attempt: number
   readonly data: Readonly<Data>
+  /** Why the saga turned back; null on the way forward. */
+  readonly reason: Reason | null
   /** Aborted when the runner stops waiting; the call then counts as one whose outcome is unknown. */
   readonly signal: AbortSignal
 }

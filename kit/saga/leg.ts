@@ -34,6 +34,7 @@ export const callOf = (saga: SagaState, action: Call): Omit<StepCall, 'signal'> 
     key: `${saga.id}.${step.name}${undo ? '.undo' : ''}`,
     attempt: undo ? step.undoAttempts : step.attempts,
     data: saga.data,
+    reason: saga.reason,
   }
 }
 

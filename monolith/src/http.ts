@@ -1,0 +1,24 @@
+import { problem } from '@banyan/kit/service'
+import type { Request } from 'express'
+import { z } from 'zod'
+
+/** Which part of a list; the first page is 1. */
+export const pageQuery = z.strictObject({
+  page: z.coerce.number().int().min(1).max(10_000).default(1),
+  size: z.coerce.number().int().min(1).max(100).default(20),
+})
+
+/** A public integer id in a path. */
+export const pathId = z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) })
+
+/** @throws Problem 400 idempotency-key-required */
+export const idempotencyKey = (req: Request): string => {
+  const key = req.get('idempotency-key')
+  if (key === undefined || !/^[\x21-\x7e]{1,200}$/.test(key))
+    throw problem(
+      400,
+      'idempotency-key-required',
+      'Send an Idempotency-Key header of your own choice, 1 to 200 visible ASCII characters, and the same one when you try again.',
+    )
+  return key
+}

@@ -1,0 +1,63 @@
+import { requireUser } from '@banyan/kit/service'
+import { Router } from 'express'
+import { consumeEvents, type EventHandler } from '../consume.ts'
+import type { Context, Deps } from '../deps.ts'
+import { pageQuery } from '../http.ts'
+import { startPeriodic } from '../periodic.ts'
+import { LETTERS } from './letters.ts'
+import { createMailer, type Mailer } from './mailer.ts'
+import { claimLetters, keepLetter, listNotifications, markSent, markUnsent, toNotification } from './store.ts'
+
+const BATCH = 20
+/** Longer than sending a batch can take; after a kill in between, a letter goes out a second time at the earliest now. */
+const LEASE_MS = 60_000
+
+/** The notifications context: a letter for each event that customers want to hear of, sent by a worker. */
+export const notificationsContext = (deps: Pick<Deps, 'config' | 'db' | 'broker' | 'gate' | 'logger'>): Context => {
+  const { config, db, logger } = deps
+  const routes = Router()
+  routes.get('/api/notifications', requireUser, async (req, res) => {
+    const { page, size } = pageQuery.parse(req.query)
+    const { items, total } = await listNotifications(db, Number(req.user?.id), { page, size })
+    res.set('Cache-Control', 'private, no-cache').json({ items: items.map(toNotification), page, size, total })
+  })
+
+  const handlers = Object.entries(LETTERS).map(([type, write]): [string, EventHandler] => [
+    type,
+    (trx, event) => keepLetter(trx, event, write(event.payload)),
+  ])
+  return {
+    routes,
+    start() {
+      const consumer = consumeEvents(deps, 'notifications', Object.fromEntries(handlers))
+      const mailer = config.SMTP_URL ? createMailer(config.SMTP_URL) : undefined
+      // Without a mail server letters wait, as events do without a broker.
+      const sending =
+        mailer && startPeriodic({ logger, what: 'sending mail', intervalMs: 200 }, () => sendDue(deps, mailer))
+      return {
+        async close() {
+          await Promise.all([consumer.close(), sending?.close()])
+          mailer?.close()
+        },
+      }
+    },
+  }
+}
+
+/** A batch passes the gate as one step: it is short, and after a hold no letter is left half sent. */
+const sendDue = async ({ db, gate, logger }: Pick<Deps, 'db' | 'gate' | 'logger'>, mailer: Mailer): Promise<void> => {
+  await gate.pass(['notifications'], async () => {
+    const letters = await claimLetters(db, BATCH, LEASE_MS)
+    await Promise.all(
+      letters.map(async (letter) => {
+        try {
+          await mailer.send(letter)
+        } catch (error) {
+          logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
+          return markUnsent(db, letter)
+        }
+        return markSent(db, letter.id)
+      }),
+    )
+  })
+}

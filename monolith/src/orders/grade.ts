@@ -1,0 +1,25 @@
+import { gradeError, type Outcome } from '@banyan/kit/saga'
+import { isRefusal, Problem } from '@banyan/kit/service'
+
+/**
+ * What an error of a port says about what was done. A problem of the client's class means that nothing was, for good;
+ * a refusal by owner or fence that nothing was, for now. All else is unknown.
+ */
+export const gradePortError = (error: unknown): Exclude<Outcome, { kind: 'done' }> => {
+  if (saysLater(error)) return { kind: 'later', message: (error as Error).message }
+  if (!(error instanceof Problem) || error.status >= 500 || error.status === 429) return gradeError(error)
+  const { code, detail: message, status, members } = error
+  return { kind: 'refused', reason: { code, message, detail: { status, members } } }
+}
+
+const saysLater = (error: unknown): boolean => {
+  if (error instanceof Problem) {
+    const headers = Object.fromEntries(
+      Object.entries(error.headers).map(([name, value]) => [name.toLowerCase(), value]),
+    )
+    return isRefusal({ status: error.status, headers })
+  }
+  const { code, reason } = (error ?? {}) as { code?: string; reason?: string }
+  // The fence spoke after all, or the owner came back to this very process while we were about to call the other.
+  return code === 'BN001' || reason === 'owner-is-here'
+}
