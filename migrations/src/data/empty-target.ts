@@ -1,0 +1,32 @@
+import type { Lane } from './lane.ts'
+import { qualified } from './sql-text.ts'
+import { underToken } from './token.ts'
+
+/** Rows of the lane's `to` that a copy would find in its way. */
+export async function targetRows(lane: Lane): Promise<{ tbl: string; some: boolean }[]> {
+  const found = []
+  for (const table of lane.tables) {
+    const { rowCount } = await lane.to.query(`select from ${qualified(table.target)} limit 1`)
+    found.push({ tbl: `${table.target.schema}.${table.target.name}`, some: rowCount === 1 })
+  }
+  return found
+}
+
+/**
+ * Empties the tables of the lane's `to`, which has to be closed: the inverse of a copy. Rows are deleted, not truncated, since other tables may refer to them.
+ * @throws TokenOverruled, SideOpen
+ */
+export async function emptyTarget(lane: Lane): Promise<void> {
+  await underToken(
+    lane.to,
+    lane,
+    'update',
+    async ({ tx }) => {
+      for (const table of [...lane.tables].reverse()) await tx.query(`delete from ${qualified(table.target)}`)
+      // Versions stay: a duplicate of an old change may still be on its way, and the next chunk is version 0.
+      await tx.query('delete from banyan.copy_progress where context = $1', [lane.context])
+      await tx.query('delete from banyan.copy_aside where context = $1', [lane.context])
+    },
+    { receiving: true, apply: 'exclusive', applying: true },
+  )
+}

@@ -1,0 +1,71 @@
+/** Rule 26: `complete`, the one step without a way back. */
+import { dropTriggers } from './capture.ts'
+import type { Db, Lane, TableName, Tx } from './lane.ts'
+import { inNameOrder, reversedLane } from './lane.ts'
+import { LOCK_TIMEOUT_MS, retryLock } from './lock-retry.ts'
+import { ident, qualified } from './sql-text.ts'
+import { underToken } from './token.ts'
+
+const RETIRED = 'retired'
+
+/**
+ * Moves the old side's tables (the lane's `from`) to the schema `retired`, in the transaction that drops their fence:
+ * at no moment could an application write them. What the engine kept there for the context goes too.
+ * @throws LockBusy, TokenOverruled; Error if the old side is open
+ */
+export async function retireTables(lane: Lane, options: { deadlineMs?: number } = {}): Promise<void> {
+  await retryLock(`${lane.context}: retiring the tables`, options.deadlineMs ?? 10_000, () =>
+    underToken(
+      lane.from,
+      lane,
+      'update',
+      async ({ tx }) => {
+        await makeSchema(tx)
+        await dropTriggers(tx, lane)
+        for (const table of inNameOrder(lane)) {
+          await tx.query(`alter table ${qualified(table.source)} set schema ${RETIRED}`)
+        }
+        await forget(tx, lane)
+      },
+      { receiving: true, lockTimeoutMs: LOCK_TIMEOUT_MS },
+    ),
+  )
+}
+
+/** Takes capture and the fence away from the new owner's tables (the lane's `to`), which stay open for writes. */
+export async function releaseTables(lane: Lane, options: { deadlineMs?: number } = {}): Promise<void> {
+  const there = reversedLane(lane)
+  await retryLock(`${lane.context}: releasing the tables`, options.deadlineMs ?? 10_000, () =>
+    underToken(
+      there.from,
+      there,
+      'update',
+      async ({ tx, closed }) => {
+        if (closed)
+          throw new Error(`${lane.context}: the ${lane.toSide} does not accept writes; switch before completing`)
+        await dropTriggers(tx, there)
+        await forget(tx, there)
+      },
+      { lockTimeoutMs: LOCK_TIMEOUT_MS },
+    ),
+  )
+}
+
+/** Drops retired tables for good. Fails, and drops nothing, if something outside of them still refers to one. */
+export async function dropRetired(db: Db, tables: readonly TableName[]): Promise<void> {
+  const names = tables.map((table) => `${RETIRED}.${ident(table.name)}`)
+  if (names.length > 0) await db.query(`drop table if exists ${names.join(', ')}`)
+}
+
+async function makeSchema(tx: Tx): Promise<void> {
+  const { rows } = await tx.query<{ missing: boolean }>('select to_regnamespace($1) is null as missing', [RETIRED])
+  if (rows[0]?.missing) await tx.query(`create schema ${RETIRED}`)
+}
+
+/** The fence row stays, with its token: a mover of an older attempt must still find itself overruled. */
+async function forget(tx: Tx, lane: Lane): Promise<void> {
+  for (const table of ['changes', 'row_version', 'border', 'markers', 'canary', 'copy_progress', 'copy_aside']) {
+    await tx.query(`delete from banyan.${table} where context = $1`, [lane.context])
+  }
+  await tx.query('delete from banyan.crossing_keys where context = $1', [lane.context])
+}
