@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createTestDatabase } from '../../tests/support/infra.ts'
+import { fromPg, installControl, installParticipant, ownerOf, requireOwner } from './index.ts'
+
+const within = { timeout: 5_000, interval: 20 }
+let db: { url: string; drop(): Promise<void> }
+let owner: pg.Client
+let open: pg.Client[]
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: db.url })
+  await client.connect()
+  open.push(client)
+  return client
+}
+
+beforeEach(async () => {
+  open = []
+  db = await createTestDatabase()
+  owner = await connect()
+})
+
+afterEach(async () => {
+  for (const client of open) await client.end()
+  await db.drop()
+})
+
+const install = (client = owner) =>
+  installParticipant(fromPg(client), { contexts: [{ context: 'inventory', owner: 'monolith' }] })
+
+describe('installing', () => {
+  it('twenty times at once is installing once', async () => {
+    const clients = await Promise.all(Array.from({ length: 20 }, connect))
+    await Promise.all(clients.map((client) => install(client)))
+    await Promise.all(clients.map((client) => installControl(fromPg(client))))
+    expect((await owner.query('select context, owner, term from banyan.owner')).rows).toEqual([
+      { context: 'inventory', owner: 'monolith', term: '1' },
+    ])
+  })
+
+  it('again leaves the owner as it is', async () => {
+    await install()
+    await owner.query("update banyan.owner set owner = 'service', term = 2")
+    await install()
+    expect(await ownerOf(fromPg(owner), 'inventory')).toEqual({ owner: 'service', term: 2n })
+  })
+
+  it('lets a watcher subscribe and announce itself, and change nothing else', async () => {
+    const role = `watch_${randomBytes(4).toString('hex')}`
+    await owner.query(`create role ${role}`)
+    try {
+      await installControl(fromPg(owner), { watchers: [role] })
+      await owner.query("insert into banyan.contexts (context) values ('inventory')")
+      await owner.query(`set role ${role}`)
+      await owner.query('select * from banyan.contexts')
+      await owner.query("insert into banyan.subscribers values ('p', 'proxy', 'inventory', 0, false, now())")
+      await owner.query("insert into banyan.instances (service, id, url) values ('s', 'i', 'http://x')")
+      await expect(owner.query("update banyan.contexts set owner = 'service'")).rejects.toThrow('permission denied')
+      await expect(owner.query("insert into banyan.audit (who, what) values ('x', 'x')")).rejects.toThrow('permission')
+    } finally {
+      await owner.query('reset role')
+      await owner.query(`drop owned by ${role}`)
+      await owner.query(`drop role ${role}`)
+    }
+  })
+})
+
+describe('the owner, asked in a transaction', () => {
+  it('is what this database says, to an application that may not change it', async () => {
+    const role = `app_${randomBytes(4).toString('hex')}`
+    await owner.query(`create role ${role}`)
+    try {
+      await installParticipant(fromPg(owner), {
+        contexts: [{ context: 'inventory', owner: 'service' }],
+        applications: [role],
+      })
+      await owner.query(`set role ${role}`)
+      expect(await ownerOf(fromPg(owner), 'inventory')).toEqual({ owner: 'service', term: 1n })
+      await expect(owner.query("update banyan.owner set owner = 'monolith'")).rejects.toThrow('permission denied')
+    } finally {
+      await owner.query('reset role')
+      await owner.query(`drop owned by ${role}`)
+      await owner.query(`drop role ${role}`)
+    }
+  })
+
+  it('cannot change until the transaction ends, not even by a fence', async () => {
+    await install()
+    const application = await connect()
+    await application.query('begin')
+    expect(await requireOwner(fromPg(application), 'inventory', 'monolith')).toBe(1n)
+    await owner.query("set lock_timeout = '200ms'")
+    await expect(owner.query("update banyan.owner set owner = 'moving'")).rejects.toThrow('lock timeout')
+    await owner.query('begin')
+    await expect(owner.query('lock table banyan.owner in exclusive mode')).rejects.toThrow('lock timeout')
+    await owner.query('rollback')
+    await application.query('commit')
+    await owner.query("update banyan.owner set owner = 'moving'")
+  })
+
+  it('of a transaction that waited for a fence is what the fence left, not what stood before', async () => {
+    await install()
+    const application = await connect()
+    await owner.query('begin')
+    await owner.query('lock table banyan.owner in exclusive mode')
+    await application.query('begin')
+    const answer = ownerOf(fromPg(application), 'inventory')
+    const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    const observer = await connect()
+    await vi.waitFor(async () => expect((await observer.query(waiting)).rows).toHaveLength(1), within)
+    await owner.query("update banyan.owner set owner = 'moving', term = 1")
+    await owner.query('commit')
+    expect(await answer).toEqual({ owner: 'moving', term: 1n })
+    await application.query('commit')
+  })
+
+  it('decides between passing, 421 and 503', async () => {
+    await install()
+    const sql = fromPg(owner)
+    expect(await requireOwner(sql, 'inventory', 'monolith')).toBe(1n)
+    await expect(requireOwner(sql, 'inventory', 'service')).rejects.toMatchObject({ status: 421, code: 'not-owner' })
+    await owner.query("update banyan.owner set owner = 'moving'")
+    for (const side of ['monolith', 'service'] as const)
+      await expect(requireOwner(sql, 'inventory', side)).rejects.toMatchObject({ status: 503, code: 'fenced' })
+  })
+
+  it('of a context that nobody named here is an error that says so', async () => {
+    await install()
+    await expect(ownerOf(fromPg(owner), 'orders')).rejects.toThrow('no row for "orders"')
+  })
+})
