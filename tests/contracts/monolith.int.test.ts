@@ -1,0 +1,53 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { checkEvent } from './events.ts'
+import { type ShopProcess, startShopProcess } from './shop-process.ts'
+import { contractSuite } from './suite.ts'
+
+// CONTRACT_BASE_URL names a process that runs already, such as the proxy of a whole stack; the internal routes, which
+// no proxy passes on, are then left out.
+const { CONTRACT_BASE_URL: given, CONTRACT_ADMIN_EMAIL, CONTRACT_ADMIN_PASSWORD } = process.env
+
+let shop: ShopProcess | undefined
+let baseUrl = given ?? ''
+let adminToken = ''
+beforeAll(async () => {
+  if (!given) shop = await startShopProcess()
+  baseUrl = shop?.baseUrl ?? baseUrl
+  const admin = shop?.admin ?? { email: CONTRACT_ADMIN_EMAIL, password: CONTRACT_ADMIN_PASSWORD }
+  const response = await fetch(new URL('/api/sessions', baseUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(admin),
+  })
+  const session = (await response.json()) as { accessToken?: string; detail?: string }
+  if (!session.accessToken) throw new Error(`cannot sign in as the administrator: ${session.detail}`)
+  adminToken = session.accessToken
+})
+
+describe(`the contract, kept by ${given ?? 'the monolith'}`, () => {
+  const own = given ? [] : (['inventory-internal'] as const)
+  contractSuite(['common', 'users', 'inventory', ...own], () => ({
+    baseUrl,
+    adminToken,
+    ...(shop ? { serviceToken: shop.serviceToken } : {}),
+  }))
+})
+
+describe('what it told the other contexts meanwhile', () => {
+  it('is as the schemas of the events say', async () => {
+    if (!shop) return
+    const client = new pg.Client({ connectionString: shop.databaseUrl })
+    await client.connect()
+    const { rows } = await client.query('select type, version, payload from banyan.outbox order by id')
+    await client.end()
+    expect(rows.flatMap((row) => checkEvent(row))).toEqual([])
+    const types = new Set(rows.map((row) => row.type))
+    expect([...types]).toEqual(expect.arrayContaining(['UserRegistered', 'ProductChanged', 'ProductDeleted']))
+    expect([...types]).toEqual(expect.arrayContaining(['StockReserved', 'StockReleased']))
+  })
+})
+
+afterAll(async () => {
+  if (shop) expect(await shop.close()).toBe(0)
+})

@@ -1,0 +1,42 @@
+import { type ContractClient, createContractClient } from './client.ts'
+import { commonContract } from './suite/common.ts'
+import { inventoryContract } from './suite/inventory.ts'
+import { inventoryInternalContract } from './suite/inventory-internal.ts'
+import { usersContract } from './suite/users.ts'
+
+/** Whom the suite talks to, and as whom. */
+export type Target = {
+  baseUrl: string
+  adminToken: string
+  /** A customer's; absent where `users` is in the suite, which then makes one. */
+  customerToken?: string
+  /** A calling service's; needed for the internal parts. */
+  serviceToken?: string
+}
+
+/** What the tests of a context are written against; filled before the first of them runs. */
+export type World = Target & { client: ContractClient; customerToken: string }
+
+const CONTEXTS = {
+  common: commonContract,
+  users: usersContract,
+  inventory: inventoryContract,
+  'inventory-internal': inventoryInternalContract,
+}
+
+export type ContextName = keyof typeof CONTEXTS
+
+/**
+ * Registers the contract's tests for a process.
+ * @param contexts which of it the process answers for
+ * @param target asked once the caller's own `beforeAll` has run
+ */
+export function contractSuite(contexts: readonly ContextName[], target: () => Target): void {
+  let world: World | undefined
+  const open = (): World => {
+    const given = target()
+    world ??= { customerToken: '', ...given, client: createContractClient(given.baseUrl) }
+    return world
+  }
+  for (const context of contexts) CONTEXTS[context](open)
+}
