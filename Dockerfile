@@ -1,6 +1,7 @@
 # One image a workspace: docker build --build-arg WORKSPACE=monolith -t monolith:$(git rev-parse --short HEAD) .
 # WORKSPACE is the folder of the process: monolith, strangler-proxy, migrations or extracted/<name>-service.
-# A registry that needs credentials: --secret id=npmrc,src=$HOME/.npmrc
+# A registry that needs credentials, a network with a certificate authority of its own:
+#   --secret id=npmrc,src=$HOME/.npmrc --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt
 
 FROM node:24-trixie-slim AS install
 ARG WORKSPACE
@@ -15,6 +16,8 @@ COPY compose/package.json compose/
 COPY tests/package.json tests/
 COPY extracted/inventory-service/package.json extracted/inventory-service/
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
+    if [ -f /run/secrets/ca.pem ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca.pem NPM_CONFIG_CAFILE=/run/secrets/ca.pem; fi; \
     npm ci --omit=dev --no-audit --no-fund --workspace "${WORKSPACE:?name a workspace with --build-arg WORKSPACE=<folder>}"
 COPY kit kit
 COPY ${WORKSPACE} ${WORKSPACE}
