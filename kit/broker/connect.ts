@@ -72,6 +72,9 @@ export function connectBroker({ url, name, logger, heartbeat = 10 }: ConnectOpti
     subscribeBatches: (options) => keep(subscribeBatches(consuming, logger, options)),
     declare: (topology) => declareTopology(consuming, topology),
     pull: (options, settle) => pull(consuming, options, settle),
+    async remove(queue) {
+      await consuming.queueDelete(queue)
+    },
     async depth(queue) {
       const { messageCount } = await consuming.queueDeclare({ queue, passive: true })
       return messageCount

@@ -150,6 +150,8 @@ export interface Broker {
     options: PullOptions,
     settle: (messages: readonly IncomingMessage[]) => Promise<readonly boolean[]>,
   ): Promise<void>
+  /** Deletes a queue with all that is in it; one that is not there is deleted already. */
+  remove(queue: string): Promise<void>
   /** Messages ready in a queue. */
   depth(queue: string): Promise<number>
   /** Whether both connections stand and none is blocked. */

@@ -22,13 +22,17 @@ export function laneTopology(lane: LaneName): Topology {
   }
 }
 
-/** The engine's port on `@banyan/kit/broker`. Close `broker` yourself; `close` here ends the publisher. */
-export function changesBroker(broker: Broker): ChangesBroker & { close(): Promise<void> } {
+/** The lanes on RabbitMQ: `remove` deletes a lane's queue with all that is in it, `close` ends the publisher. */
+export type ChangesRoad = ChangesBroker & { remove(lane: LaneName): Promise<void>; close(): Promise<void> }
+
+/** The engine's port on `@banyan/kit/broker`. Close `broker` yourself. */
+export function changesBroker(broker: Broker): ChangesRoad {
   const publisher = broker.publisher({ window: 1000 })
   const run = randomUUID().slice(0, 8)
   let sent = 0
   return {
     declare: (lane) => broker.declare(laneTopology(lane)),
+    remove: (lane) => broker.remove(laneQueue(lane)),
     async publish(lane, messages) {
       const answers = await Promise.allSettled(
         messages.map(({ id, body }) =>

@@ -1,0 +1,33 @@
+import { installControlDatabase } from '../control/install.ts'
+import { inTransaction } from '../control/transaction.ts'
+import type { AddCommand } from './cli.ts'
+
+export const addInit: AddCommand = (program, cli) => {
+  program
+    .command('init')
+    .description(
+      'make the control database ready: its tables, and a row for every planned context (run again, it changes nothing)',
+    )
+    .option('--watchers <roles>', 'roles of proxies and services that may read ownership, separated by commas')
+    .option('--dry-run', 'show the steps and change nothing')
+    .option('--json', 'print one JSON object')
+    .action((given: { watchers?: string; dryRun?: boolean; json?: boolean }) =>
+      cli.run(given, async (setup, out) => {
+        const contexts = [...(await setup.plans()).keys()]
+        const steps = [
+          '-- banyan_control: kit/ownership/control.sql, then migrations/src/control/engine.sql',
+          ...contexts.map(
+            (context) => `insert into banyan.contexts (context) values ('${context}') on conflict do nothing;`,
+          ),
+          '-- the way back: drop schema banyan cascade, while nothing is on the move',
+        ]
+        if (given.dryRun) return out.result({ dryRun: true, steps }, steps.join('\n'))
+        const watchers = given.watchers?.split(',').map((role) => role.trim()) ?? []
+        const added = await inTransaction(setup.control(), (db) => installControlDatabase(db, contexts, watchers))
+        out.result(
+          { contexts, added },
+          `control database ready; contexts: ${contexts.join(', ')}${added.length > 0 ? ` (new: ${added.join(', ')})` : ''}`,
+        )
+      }),
+    )
+}

@@ -1,0 +1,86 @@
+import { attemptUnderWay } from '../control/attempts.ts'
+import { readContexts } from '../control/contexts.ts'
+import { openIntent } from '../control/intents.ts'
+import { someoneLeads } from '../control/leader.ts'
+import { readSighting } from '../control/sightings.ts'
+import { type Intent, onTheMove, type Stored } from '../control/stored.ts'
+import { readSubscribers, type Subscriber } from '../control/subscribers.ts'
+import { lastVerification, type Verification } from '../control/verifications.ts'
+import { copyProgress } from '../data/copy-progress.ts'
+import type { Setup } from '../setup.ts'
+
+export type CopyStatus = {
+  done: number
+  total: number
+  perSecond: number
+  etaSeconds: number | null
+  aside: number
+  finished: boolean
+}
+
+export type Status = {
+  stored: Stored
+  mover: boolean
+  intent: Intent | null
+  attempt: { step: string | null; ageMs: number } | null
+  /** Null before the copy has begun; `unknown` with the reason when the target cannot be asked. */
+  copy: CopyStatus | { unknown: string } | null
+  lagMs: number | null
+  blocked: string | null
+  verification: Verification | null
+  subscribers: readonly Subscriber[]
+  /** How old the mover's last sight is; null when it never looked. */
+  seenAgoMs: number | null
+}
+
+/** Everything `status` shows of one context. */
+export async function readStatus(setup: Setup, context: string): Promise<Status> {
+  const control = setup.control()
+  const [[stored], mover, intent, attempt, sighting, verification, subscribers] = await Promise.all([
+    readContexts(control, [context]),
+    someoneLeads(control),
+    openIntent(control, context),
+    attemptUnderWay(control, context),
+    readSighting(control, context),
+    lastVerification(control, context),
+    readSubscribers(control, context),
+  ])
+  if (!stored) throw new Error(`the control database does not know ${context}: banyan init`)
+  return {
+    stored,
+    mover,
+    intent,
+    attempt: attempt && { step: stored.step, ageMs: attempt.ageMs },
+    copy: onTheMove(stored.phase) && stored.phase !== 'prepared' ? await readCopy(setup, stored) : null,
+    lagMs: onTheMove(stored.phase) ? sighting.heartbeatAgoMs : null,
+    blocked: typeof sighting.seen.blocked === 'string' ? sighting.seen.blocked : null,
+    verification,
+    subscribers,
+    seenAgoMs: sighting.seenAgoMs,
+  }
+}
+
+/** A target that cannot be asked never reads as a finished copy. */
+async function readCopy(setup: Setup, stored: Stored): Promise<Status['copy']> {
+  try {
+    const sides = setup.sides(await setup.plan(stored.context))
+    const tables = await copyProgress({ context: stored.context, move: stored.move, to: sides.service })
+    if (tables.length === 0) return null
+    const sum = (pick: (table: (typeof tables)[number]) => number) => tables.reduce((all, one) => all + pick(one), 0)
+    const done = sum((table) => table.rowsCopied)
+    const finished = tables.every((table) => table.done)
+    const began = Math.min(...tables.map((table) => table.startedAt.getTime()))
+    const seconds = (Math.max(...tables.map((table) => table.changedAt.getTime())) - began) / 1000
+    const total = finished
+      ? done
+      : Math.max(
+          done,
+          sum((table) => table.totalEstimate),
+        )
+    const perSecond = seconds > 0 ? Math.round(done / seconds) : 0
+    const etaSeconds = finished ? 0 : perSecond > 0 ? Math.ceil((total - done) / perSecond) : null
+    return { done, total, perSecond, etaSeconds, aside: sum((table) => table.aside), finished }
+  } catch (error) {
+    return { unknown: error instanceof Error ? error.message : String(error) }
+  }
+}

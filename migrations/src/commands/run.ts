@@ -1,0 +1,31 @@
+import { armFailPoints, closeAll, createLogger, endWithParent, onSignals } from '@banyan/kit/service'
+import { startMover } from '../mover/run.ts'
+import type { AddCommand } from './cli.ts'
+
+export const addRun: AddCommand = (program, cli) => {
+  program
+    .command('run')
+    .description('run the mover: it carries out what is asked for; one leads, others stand by')
+    .action(() =>
+      cli.run({}, async (setup) => {
+        const { config } = setup
+        armFailPoints(config.FAIL_POINTS)
+        const logger = createLogger({ name: 'mover', level: config.LOG_LEVEL })
+        const watch = setup.watchedFlags(logger)
+        const mover = startMover({
+          controlUrl: config.CONTROL_DATABASE_URL,
+          databaseUrl: setup.databaseUrl,
+          amqpUrl: setup.amqpUrl(),
+          plans: await setup.plans(),
+          flags: watch ? { watch, admin: setup.flagAdmin() } : undefined,
+          budgetMs: config.SWITCH_BUDGET_MS,
+          logger,
+        })
+        const stopped = Promise.withResolvers<string>()
+        onSignals(stopped.resolve)
+        endWithParent(config.BANYAN_LIFELINE, stopped.resolve)
+        logger.info({ reason: await stopped.promise }, 'stops')
+        await closeAll([() => mover.stop(), () => watch?.close()], config.SHUTDOWN_GRACE_MS, logger)
+      }),
+    )
+}

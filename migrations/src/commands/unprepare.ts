@@ -1,0 +1,16 @@
+import { addChange, controlSql } from './add-change.ts'
+import type { AddCommand } from './cli.ts'
+
+export const addUnprepare: AddCommand = (program, cli) =>
+  addChange(program, cli, {
+    verb: 'unprepare',
+    summary: "take the capture away on both sides and empty the target's tables, which hold copies",
+    inverse: 'banyan prepare, then banyan backfill',
+    timeout: 120,
+    steps: (plan, stored) => [
+      controlSql(stored, { phase: 'idle', step: 'unpreparing', token: stored.token + 1n }),
+      ...[...plan.tables].reverse().map((table) => `delete from public.${table.to};  -- ${plan.databases.service}`),
+      `-- ${plan.databases.monolith} and ${plan.databases.service}: the triggers of capture and fence are dropped`,
+      `update banyan.contexts set step = null where context = '${plan.context}';  -- banyan_control`,
+    ],
+  })

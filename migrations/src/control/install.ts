@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fromPg, installControl } from '@banyan/kit/ownership'
+import type { ClientBase } from 'pg'
+import { addContexts } from './contexts.ts'
+
+/**
+ * Makes the control database what every process expects: the shared tables, the mover's own, one row per planned
+ * context. Run again, it changes nothing.
+ * @returns the contexts that were new
+ */
+export async function installControlDatabase(
+  db: ClientBase,
+  contexts: readonly string[],
+  watchers: readonly string[],
+): Promise<string[]> {
+  await installControl(fromPg(db), { watchers })
+  await db.query(await readFile(join(import.meta.dirname, 'engine.sql'), 'utf8'))
+  return addContexts(db, contexts)
+}

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { Queryable } from './contexts.ts'
+
+/** 'bany' as a number: the one lock that makes a mover the leader. */
+const LEADER_LOCK = 0x62616e79
+const PING_MS = 1_000
+const PING_DEADLINE_MS = 2_000
+const STANDBY_POLL_MS = 250
+
+export type Leadership = {
+  /** The connection that holds the lock; the owner commit runs on it, so a mover that lost the lead cannot commit. */
+  client: pg.Client
+  /** Aborted as soon as the lead is lost, for whatever reason. */
+  lost: AbortSignal
+  resign(): Promise<void>
+}
+
+/**
+ * Waits until this process leads. The server ends a silent leader's session after 5 s (protocol rule 23), so a stopped
+ * process keeps no lock; while it lives it pings each second. Null when `stop` is aborted first.
+ */
+export async function becomeLeader(
+  connectionString: string,
+  stop: AbortSignal,
+  onStandby: () => void = () => undefined,
+): Promise<Leadership | null> {
+  while (!stop.aborted) {
+    const client = new pg.Client({ connectionString, application_name: 'banyan mover (leader)', keepAlive: true })
+    const lost = new AbortController()
+    client.on('error', (error) => lost.abort(error))
+    client.on('end', () => lost.abort(new Error('the connection that holds the lead ended')))
+    try {
+      await client.connect()
+      await client.query("set idle_session_timeout = '5s'")
+      await client.query("set idle_in_transaction_session_timeout = '2s'")
+      await client.query('set synchronous_commit = on')
+      if (await waitForLock(client, stop, lost.signal, onStandby)) return lead(client, lost)
+    } catch (error) {
+      lost.abort(error)
+    }
+    await client.end().catch((error) => lost.abort(error))
+    await sleep(STANDBY_POLL_MS, undefined, { signal: stop }).catch(() => undefined)
+  }
+  return null
+}
+
+async function waitForLock(
+  client: pg.Client,
+  stop: AbortSignal,
+  lost: AbortSignal,
+  onStandby: () => void,
+): Promise<boolean> {
+  let told = false
+  while (!stop.aborted && !lost.aborted) {
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [LEADER_LOCK])
+    if (rows[0].mine) return true
+    if (!told) onStandby()
+    told = true
+    await sleep(STANDBY_POLL_MS, undefined, { signal: stop }).catch(() => undefined)
+  }
+  return false
+}
+
+function lead(client: pg.Client, lost: AbortController): Leadership {
+  const ping = setInterval(() => {
+    const deadline = setTimeout(() => lost.abort(new Error('a ping of the lead went unanswered')), PING_DEADLINE_MS)
+    client
+      .query('select 1')
+      .catch((error) => lost.abort(error))
+      .finally(() => clearTimeout(deadline))
+  }, PING_MS)
+  lost.signal.addEventListener('abort', () => clearInterval(ping))
+  return {
+    client,
+    lost: lost.signal,
+    resign: async () => {
+      clearInterval(ping)
+      await client.end().catch((error) => lost.abort(error))
+      lost.abort(new Error('resigned'))
+    },
+  }
+}
+
+/** Whether any mover holds the lead at this moment. */
+export async function someoneLeads(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query(
+    `select exists (select from pg_locks l join pg_database d on d.oid = l.database and d.datname = current_database()
+       where l.locktype = 'advisory' and l.objid = $1::bigint and l.granted) as led`,
+    [LEADER_LOCK],
+  )
+  return rows[0].led
+}

@@ -1,0 +1,58 @@
+import type { Flags } from '@banyan/kit/flags'
+import type { Logger } from '@banyan/kit/service'
+import type { Pool } from 'pg'
+import { readContext } from '../control/contexts.ts'
+import { askAbort, askFor } from '../control/intents.ts'
+import { type Known, readFlip } from './flip.ts'
+
+const LOOK_MS = 250
+
+/**
+ * Turns an observed flip of `<context>-writes` into an intent, unless the flag merely says what is true already. A
+ * flip back while the switch it asked for is under way calls that switch off.
+ */
+export function watchWritesFlags(
+  flags: Pick<Flags, 'share' | 'freshness'>,
+  contexts: readonly string[],
+  control: Pool,
+  logger: Logger,
+): { close(): Promise<void> } {
+  const known = new Map<string, Known>()
+  const look = async (context: string): Promise<void> => {
+    const flip = readFlip(known.get(context) ?? null, flags.share(`${context}-writes`))
+    const stored = flip.wish && (await readContext(control, context))
+    if (flip.wish && stored) await ask(control, context, flip.wish, stored)
+    // Only now: a control database that was away must not swallow the wish.
+    known.set(context, flip.known)
+  }
+  let closed = false
+  let round = Promise.resolve()
+  const timer = setInterval(() => {
+    if (!flags.freshness().ok) return
+    round = round.then(async () => {
+      for (const context of closed ? [] : contexts)
+        await look(context).catch((err) => logger.warn({ err, context }, 'a writes flag could not be followed'))
+    })
+  }, LOOK_MS)
+  return {
+    async close() {
+      closed = true
+      clearInterval(timer)
+      await round
+    },
+  }
+}
+
+async function ask(
+  control: Pool,
+  context: string,
+  wish: 'switch' | 'rollback',
+  stored: { owner: 'monolith' | 'service'; phase: string; direction: string | null },
+): Promise<void> {
+  const wanted = wish === 'switch' ? 'service' : 'monolith'
+  const underWay = stored.phase === 'switching' ? (stored.direction === 'to-service' ? 'service' : 'monolith') : null
+  const flag = `${context}-writes`
+  if (underWay !== null && underWay !== wanted) await askAbort(control, context, `the flag ${flag} was flipped back`)
+  else if (underWay === null && stored.owner !== wanted)
+    await askFor(control, { context, verb: wish, source: 'flag', who: 'unleash', why: `the flag ${flag} was flipped` })
+}

@@ -1,0 +1,37 @@
+import { act } from './act.ts'
+import { createBackground } from './background.ts'
+import { nextAction } from './next-action.ts'
+import { observe } from './observe.ts'
+import type { Runtime } from './runtime.ts'
+import type { Wakeups } from './wakeups.ts'
+
+const REST_MS = 500
+const WAIT_MS = 100
+/** Held requests wait for this: an acknowledgement or a marker is looked for every few milliseconds. */
+const SWITCHING_WAIT_MS = 5
+const STUMBLE_MS = 500
+
+/** Looks, decides, acts, and again, for as long as this process leads. */
+export async function followContext(run: Runtime, wakeups: Wakeups): Promise<void> {
+  const background = createBackground(run)
+  const { lost } = run.leadership
+  const { context } = run.plan
+  while (!lost.aborted) {
+    try {
+      const sight = await observe(run)
+      const action = nextAction(sight.stored, sight.seen, sight.intent)
+      await background.adjust(sight.stored, sight.seen.mine)
+      if (lost.aborted) break
+      if (action.do !== 'rest' && action.do !== 'wait') run.logger.debug({ context, action }, 'acts')
+      await act(run, sight, action)
+      if (action.do === 'rest') await wakeups.next(context, REST_MS, lost)
+      if (action.do === 'wait')
+        await wakeups.next(context, sight.stored.phase === 'switching' ? SWITCHING_WAIT_MS : WAIT_MS, lost)
+    } catch (err) {
+      // Nothing is remembered of the failure: the next look decides from what is stored.
+      run.logger.warn({ err, context }, 'a step failed; it is decided anew from what is stored')
+      await wakeups.next(context, STUMBLE_MS, lost)
+    }
+  }
+  await background.stop()
+}

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connectBroker } from '@banyan/kit/broker'
+import type { Flags } from '@banyan/kit/flags'
+import type { Logger } from '@banyan/kit/service'
+import pg from 'pg'
+import { becomeLeader, type Leadership } from '../control/leader.ts'
+import { changesBroker } from '../data/change-lane.ts'
+import { openDb } from '../data/open-db.ts'
+import type { FlagAdmin } from '../flags/unleash-admin.ts'
+import { watchWritesFlags } from '../flags/watch-writes-flags.ts'
+import type { Plan } from '../plan/plan.ts'
+import { followContext } from './follow-context.ts'
+import { createLanes } from './lanes.ts'
+import { noteSightings } from './note-sightings.ts'
+import type { Runtime } from './runtime.ts'
+import { listenForWakeups } from './wakeups.ts'
+
+export type MoverOptions = {
+  controlUrl: string
+  /** A direct connection to a plan's database as the mover's role. */
+  databaseUrl(database: string): string
+  amqpUrl: string
+  plans: ReadonlyMap<string, Plan>
+  /** What Unleash says, and where to set it; absent where there is none. */
+  flags?: { watch: Flags; admin: FlagAdmin | null } | undefined
+  /** What an attempt may take before its owner commit; then it is aborted. */
+  budgetMs: number
+  logger: Logger
+}
+
+export type Mover = { leading(): boolean; stop(): Promise<void> }
+
+/** Runs until stopped: waits to lead, leads, and when the lead is lost waits again. Standbys only wait. */
+export function startMover(options: MoverOptions): Mover {
+  const stop = new AbortController()
+  const { logger } = options
+  let leading = false
+  const loop = (async () => {
+    while (!stop.signal.aborted) {
+      try {
+        const onStandby = () => logger.info('another mover leads; standing by')
+        const leadership = await becomeLeader(options.controlUrl, stop.signal, onStandby)
+        if (!leadership) continue
+        leading = true
+        logger.info('leads')
+        await lead(options, leadership, stop.signal)
+      } catch (err) {
+        logger.error({ err }, 'the lead ended with an error; it is sought again')
+        await sleep(500, undefined, { signal: stop.signal }).catch(() => undefined)
+      } finally {
+        leading = false
+      }
+    }
+  })()
+  return {
+    leading: () => leading,
+    async stop() {
+      stop.abort(new Error('stopped'))
+      await loop
+    },
+  }
+}
+
+async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSignal): Promise<void> {
+  const { logger, plans } = options
+  const control = new pg.Pool({ connectionString: options.controlUrl, max: 8, application_name: 'banyan mover' })
+  control.on('error', (err) => logger.warn({ err }, 'an idle control connection broke'))
+  const broker = connectBroker({ url: options.amqpUrl, name: 'banyan mover', logger })
+  const lanes = changesBroker(broker)
+  const databases = new Map<string, pg.Pool>()
+  const database = (name: string) => {
+    const known = databases.get(name) ?? openDb(options.databaseUrl(name), { name: 'banyan mover', max: 10 })
+    databases.set(name, known)
+    return known
+  }
+  const wakeups = listenForWakeups(options.controlUrl)
+  const contexts = [...plans.keys()]
+  const flags = options.flags && watchWritesFlags(options.flags.watch, contexts, control, logger)
+  const resign = () => void leadership.resign()
+  stop.addEventListener('abort', resign)
+  if (stop.aborted) resign()
+  try {
+    const runtimes = [...plans.values()].map((plan): Runtime => {
+      const sides = { monolith: database(plan.databases.monolith), service: database(plan.databases.service) }
+      return {
+        plan,
+        plans,
+        control,
+        leadership,
+        sides,
+        lanes: createLanes(plan, sides),
+        broker: lanes,
+        flags: options.flags?.admin ?? null,
+        logger,
+        budgetMs: options.budgetMs,
+        timings: {},
+        marks: { hold: 0 },
+        relinkAfter: 0,
+        quiet: false,
+        blocked: { now: null },
+      }
+    })
+    await Promise.all([...runtimes.map((run) => followContext(run, wakeups)), noteSightings(runtimes, leadership.lost)])
+    logger.info({ reason: String(leadership.lost.reason) }, 'leads no more')
+  } finally {
+    stop.removeEventListener('abort', resign)
+    const closing = [
+      leadership.resign(),
+      flags?.close(),
+      wakeups.close(),
+      lanes.close().then(() => broker.close()),
+      control.end(),
+      ...[...databases.values()].map((db) => db.end()),
+    ]
+    for (const end of await Promise.allSettled(closing))
+      if (end.status === 'rejected') logger.warn({ err: end.reason }, 'closing failed')
+  }
+}

@@ -1,0 +1,176 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import { type Mistake, PlanError } from './mistakes.ts'
+import { type Plan, planShape } from './plan.ts'
+
+type Path = readonly (string | number)[]
+
+/**
+ * Reads one plan.
+ * @throws PlanError with every mistake of the file, each with its line and a remedy.
+ */
+export function parsePlan(file: string, text: string): Plan {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
+  const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line
+  const faults = document.errors.map((error) => ({
+    file,
+    line: lines.linePos(error.pos[0]).line,
+    message: `not readable as YAML: ${error.message.split('\n')[0]}`,
+    remedy: 'mend the YAML at this line',
+  }))
+  if (faults.length > 0) throw new PlanError(faults)
+  const parsed = planShape.safeParse(document.toJS() ?? {})
+  if (!parsed.success) throw new PlanError(parsed.error.issues.map((issue) => shapeMistake(file, issue, lineOf)))
+  const shape = parsed.data
+  const plan: Plan = {
+    file,
+    context: shape.context,
+    databases: shape.databases,
+    tables: shape.tables.map((table) => ({ ...table, to: table.to ?? table.from })),
+    crossingKeys: shape['crossing-foreign-keys'],
+    sequences: shape.sequences,
+    sagaTables: shape['saga-tables'],
+    dependsOn: shape['depends-on'],
+    lineOf: (...path) => lineOf(path),
+  }
+  const senseless = sense(plan)
+  if (senseless.length > 0) throw new PlanError(senseless)
+  return Object.freeze(plan)
+}
+
+/**
+ * Reads every `*.yaml` of a folder, by context.
+ * @throws PlanError with the mistakes of all files together.
+ */
+export async function readPlans(directory: string): Promise<ReadonlyMap<string, Plan>> {
+  const files = (await readdir(directory)).filter((name) => /\.ya?ml$/.test(name)).sort()
+  const mistakes: Mistake[] = []
+  const plans = new Map<string, Plan>()
+  for (const file of files.map((name) => join(directory, name))) {
+    try {
+      const plan = parsePlan(file, await readFile(file, 'utf8'))
+      const other = plans.get(plan.context)
+      if (other)
+        mistakes.push({
+          file,
+          line: plan.lineOf('context'),
+          message: `context "${plan.context}" is planned in ${basename(other.file)} already`,
+          remedy: 'keep one plan per context',
+        })
+      plans.set(plan.context, plan)
+    } catch (error) {
+      if (!(error instanceof PlanError)) throw error
+      mistakes.push(...error.mistakes)
+    }
+  }
+  for (const plan of plans.values()) mistakes.push(...dependencyMistakes(plan, plans))
+  if (mistakes.length > 0) throw new PlanError(mistakes)
+  return plans
+}
+
+function dependencyMistakes(plan: Plan, plans: ReadonlyMap<string, Plan>): Mistake[] {
+  const at = (index: number) => ({ file: plan.file, line: plan.lineOf('depends-on', index) })
+  return plan.dependsOn.flatMap((other, index) => {
+    if (!plans.has(other))
+      return [
+        {
+          ...at(index),
+          message: `depends on "${other}", which no plan describes`,
+          remedy: 'name a context that has a plan, or take the line out',
+        },
+      ]
+    if (dependsOnItself(plan.context, other, plans))
+      return [
+        {
+          ...at(index),
+          message: `"${plan.context}" and "${other}" depend on each other`,
+          remedy: 'take one of the two lines out',
+        },
+      ]
+    return []
+  })
+}
+
+function dependsOnItself(
+  start: string,
+  from: string,
+  plans: ReadonlyMap<string, Plan>,
+  seen = new Set<string>(),
+): boolean {
+  if (from === start) return true
+  if (seen.has(from)) return false
+  seen.add(from)
+  return (plans.get(from)?.dependsOn ?? []).some((next) => dependsOnItself(start, next, plans, seen))
+}
+
+function sense(plan: Plan): Mistake[] {
+  const mistakes: Mistake[] = []
+  const add = (path: Path, message: string, remedy: string) =>
+    mistakes.push({ file: plan.file, line: plan.lineOf(...path), message, remedy })
+  if (plan.databases.monolith === plan.databases.service)
+    add(['databases', 'service'], 'both sides name the same database', 'give the service a database of its own')
+  const seen = { from: new Set<string>(), to: new Set<string>() }
+  plan.tables.forEach((table, index) => {
+    for (const side of ['from', 'to'] as const) {
+      if (seen[side].has(table[side]))
+        add(['tables', index], `table "${table[side]}" stands here a second time`, 'name every table once')
+      seen[side].add(table[side])
+    }
+    const targets = new Set<string>()
+    for (const [column, { to, forward, back }] of Object.entries(table.columns)) {
+      const path = ['tables', index, 'columns', column]
+      if ((forward === undefined) !== (back === undefined))
+        add(
+          path,
+          `column "${column}" is mapped one way only`,
+          'give both `forward` and `back`, each the inverse of the other',
+        )
+      if (targets.has(to)) add(path, `two columns become "${to}"`, 'give each column a name of its own')
+      targets.add(to)
+    }
+  })
+  plan.crossingKeys.forEach((key, index) => {
+    if (
+      plan.crossingKeys.findIndex((other) => other.table === key.table && other.constraint === key.constraint) < index
+    )
+      add(
+        ['crossing-foreign-keys', index],
+        `"${key.constraint}" stands here a second time`,
+        'name every foreign key once',
+      )
+  })
+  return mistakes
+}
+
+function shapeMistake(file: string, issue: z.core.$ZodIssue, lineOf: (path: Path) => number): Mistake {
+  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
+  const where = path.length
+    ? path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i ? `.${part}` : part)).join('')
+    : 'the plan'
+  if (issue.code === 'unrecognized_keys')
+    return {
+      file,
+      line: lineOf([...path, issue.keys[0] ?? '']),
+      message: `${where} has the unknown key "${issue.keys.join('", "')}"`,
+      remedy: `keys of a plan are ${Object.keys(planShape.shape).join(', ')}; mend the spelling or take it out`,
+    }
+  const missing = issue.code === 'invalid_type' && issue.message.includes('undefined')
+  return {
+    file,
+    line: lineOf(path),
+    message: missing ? `${where} is missing` : `${where}: ${issue.message}`,
+    remedy: missing ? `add "${String(path.at(-1))}:"` : `write ${where} as the plan's reference shows`,
+  }
+}
+
+/** The offset of the part at a path, or of the nearest part around it that exists. */
+function offsetOf(document: Document, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const keyed = document.getIn(path.slice(0, length), true)
+    if (isNode(keyed) && keyed.range) return keyed.range[0]
+  }
+  return isNode(document.contents) ? (document.contents.range?.[0] ?? 0) : 0
+}

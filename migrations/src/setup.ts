@@ -1,0 +1,91 @@
+import { createFlags, type Flags } from '@banyan/kit/flags'
+import { ConfigError, type Logger, processConfig, readConfig } from '@banyan/kit/service'
+import pg from 'pg'
+import { z } from 'zod'
+import { Refused } from './commands/refused.ts'
+import { openDb } from './data/open-db.ts'
+import { createFlagAdmin, type FlagAdmin } from './flags/unleash-admin.ts'
+import type { Sides } from './plan/finding.ts'
+import type { Plan } from './plan/plan.ts'
+import { readPlans } from './plan/read.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const schema = processConfig.omit({ HOST: true, PORT: true }).extend({
+  CONTROL_DATABASE_URL: z.string().startsWith('postgres', 'must be a postgres:// URL'),
+  AMQP_URL: z.string().startsWith('amqp', 'must be an amqp:// URL').optional(),
+  BANYAN_PLANS: z.string().default('migrations/shop/plans'),
+  UNLEASH_URL: z.url().optional(),
+  UNLEASH_TOKEN: z.string().optional(),
+  UNLEASH_ADMIN_TOKEN: z.string().optional(),
+  UNLEASH_ENVIRONMENT: z.string().default('development'),
+  SWITCH_BUDGET_MS: z.coerce.number().int().min(100).max(60_000).default(5_000),
+})
+export type Config = Readonly<z.infer<typeof schema>>
+
+/**
+ * What commands work with, opened at first use and closed together.
+ * @throws ConfigError that names every variable that is missing or wrong
+ */
+export function openSetup(env: Environment) {
+  const config: Config = readConfig(schema, env)
+  const closers: (() => Promise<unknown>)[] = []
+  const pools = new Map<string, pg.Pool>()
+  let control: pg.Pool | undefined
+  const databaseUrl = (database: string): string => {
+    const variable = `DATABASE_URL_${database.toUpperCase()}`
+    const url = env[variable]
+    if (!url) throw new ConfigError([`${variable} is missing: the plan names the database "${database}"`])
+    return url
+  }
+  const database = (name: string): pg.Pool => {
+    const pool = pools.get(name) ?? openDb(databaseUrl(name), { name: 'banyan', max: 3 })
+    if (!pools.has(name)) closers.push(() => pool.end())
+    pools.set(name, pool)
+    return pool
+  }
+  return {
+    config,
+    databaseUrl,
+    control(): pg.Pool {
+      if (control) return control
+      const pool = new pg.Pool({ connectionString: config.CONTROL_DATABASE_URL, max: 4, application_name: 'banyan' })
+      // A broken idle connection is replaced at the next use, which reports what is still wrong.
+      pool.on('error', () => undefined)
+      closers.push(() => pool.end())
+      control = pool
+      return pool
+    },
+    plans: () => readPlans(config.BANYAN_PLANS),
+    async plan(context: string): Promise<Plan> {
+      const plans = await readPlans(config.BANYAN_PLANS)
+      const plan = plans.get(context)
+      if (plan) return plan
+      throw new Refused(
+        `no plan describes "${context}"; ${config.BANYAN_PLANS} has: ${[...plans.keys()].join(', ') || 'none'}`,
+      )
+    },
+    sides: (plan: Plan): Sides => ({
+      monolith: database(plan.databases.monolith),
+      service: database(plan.databases.service),
+    }),
+    flagAdmin(): FlagAdmin | null {
+      const { UNLEASH_URL: url, UNLEASH_ADMIN_TOKEN: adminToken, UNLEASH_ENVIRONMENT: environment } = config
+      return url && adminToken ? createFlagAdmin({ url, adminToken, environment }) : null
+    },
+    watchedFlags(logger: Logger): Flags | null {
+      const { UNLEASH_URL: url, UNLEASH_TOKEN: token, UNLEASH_ENVIRONMENT: environment } = config
+      return url && token ? createFlags({ url, token, environment, appName: 'banyan-mover', logger }) : null
+    },
+    amqpUrl(): string {
+      if (!config.AMQP_URL) throw new ConfigError(['AMQP_URL is missing: changes travel over RabbitMQ'])
+      return config.AMQP_URL
+    },
+    onClose: (close: () => Promise<unknown>) => void closers.push(close),
+    async close(): Promise<void> {
+      for (const close of closers.splice(0).reverse()) await close()
+    },
+  }
+}
+
+export type Setup = ReturnType<typeof openSetup>
