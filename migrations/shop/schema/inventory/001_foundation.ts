@@ -14,7 +14,7 @@ export async function up(knex: Knex): Promise<void> {
       if exists (select from pg_roles where rolname = 'inventory_app') then
         grant usage on schema public, banyan to inventory_app;
         grant select on banyan.owner to inventory_app;
-        grant select, insert, update, delete on banyan.outbox, banyan.inbox to inventory_app;
+        grant select, insert, update, delete on banyan.outbox, banyan.inbox, banyan.inbox_failures to inventory_app;
         grant usage on all sequences in schema banyan to inventory_app;
         alter default privileges in schema public grant select, insert, update, delete on tables to inventory_app;
         alter default privileges in schema public grant usage on sequences to inventory_app;

@@ -16,7 +16,7 @@ export async function up(knex: Knex): Promise<void> {
       if exists (select from pg_roles where rolname = 'shop_app') then
         grant usage on schema public, banyan to shop_app;
         grant select on banyan.owner to shop_app;
-        grant select, insert, update, delete on banyan.outbox, banyan.inbox to shop_app;
+        grant select, insert, update, delete on banyan.outbox, banyan.inbox, banyan.inbox_failures to shop_app;
         grant usage on all sequences in schema banyan to shop_app;
         alter default privileges in schema public grant select, insert, update, delete on tables to shop_app;
         alter default privileges in schema public grant usage on sequences to shop_app;
