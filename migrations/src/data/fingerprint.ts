@@ -40,7 +40,7 @@ const LINES = `
     union select typbasetype from pg_type join columns on atttypid = pg_type.oid where typbasetype <> 0
   )
   select format('column %s.%s %s%s%s%s default %s', id, attname, format_type(atttypid, atttypmod),
-      case when attnotnull then ' not null' else '' end, ' generated:' || attgenerated, ' identity:' || attidentity,
+      case when attnotnull then ' not null' else '' end, ' generated:' || attgenerated::text, ' identity:' || attidentity::text,
       coalesce(default_text, '-')) as line
   from columns
   union all

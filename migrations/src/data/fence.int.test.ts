@@ -1,0 +1,194 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { closeTarget, Drifted, fenceSource, readFence, restoreSource, tellOwner, unfenceTarget } from './fence.ts'
+import { fingerprint } from './fingerprint.ts'
+import { LockBusy } from './lock-retry.ts'
+import { createLane, type LaneFixture } from './testing/lane-fixture.ts'
+import { raiseToken, TokenOverruled } from './token.ts'
+import { runningVacuums } from './vacuum.ts'
+
+let it: LaneFixture
+beforeEach(async () => {
+  it = await createLane({ ddl: 'create table items (id int primary key, name text)', tables: ['items'] })
+  await it.sourceApp.query(`insert into items values (1, 'a')`)
+})
+afterEach(() => it.drop())
+
+const ITEMS = { schema: 'public', name: 'items' }
+const REJECTED = { code: 'BN001' }
+
+/** Runs `statement` and resolves when it waits for a lock. */
+async function queued(statement: Promise<unknown>, db = it.sourceAdmin): Promise<void> {
+  statement.catch(() => undefined)
+  const until = performance.now() + 5000
+  for (;;) {
+    const { rows } = await db.query('select count(*)::int as count from pg_locks where not granted')
+    if (rows[0].count > 0) return
+    if (performance.now() > until) throw new Error('nothing waits for a lock')
+    await pause(5)
+  }
+}
+
+test('rule 6: the target is fenced from prepare on, for every role and in replica role', async () => {
+  expect(await readFence(it.lane.to, 'shop')).toEqual({ closed: true, token: 1n })
+  await expect(it.targetApp.query(`insert into items values (1, 'x')`)).rejects.toMatchObject({
+    ...REJECTED,
+    detail: 'context=shop owner=monolith',
+  })
+  await expect(
+    it.targetAdmin.query(`set session_replication_role = replica; insert into items values (1, 'x')`),
+  ).rejects.toMatchObject(REJECTED)
+})
+
+test('rule 18: writers that queue behind the fence are rejected at every isolation level, prepared or not', async () => {
+  const blocker = await it.sourceApp.connect()
+  await blocker.query(`begin; update items set name = 'b' where id = 1`)
+  const levels = ['read committed', 'repeatable read', 'serializable']
+  const writers = await Promise.all(
+    levels.map(async (level) => {
+      const writer = await it.sourceApp.connect()
+      await writer.query(`prepare write as insert into items values (10, 'p')`)
+      await writer.query(`begin isolation level ${level}; select * from items`)
+      return writer
+    }),
+  )
+  const fencing = fenceSource(it.lane)
+  await queued(fencing)
+  const writes = Promise.allSettled([
+    ...writers.map((writer) => writer.query('execute write')),
+    it.sourceApp.query(`insert into items values (11, 'auto')`),
+  ])
+  await blocker.query('commit')
+  blocker.release()
+  await fencing
+  for (const write of await writes) expect(write).toMatchObject({ status: 'rejected', reason: REJECTED })
+  for (const writer of writers) {
+    await writer.query('rollback')
+    await expect(writer.query('execute write')).rejects.toMatchObject(REJECTED)
+    writer.release(true)
+  }
+  const { rows } = await it.sourceAdmin.query('select * from items')
+  expect(rows).toEqual([{ id: 1, name: 'b' }])
+})
+
+test('rule 18: an earlier writer is waited for, and its last write stands before the marker', async () => {
+  const writer = await it.sourceApp.connect()
+  await writer.query(`begin; update items set name = 'b' where id = 1`)
+  const fencing = fenceSource(it.lane)
+  await queued(fencing)
+  await writer.query(`insert into items values (2, 'late')`)
+  await writer.query('commit')
+  writer.release()
+  const { marker } = await fencing
+  const { rows } = await it.sourceAdmin.query(`select max(id)::text as last from banyan.changes where op <> 'm'`)
+  expect(BigInt(rows[0].last)).toBeLessThan(marker)
+})
+
+test('rule 18: a transaction that has decided by the owner is waited for', async () => {
+  const writer = await it.sourceApp.connect()
+  await writer.query(`begin; select * from banyan.owner_of('shop')`)
+  await expect(fenceSource(it.lane, { deadlineMs: 900 })).rejects.toThrow(LockBusy)
+  await writer.query(`insert into items values (2, 'mine')`)
+  await writer.query('commit')
+  writer.release()
+  await fenceSource(it.lane)
+  const { rows } = await it.sourceAdmin.query(`select owner from banyan.owner where context = 'shop'`)
+  expect(rows[0].owner).toBe('moving')
+})
+
+test('rule 18: a fence that cannot get its lock gives up after the deadline and leaves writers free', async () => {
+  const writer = await it.sourceApp.connect()
+  await writer.query(`begin; update items set name = 'b' where id = 1`)
+  const begun = performance.now()
+  await expect(fenceSource(it.lane, { deadlineMs: 1000 })).rejects.toThrow(LockBusy)
+  expect(performance.now() - begun).toBeLessThan(2500)
+  await writer.query('commit')
+  writer.release()
+  await it.sourceApp.query(`insert into items values (2, 'free')`)
+  expect(await readFence(it.lane.from, 'shop')).toEqual({ closed: false, token: 0n })
+})
+
+test('rule 18: in a deadlock the mover is the victim, never the application', async () => {
+  const writer = await it.sourceApp.connect()
+  await writer.query(`begin; select * from items`)
+  const second = await it.sourceApp.connect()
+  await second.query(`begin; update items set name = 'c' where id = 1`)
+  const fencing = fenceSource(it.lane, { deadlineMs: 3000 })
+  await queued(fencing)
+  // It holds the owner row's table; the writer that now reads the owner waits for it, and it for the writer.
+  const reading = second.query(`select * from banyan.owner_of('shop')`)
+  await expect(reading).resolves.toMatchObject({ rowCount: 1 })
+  await second.query('commit')
+  await writer.query('commit')
+  writer.release()
+  second.release()
+  await fencing
+})
+
+test('rule 18: drift of capture or structure stops the fence, and the source stays open', async () => {
+  const verified = await fingerprint(it.lane.from, [ITEMS])
+  await it.sourceAdmin.query('alter table items add column extra int')
+  await expect(fenceSource(it.lane, { fingerprint: verified.hash })).rejects.toThrow(Drifted)
+  await it.sourceAdmin.query('alter table items disable trigger "!banyan_capture"')
+  await expect(fenceSource(it.lane)).rejects.toThrow(/not ENABLE ALWAYS/)
+  await it.sourceApp.query(`insert into items values (2, 'open')`)
+})
+
+test('rule 18: a vacuum that runs is seen', async () => {
+  const vacuuming = await it.sourceAdmin.connect()
+  expect(await runningVacuums(it.lane.from, [ITEMS])).toEqual([])
+  await vacuuming.query('begin; lock table items in share update exclusive mode')
+  expect(await runningVacuums(it.lane.from, [ITEMS])).toEqual(['public.items'])
+  await vacuuming.query('rollback')
+  vacuuming.release()
+})
+
+test('rule 18: replica role and a superuser do not get past the fence', async () => {
+  await fenceSource(it.lane)
+  await expect(it.sourceAdmin.query(`set session_replication_role = replica; delete from items`)).rejects.toMatchObject(
+    REJECTED,
+  )
+  await expect(it.sourceApp.query(`update items set name = 'z'`)).rejects.toMatchObject(REJECTED)
+})
+
+test('rule 21: the target opens only under its own stored token, with the new owner in the same transaction', async () => {
+  await fenceSource(it.withToken(2n))
+  const owner = { owner: 'service', term: 2n } as const
+  await expect(unfenceTarget(it.withToken(2n), owner)).rejects.toThrow(TokenOverruled)
+  await raiseToken(it.lane.to, it.withToken(3n))
+  await expect(unfenceTarget(it.withToken(2n), owner)).rejects.toThrow(TokenOverruled)
+  expect(await readFence(it.lane.to, 'shop')).toEqual({ closed: true, token: 3n })
+  await unfenceTarget(it.withToken(3n), owner)
+  await it.targetApp.query(`insert into items values (5, 'mine')`)
+  const { rows } = await it.targetAdmin.query(`select owner, term::text from banyan.owner where context = 'shop'`)
+  expect(rows[0]).toEqual({ owner: 'service', term: '2' })
+  await tellOwner(it.lane.from, it.withToken(3n), owner)
+  await expect(it.sourceApp.query(`insert into items values (6, 'x')`)).rejects.toMatchObject({
+    detail: 'context=shop owner=service',
+  })
+})
+
+test('rule 22: an abort sees the target closed, and opens the source even where it looks open already', async () => {
+  const aborting = it.withToken(3n)
+  expect(await raiseToken(it.lane.to, aborting)).toEqual({ closed: true })
+  // The overruled attempt's fence has not landed yet; after the abort it must not land any more.
+  await restoreSource(aborting, { owner: 'monolith', term: 1n })
+  await expect(fenceSource(it.withToken(2n))).rejects.toThrow(TokenOverruled)
+  await it.sourceApp.query(`insert into items values (2, 'open')`)
+  await fenceSource(it.withToken(4n))
+  await restoreSource(it.withToken(5n), { owner: 'monolith', term: 1n })
+  await it.sourceApp.query(`insert into items values (3, 'open')`)
+  const { rows } = await it.sourceAdmin.query(`select owner from banyan.owner where context = 'shop'`)
+  expect(rows[0].owner).toBe('monolith')
+})
+
+test('rule 22: an abort that finds the target open is told so', async () => {
+  await unfenceTarget(it.lane, { owner: 'service', term: 2n })
+  expect(await raiseToken(it.lane.to, it.withToken(2n))).toEqual({ closed: false })
+})
+
+test('closing a side twice is the same as once', async () => {
+  await closeTarget(it.lane)
+  await closeTarget(it.lane)
+  expect(await readFence(it.lane.to, 'shop')).toEqual({ closed: true, token: 1n })
+})
