@@ -1,4 +1,4 @@
-import { problem } from '@banyan/kit/service'
+import { failPoint, problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import { authorize, cancelled, capture, decline, voidUnasked } from './payment.ts'
 import type { PaymentsPort } from './port.ts'
@@ -18,7 +18,9 @@ export const createLocalPayments = (db: Knex, provider: PaymentProvider): Paymen
     if (intent.status !== 'pending') throw overtaken(orderId)
 
     const key = chargeKey(orderId)
+    await failPoint('payments.before-charge')
     const answer = await provider.charge({ key, amountCents, token, reference: key })
+    await failPoint('payments.after-charge')
     const settled = await writePayments(db, async (trx) => {
       const row = await lockPayment(trx, order, authorize(amountCents))
       if (answer.outcome === 'approved') {
@@ -39,7 +41,9 @@ export const createLocalPayments = (db: Knex, provider: PaymentProvider): Paymen
     const intent = await writePayments(db, (trx) => lockPayment(trx, order, voidUnasked()))
     // Declined is final at the provider, too. Refunded and voided: an earlier attempt got through.
     if (intent.status !== 'pending' && intent.status !== 'captured') return
+    await failPoint('payments.before-cancel')
     const answer = await provider.cancel(chargeKey(order.orderId))
+    await failPoint('payments.after-cancel')
     await writePayments(db, async (trx) => {
       const row = await lockPayment(trx, order, voidUnasked())
       await trx('refunds')

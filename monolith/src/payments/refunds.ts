@@ -1,4 +1,4 @@
-import { problem } from '@banyan/kit/service'
+import { failPoint, problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import { chargeKey } from './charges.ts'
 import { refund, refundable } from './payment.ts'
@@ -75,6 +75,7 @@ const intend = async (trx: Knex.Transaction, wanted: Wanted): Promise<RefundRow>
 const settleRefund = async (db: Knex, provider: PaymentProvider, intent: RefundRow): Promise<RefundRow> => {
   const payment = await db<PaymentRow>('payments').where({ id: intent.payment_id }).first()
   const given = await provider.refund(chargeKey(payment!.order_id), `refund-${intent.id}`, intent.amount_cents)
+  await failPoint('payments.after-refund')
   return writePayments(db, async (trx) => {
     const row = await trx<PaymentRow>('payments').where({ id: intent.payment_id }).forUpdate().first()
     const open = await trx<RefundRow>('refunds').where({ id: intent.id, status: 'pending' }).first()

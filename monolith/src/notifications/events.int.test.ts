@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createTestVhost } from '../../../tests/support/infra.ts'
+import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
+import { startTestShop, type TestShop } from '../testing/shop.ts'
+import { messageId } from './mailer.ts'
+
+let vhost: Awaited<ReturnType<typeof createTestVhost>>
+let sandbox: Sandbox
+let shop: TestShop
+
+const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
+
+beforeAll(async () => {
+  ;[vhost, sandbox] = await Promise.all([createTestVhost(), startSandbox()])
+  shop = await startTestShop({ ...sandbox.env, AMQP_URL: vhost.url, SHIPPING_DELAY_MS: '500' })
+})
+afterAll(async () => {
+  await shop?.close()
+  await sandbox?.close()
+  await vhost?.drop()
+})
+
+const order = async (token: string, paymentToken = 'tok_visa') => {
+  const { body } = await shop.call('POST', '/api/orders', {
+    token,
+    headers: { 'idempotency-key': `key-${Math.random()}` },
+    body: { items: [{ productId: 1, quantity: 1 }], paymentToken, shippingAddress },
+  })
+  return body
+}
+const mailsTo = async (address: string) => (await sandbox.mails()).filter((mail) => mail.to.includes(address))
+const until = async (seen: () => Promise<boolean>): Promise<void> => {
+  const end = Date.now() + 30_000
+  while (!(await seen())) {
+    if (Date.now() > end) throw new Error('not seen within 30 s')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+it('ships a confirmed order and writes one letter an event, each recognisable by its event', async () => {
+  const customer = await shop.customer()
+  const { id } = await order(customer.token)
+  await until(async () => (await mailsTo(customer.email)).length >= 2)
+  const { body: shipment } = await shop.call('GET', `/api/orders/${id}/shipment`, { token: customer.token })
+  expect(shipment).toMatchObject({ orderId: id, status: 'dispatched', address: shippingAddress })
+  expect(shipment.events.map((event: { type: string }) => event.type)).toEqual(['prepared', 'dispatched'])
+
+  const events: { event_id: string }[] = await shop
+    .db('banyan.outbox')
+    .whereIn('type', ['OrderPlaced', 'ShipmentDispatched'])
+    .whereRaw("payload->>'orderId' = ?", [String(id)])
+  const mails = await mailsTo(customer.email)
+  expect(mails.map((mail) => mail.messageId).sort()).toEqual(events.map((event) => messageId(event.event_id)).sort())
+  expect(mails.map((mail) => mail.subject)).toEqual([`We have your order ${id}`, `Your order ${id} is on its way`])
+
+  await until(
+    async () => (await shop.call('GET', `/api/orders/${id}`, { token: customer.token })).body.status === 'shipped',
+  )
+  const cancel = await shop.call('POST', `/api/orders/${id}/cancel`, { token: customer.token })
+  expect([cancel.status, cancel.body.code]).toEqual([409, 'order-shipped'])
+  const { body: list } = await shop.call('GET', '/api/notifications', { token: customer.token })
+  expect(list).toMatchObject({
+    total: 2,
+    items: [{ type: 'ShipmentDispatched', status: 'sent' }, { type: 'OrderPlaced' }],
+  })
+})
+
+it('does not ship what is cancelled in time, and says so once', async () => {
+  const customer = await shop.customer()
+  const { id } = await order(customer.token)
+  expect((await shop.call('POST', `/api/orders/${id}/cancel`, { token: customer.token })).body.status).toBe('cancelled')
+  await until(async () => (await mailsTo(customer.email)).length >= 2)
+  await until(async () => {
+    const { body } = await shop.call('GET', `/api/orders/${id}/shipment`, { token: customer.token })
+    return body.status === 'cancelled'
+  })
+  expect((await mailsTo(customer.email)).map((mail) => mail.subject)).toEqual([
+    `We have your order ${id}`,
+    `Your order ${id} is cancelled`,
+  ])
+})
+
+it('sends each letter once while the mail server refuses some, and one event handled twice makes no second letter', async () => {
+  await sandbox.refuseMails(5)
+  const customers = await Promise.all(Array.from({ length: 5 }, () => shop.customer()))
+  await Promise.all(customers.map(({ token }) => order(token)))
+  for (const { email } of customers) await until(async () => (await mailsTo(email)).length >= 2)
+  const sent = await sandbox.mails()
+  expect(new Set(sent.map((mail) => mail.messageId)).size).toBe(sent.length)
+
+  // The other side's inbox does not know what this one has handled: only the table's own rule is left.
+  const letters = await shop.db('notifications').count('* as n')
+  await shop.db('banyan.inbox').delete()
+  const { rowCount } = await shop.db.raw("update banyan.outbox set published_at = null where type = 'OrderPlaced'")
+  expect(rowCount).toBeGreaterThan(0)
+  await until(async () => (await shop.db('banyan.inbox').count('* as n'))[0]!.n === rowCount)
+  expect(await shop.db('notifications').count('* as n')).toEqual(letters)
+  expect(await sandbox.mails()).toHaveLength(sent.length)
+})
+
+it('takes a deleted product out of the carts', async () => {
+  const customer = await shop.customer()
+  await shop.call('PUT', '/api/cart/items/50', { token: customer.token, body: { quantity: 1 } })
+  // As it is once inventory has moved away, and the foreign key with it.
+  await shop.db.raw('alter table cart_items drop constraint if exists cart_items_product_id_fkey')
+  await shop.call('DELETE', '/api/products/50', { token: await shop.adminToken() })
+  await until(async () => (await shop.db('cart_items').where({ product_id: 50 })).length === 0)
+})
