@@ -234,6 +234,21 @@ describe('the watch of ownership', () => {
     expect(watched.get('inventory')).toMatchObject({ owner: 'service' })
   })
 
+  it('notices a stalled connection by itself, early enough to keep its lease', async () => {
+    const { url, freeze, close } = await stallable(db.url)
+    open.push({ close })
+    const { watched } = watch({ connectionString: url })
+    await watched.ready
+    freeze()
+    await change("reads = 'owner'")
+    const leases: boolean[] = []
+    await vi.waitFor(() => {
+      leases.push(watched.leaseValid())
+      expect(watched.get('inventory')?.reads).toBe('owner')
+    }, within)
+    expect(leases).not.toContain(false)
+  })
+
   it('after its lease was lost it is valid again only together with a newer read', async () => {
     const { url, stall, resume, close } = await stallable(db.url)
     open.push({ close })
