@@ -1,3 +1,4 @@
+export { eventArchive } from './archive.ts'
 export { type ConnectOptions, connectBroker } from './connect.ts'
 export { PublishError, type PublishFault, TopologyError } from './errors.ts'
 export type {

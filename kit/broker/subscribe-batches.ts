@@ -13,6 +13,7 @@ export function subscribeBatches(connection: Connection, log: Log, options: Subs
   let hand: Delivery[] = []
   let batch: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
+  let retrying = false
   let stopping = false
 
   const subscription = startDeliveryLoop(connection, log, {
@@ -20,7 +21,7 @@ export function subscribeBatches(connection: Connection, log: Log, options: Subs
     prefetch: maxBatch * 2,
     onDelivery(delivery) {
       hand.push(delivery)
-      plan(maxWaitMs)
+      plan()
     },
     async idle() {
       await batch
@@ -46,41 +47,43 @@ export function subscribeBatches(connection: Connection, log: Log, options: Subs
     },
   }
 
-  function plan(waitMs: number): void {
+  /** @param pauseMs after a batch that was not done to its end; even a full hand waits for it */
+  function plan(pauseMs?: number): void {
     if (batch || stopping || hand.length === 0) return
-    if (hand.length >= maxBatch && waitMs === maxWaitMs) {
-      clear()
-      begin()
+    if (pauseMs === undefined && hand.length >= maxBatch) {
+      if (!retrying) begin()
     } else if (!timer) {
-      timer = setTimeout(begin, waitMs)
+      retrying = pauseMs !== undefined
+      timer = setTimeout(begin, pauseMs ?? maxWaitMs)
     }
   }
 
   function clear(): void {
     clearTimeout(timer)
     timer = undefined
+    retrying = false
   }
 
   function begin(): void {
     clear()
-    batch = work().then((waitMs) => {
+    batch = work().then((done) => {
       batch = undefined
-      plan(waitMs)
+      plan(done ? undefined : retryMs)
     })
   }
 
-  /** Answers how long to wait before the next batch. */
-  async function work(): Promise<number> {
+  /** Answers whether the batch was done to its end. */
+  async function work(): Promise<boolean> {
     // What came on a lost channel is delivered again on the next one.
     hand = hand.filter(({ channel }) => channel.active)
     const taken = hand.slice(0, maxBatch)
-    if (taken.length === 0) return maxWaitMs
+    if (taken.length === 0) return true
     const done = await attempt(taken)
     const last = taken[done - 1]
     if (last?.channel.active) last.channel.basicAck({ deliveryTag: last.message.deliveryTag, multiple: true })
     const settled = new Set(taken.slice(0, done))
     hand = hand.filter((delivery) => !settled.has(delivery))
-    return done < taken.length ? retryMs : maxWaitMs
+    return done === taken.length
   }
 
   async function attempt(taken: readonly Delivery[]): Promise<number> {
