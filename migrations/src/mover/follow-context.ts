@@ -1,3 +1,4 @@
+import { noteWait, openIntent } from '../control/intents.ts'
 import { act } from './act.ts'
 import { createBackground } from './background.ts'
 import { nextAction } from './next-action.ts'
@@ -16,6 +17,7 @@ export async function followContext(run: Runtime, wakeups: Wakeups): Promise<voi
   const background = createBackground(run)
   const { lost } = run.leadership
   const { context } = run.plan
+  let told = ''
   while (!lost.aborted) {
     try {
       const sight = await observe(run)
@@ -28,10 +30,19 @@ export async function followContext(run: Runtime, wakeups: Wakeups): Promise<voi
       if (action.do === 'wait')
         await wakeups.next(context, sight.stored.phase === 'switching' ? SWITCHING_WAIT_MS : WAIT_MS, lost)
     } catch (err) {
-      // Nothing is remembered of the failure: the next look decides from what is stored.
-      run.logger.warn({ err, context }, 'a step failed; it is decided anew from what is stored')
+      // Nothing is decided by the failure: the next look decides from what is stored. Told once, while it stays the same.
+      const message = err instanceof Error ? err.message : String(err)
+      if (message !== told) run.logger.warn({ err, context }, 'a step failed; it is decided anew from what is stored')
+      told = message
+      await noteStumble(run, message)
       await wakeups.next(context, STUMBLE_MS, lost)
     }
   }
   await background.stop()
+}
+
+/** Lets whoever follows an intent see why it does not go on; without the control database nobody could. */
+async function noteStumble(run: Runtime, message: string): Promise<void> {
+  const intent = await openIntent(run.control, run.plan.context).catch(() => null)
+  if (intent) await noteWait(run.control, intent.id, `a step that failed to succeed: ${message}`).catch(() => undefined)
 }

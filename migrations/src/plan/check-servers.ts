@@ -13,7 +13,7 @@ type ServerRow = {
 
 const OLDEST = 150_000
 const SERVER = `
-  select current_setting('server_version_num')::int as version, d.datcollate || '/' || d.datlocprovider as collation,
+  select current_setting('server_version_num')::int as version, d.datcollate || '/' || d.datlocprovider::text as collation,
     pg_encoding_to_char(d.encoding) as encoding, current_user as user,
     coalesce(has_parameter_privilege(current_user, 'session_replication_role', 'set'), false) as replica,
     has_database_privilege(current_user, d.oid, 'create')
