@@ -1,4 +1,4 @@
-import { type Broker, EVENTS_EXCHANGE, type Log } from '../broker/index.ts'
+import { type Broker, EVENTS_EXCHANGE, type Log, type Topology } from '../broker/index.ts'
 import type { Sql } from '../sql.ts'
 import { runForLeader } from './leader.ts'
 import { createMeter, type RelayStats } from './meter.ts'
@@ -11,6 +11,8 @@ export interface RelayOptions {
   broker: Broker
   /** Where events go, a topic exchange that is declared if missing. @default 'banyan.events' */
   exchange?: string
+  /** What else must be there before the first event goes out, such as `eventArchive()` for events nobody asks for. */
+  topology?: Topology
   logger: Log
   /** Unconfirmed messages at most. @default 1000 */
   window?: number
@@ -40,7 +42,7 @@ const PURGE_IDLE_MS = 60_000
  */
 export function startRelay(options: RelayOptions): Relay {
   const { connectionString, broker, exchange = EVENTS_EXCHANGE, logger: log } = options
-  const { window = 1_000, pollMs = 20, confirmTimeoutMs, retentionMs = OUTBOX_RETENTION_MS } = options
+  const { topology, window = 1_000, pollMs = 20, confirmTimeoutMs, retentionMs = OUTBOX_RETENTION_MS } = options
   if (!(window >= 1 && pollMs >= 1 && retentionMs >= 0)) {
     throw new RangeError(`startRelay: window ${window}, pollMs ${pollMs}, retentionMs ${retentionMs} are out of range`)
   }
@@ -75,6 +77,7 @@ export function startRelay(options: RelayOptions): Relay {
     while (!signal.aborted) {
       try {
         await broker.declare({ exchanges: [{ exchange, type: 'topic' }] })
+        if (topology) await broker.declare(topology)
         return
       } catch (error) {
         log.warn({ err: error, exchange }, 'cannot declare the exchange; trying again')

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { connectBroker } from '@banyan/kit/broker'
+import { connectBroker, eventArchive } from '@banyan/kit/broker'
 import { startRelay } from '@banyan/kit/outbox'
 import { createWorkGate, watchOwnership } from '@banyan/kit/ownership'
 import {
@@ -29,7 +29,8 @@ export async function startMonolith(config: Config, options: { ownProcess: boole
   const health = createHealth()
   const db = connectDatabase(config.DATABASE_URL, { name: 'monolith', max: config.DATABASE_POOL })
   const broker = config.AMQP_URL ? connectBroker({ url: config.AMQP_URL, name: 'monolith', logger }) : undefined
-  const relay = broker && startRelay({ connectionString: config.DATABASE_URL, broker, logger })
+  const relay =
+    broker && startRelay({ connectionString: config.DATABASE_URL, broker, topology: eventArchive(), logger })
   const { gate, close: closeGate } = openGate(config, logger)
   const caller = callerOfInventory(config, logger)
   const inventory = createInventoryPort({

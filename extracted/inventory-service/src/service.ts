@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { connectBroker } from '@banyan/kit/broker'
+import { connectBroker, eventArchive } from '@banyan/kit/broker'
 import { startRelay } from '@banyan/kit/outbox'
 import { createWorkGate, registerInstance, watchOwnership } from '@banyan/kit/ownership'
 import {
@@ -29,7 +29,8 @@ export async function startInventoryService(config: Config, options: { ownProces
   const id = `${NAME}-${randomUUID()}`
   const db = connectDatabase(config.DATABASE_URL, { name: NAME, max: config.DATABASE_POOL })
   const broker = config.AMQP_URL ? connectBroker({ url: config.AMQP_URL, name: NAME, logger }) : undefined
-  const relay = broker && startRelay({ connectionString: config.DATABASE_URL, broker, logger })
+  const relay =
+    broker && startRelay({ connectionString: config.DATABASE_URL, broker, topology: eventArchive(), logger })
   const control = openControl(config, id, logger)
   const inventory = inventoryContext({
     db,
