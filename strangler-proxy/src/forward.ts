@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { createProxyMiddleware, type Plugin } from 'http-proxy-middleware'
 import { passOn } from './answer.ts'
-import { BodyTooLarge, replay } from './body.ts'
+import { BodyTooLarge, hasBody, replay } from './body.ts'
+import { createSteadyMemory, isLarge, type SteadyMemory } from './steady-memory.ts'
 import type { Upstream } from './upstreams.ts'
 
 // One instance of http-proxy-middleware forwards everything. Its router is a function that reads what was decided
@@ -40,6 +41,8 @@ interface Attempt {
   request: ClientRequest | null
   deadlineAt: number
   settled: boolean
+  /** Ends the watch over the memory, once for each large body of this attempt. */
+  readonly large: (() => void)[]
   settle(outcome: Outcome): void
 }
 
@@ -55,6 +58,7 @@ const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNRE
 
 export function createForward(): Forward {
   const open = new Set<Attempt>()
+  const memory = createSteadyMemory()
   const sweeper = setInterval(() => expire(open), SWEEP_MS).unref()
   const middleware = createProxyMiddleware<Carrier, ServerResponse>({
     router: (req, _res, options) => {
@@ -66,7 +70,7 @@ export function createForward(): Forward {
     },
     selfHandleResponse: true,
     ejectPlugins: true,
-    plugins: [settleAttempts],
+    plugins: [settleAttempts(memory)],
   })
 
   const forward = (req: Carrier, res: ServerResponse, sending: Sending) =>
@@ -77,11 +81,13 @@ export function createForward(): Forward {
         request: null,
         deadlineAt: sending.deadlineAt,
         settled: false,
+        large: [],
         settle(outcome) {
           if (attempt.settled) return
           attempt.settled = true
           open.delete(attempt)
           res.off('close', onClose)
+          for (const end of attempt.large.splice(0)) end()
           resolve(outcome)
         },
       }
@@ -89,6 +95,9 @@ export function createForward(): Forward {
         attempt.settle(res.writableFinished ? { kind: 'answered', status: res.statusCode } : { kind: 'gone' })
       req[ATTEMPT] = attempt
       open.add(attempt)
+      if (!Buffer.isBuffer(sending.body) && hasBody(req) && isLarge(req.headers['content-length'])) {
+        attempt.large.push(memory.begin())
+      }
       res.on('close', onClose)
       middleware(req, res).catch((error: Error) => fail(attempt, error))
     })
@@ -108,34 +117,37 @@ function streamOf(attempt: Attempt): Readable | undefined {
   return body().on('error', (error) => fail(attempt, error))
 }
 
-const settleAttempts: Plugin<Carrier, ServerResponse> = (proxy) => {
-  proxy.on('proxyReq', (request, req) => {
-    const attempt = req[ATTEMPT]
-    if (attempt) attempt.request = request
-  })
-  proxy.on('proxyRes', (from, req, res) => {
-    const attempt = req[ATTEMPT]
-    if (!attempt || attempt.settled) {
-      from.resume()
-      return
-    }
-    attempt.deadlineAt = Number.POSITIVE_INFINITY
-    if (from.headers['banyan-refused'] !== undefined) {
-      from.resume()
-      from.once('end', () => attempt.settle({ kind: 'refused' }))
-      return
-    }
-    const status = from.statusCode ?? 502
-    from.once('end', () => attempt.settle({ kind: 'answered', status }))
-    passOn(from, res, attempt.sending.cookies(status))
-  })
-  proxy.on('error', (error, req) => {
-    const attempt = req?.[ATTEMPT]
-    if (attempt) fail(attempt, error)
-    else req?.[UPGRADE]?.onError(error)
-  })
-  proxy.on('econnreset', (_error, req) => req[ATTEMPT]?.settle({ kind: 'gone' }))
-}
+const settleAttempts =
+  (memory: SteadyMemory): Plugin<Carrier, ServerResponse> =>
+  (proxy) => {
+    proxy.on('proxyReq', (request, req) => {
+      const attempt = req[ATTEMPT]
+      if (attempt) attempt.request = request
+    })
+    proxy.on('proxyRes', (from, req, res) => {
+      const attempt = req[ATTEMPT]
+      if (!attempt || attempt.settled) {
+        from.resume()
+        return
+      }
+      attempt.deadlineAt = Number.POSITIVE_INFINITY
+      if (from.headers['banyan-refused'] !== undefined) {
+        from.resume()
+        from.once('end', () => attempt.settle({ kind: 'refused' }))
+        return
+      }
+      const status = from.statusCode ?? 502
+      if (isLarge(from.headers['content-length'])) attempt.large.push(memory.begin())
+      from.once('end', () => attempt.settle({ kind: 'answered', status }))
+      passOn(from, res, attempt.sending.cookies(status))
+    })
+    proxy.on('error', (error, req) => {
+      const attempt = req?.[ATTEMPT]
+      if (attempt) fail(attempt, error)
+      else req?.[UPGRADE]?.onError(error)
+    })
+    proxy.on('econnreset', (_error, req) => req[ATTEMPT]?.settle({ kind: 'gone' }))
+  }
 
 function fail(attempt: Attempt, error: Error & { code?: string }): void {
   if (error instanceof BodyTooLarge) {

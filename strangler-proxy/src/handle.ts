@@ -33,6 +33,8 @@ export interface Parts {
   readonly logger: Logger
 }
 
+const NO_INSTANCE_WITHIN_MS = 2_000
+const NO_INSTANCE_PAUSE_MS = 50
 /** Milliseconds for requests that no rule names. */
 const UNROUTED_DEADLINE_MS = 30_000
 
@@ -65,36 +67,34 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
   const deadlineAt = arrived + (route?.deadlineMs ?? UNROUTED_DEADLINE_MS)
   let refusals = 0
   let failures = 0
+  let missingSince: number | null = null
 
   for (;;) {
     // No await may stand between an open gate and the entry in flight: a hold seen in between would be acknowledged
     // although this request is on its way.
-    while (route !== null && route.writes.length > 0) {
-      const way = gate(route, ownership)
-      if (way === 'open') break
-      if (way === 'refuse') return refuse(parts, req, res, MOVING)
-      const waited = await parts.hold.wait({
-        contexts: route.writes,
-        bytes: Buffer.isBuffer(bytes) ? bytes.length : 0,
-        deadlineAt,
-        gate: () => gate(route, ownership),
-        onGone: (callback) => res.once('close', callback),
-      })
-      if (waited === 'gone') return
-      if (waited !== 'open') return refuse(parts, req, res, waited === 'refuse' ? MOVING : HOLD_OVER)
+    while (route !== null && gate(route, ownership) !== 'open') {
+      const refused = await waitAtGate(parts, route, res, bytes, deadlineAt)
+      if (refused === 'gone') return
+      if (refused !== null) return refuse(parts, req, res, refused)
     }
     const { decision, upstream } = choose(route, ownership, parts.flag, facts, parts.upstreams)
-    if (upstream === null) return refuse(parts, req, res, NO_INSTANCE)
+    if (upstream === null) {
+      // A service that has just come up, or is being replaced, is in the table within a moment.
+      missingSince ??= performance.now()
+      const until = Math.min(missingSince + NO_INSTANCE_WITHIN_MS, deadlineAt)
+      if (performance.now() >= until || res.destroyed) return refuse(parts, req, res, NO_INSTANCE)
+      await sleep(NO_INSTANCE_PAUSE_MS)
+      continue
+    }
     parts.metrics.decided(decision, route?.context ?? null)
-    const ended = route !== null && route.writes.length > 0 ? parts.inFlight.enter(route.writes) : null
+    const ended = route?.access === 'write' ? parts.inFlight.enter(route.writes) : null
     const sending: Sending = {
       upstream,
       body: bytes,
       deadlineAt,
       cookies: (status) => cookiesOf(parts, route, status, gathered?.setCookie ?? null),
     }
-    const outcome: Outcome = await parts.forward(req, res, sending)
-    ended?.()
+    const outcome: Outcome = await parts.forward(req, res, sending).finally(() => ended?.())
     if (outcome.kind === 'answered') {
       parts.metrics.answered(decision.side, outcome.status, performance.now() - started)
       return
@@ -128,6 +128,28 @@ const NO_INSTANCE: ProxyProblem = {
   code: 'no-instance',
   detail: 'No instance of the service that answers this is up. Try again shortly.',
   retryAfter: 1,
+}
+
+/** Waits for the gate to open; says what to answer when it did not. The caller looks at the gate again, at once. */
+async function waitAtGate(
+  parts: Parts,
+  route: Route,
+  res: ServerResponse,
+  body: Sending['body'],
+  deadlineAt: number,
+): Promise<ProxyProblem | 'gone' | null> {
+  const look = () => gate(route, parts.ownership)
+  if (look() === 'refuse') return MOVING
+  const waited = await parts.hold.wait({
+    contexts: route.writes,
+    bytes: Buffer.isBuffer(body) ? body.length : 0,
+    deadlineAt,
+    gate: look,
+    onGone: (callback) => res.once('close', callback),
+  })
+  if (waited === 'open') return null
+  if (waited === 'gone') return 'gone'
+  return waited === 'refuse' ? MOVING : HOLD_OVER
 }
 
 async function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promise<Body> {

@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { sendRaw, until } from '../test-support/raw.ts'
+import { OVERRIDE_KEY, startProxy, type TestProxy } from '../test-support/start-proxy.ts'
+import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
+import { signOverride } from './override.ts'
+import { createSigner } from './sign.ts'
+
+const ROUTES = `
+contexts: { goods: goods-service }
+routes:
+  - { method: GET, path: /live, context: goods, access: read }
+`
+let proxy: TestProxy
+const upstreams: TestUpstream[] = []
+const handshakes: { name: string; url: string | undefined; headers: Record<string, unknown> }[] = []
+
+async function backend(name: string): Promise<TestUpstream> {
+  const upstream = await startUpstream(name)
+  const sockets = new WebSocketServer({ server: upstream.server, path: '/live' })
+  sockets.on('connection', (socket, req) => {
+    handshakes.push({ name, url: req.url, headers: req.headers })
+    socket.on('message', (message) => socket.send(`${name}: ${message}`))
+  })
+  upstreams.push(upstream)
+  return upstream
+}
+beforeAll(async () => {
+  const monolith = await backend('monolith')
+  const service = await backend('service')
+  proxy = await startProxy({ routes: ROUTES, monolith: monolith.url, services: { goods: service.url } })
+})
+afterAll(async () => {
+  await proxy.close()
+  for (const one of upstreams) await one.close()
+})
+const talk = async (headers: Record<string, string> = {}, path = '/live') => {
+  const socket = new WebSocket(proxy.url.replace('http', 'ws') + path, { headers })
+  await once(socket, 'open')
+  socket.send('hello')
+  const [message] = await once(socket, 'message')
+  return { socket, said: String(message) }
+}
+
+describe('a WebSocket', () => {
+  it('goes to the side that the decision names, on the first connection, and to that side alone', async () => {
+    const first = await talk()
+    proxy.own('goods', { phase: 'switched', owner: 'service' })
+    const second = await talk()
+    proxy.own('goods', { phase: 'ready', owner: 'monolith' })
+    const third = await talk({ 'banyan-side': signOverride('service', createSigner(OVERRIDE_KEY)) })
+    expect([first.said, second.said, third.said]).toEqual(['monolith: hello', 'service: hello', 'service: hello'])
+    expect(handshakes.map((one) => one.name)).toEqual(['monolith', 'service', 'service'])
+    for (const { socket } of [first, second, third]) socket.terminate()
+    await until('the backends saw them go', () => upstreams.every((one) => one.connections() === 0))
+  })
+
+  it('is stripped like any request', async () => {
+    const { socket } = await talk(
+      { 'x-user-id': '1', 'x-forwarded-for': '6.6.6.6', expect: 'x', x_user: '1' },
+      '/%6Cive',
+    )
+    const { url, headers } = handshakes.at(-1)!
+    expect(url).toBe('/live')
+    expect(headers['x-user-id'] ?? headers.x_user ?? headers.expect).toBeUndefined()
+    expect(headers['x-forwarded-for']).toBe('127.0.0.1')
+    socket.terminate()
+  })
+
+  it.each([
+    ['/internal/live', 404],
+    ['//live', 400],
+    ['/x/%2e%2e/live', 400],
+    ['/elsewhere', 400],
+  ])('to %s is refused with %i', async (path, status) => {
+    const answer = await sendRaw(
+      proxy.port,
+      `GET ${path} HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    )
+    expect(answer).toContain(`HTTP/1.1 ${status}`)
+  })
+
+  it('to an upstream that is gone is a 502', async () => {
+    const gone = await startUpstream('gone')
+    await gone.close()
+    const other = await startProxy({ routes: ROUTES, monolith: gone.url })
+    const socket = new WebSocket(`${other.url.replace('http', 'ws')}/live`)
+    const [, response] = await once(socket, 'unexpected-response')
+    expect(response.statusCode).toBe(502)
+    await other.close()
+  })
+
+  it('is the only upgrade there is: any other is answered as the plain request it also is', async () => {
+    const answer = await sendRaw(
+      proxy.port,
+      'GET /plain HTTP/1.1\r\nHost: s\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n',
+    )
+    expect(answer).toContain('HTTP/1.1 200')
+    const seen = upstreams[0]!.seen.at(-1)!
+    expect(seen.headers.upgrade ?? seen.headers['http2-settings']).toBeUndefined()
+  })
+})
