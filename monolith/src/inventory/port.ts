@@ -7,7 +7,7 @@ import { confirm, release, reserve } from './reservations.ts'
 import { CONTEXT } from './side.ts'
 
 export type { ProductSummary } from './products.ts'
-export type { Reservation, ReservationLine, ReserveRequest, Shortage } from './reservation.ts'
+export type { Reservation, ReservationLine, ReserveRequest } from './reservation.ts'
 
 /**
  * How the rest of the shop reaches inventory, whoever owns it: branch by abstraction.
