@@ -23,8 +23,9 @@ const lines: string[] = []
 const logger = createLogger({ name: 'test', destination: { write: (line) => void lines.push(line) } })
 const user = { issuer: 'shop', audience: 'shop', typ: 'at+jwt' }
 let served: Served
+let ordersKey: Awaited<ReturnType<typeof newKey>>
 let token: (role: string) => Promise<string>
-let signAs: (name: string, kid?: string) => ReturnType<typeof createInternalSigner>
+let signAs: (name: string) => ReturnType<typeof createInternalSigner>
 
 async function newKey(kid: string) {
   return { ...(await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey)), kid }
@@ -32,6 +33,7 @@ async function newKey(kid: string) {
 
 beforeAll(async () => {
   const [userKey, orders, payments] = [await newKey('users'), await newKey('orders'), await newKey('payments')]
+  ordersKey = orders
   const signer = createTokenSigner({ ...user, privateJwk: userKey, ttlSeconds: 60 })
   token = (role) => signer.sign({ sub: '7', role })
   signAs = (name) => createInternalSigner({ privateJwk: name === 'payments' ? payments : orders, name })
@@ -118,7 +120,7 @@ describe('an app', () => {
       audience: 'inventory',
       typ: 'internal+jwt',
       ttlSeconds: 60,
-      privateJwk: { ...(await newKey('x')), kid: 'orders' },
+      privateJwk: ordersKey,
     })
     expect((await ask('/internal/x', bearer(await own.sign({ sub: 'payments' })))).status).toBe(401)
   })
