@@ -11,6 +11,7 @@ export type Command = {
   command: string
   args: string[]
   env: Record<string, string>
+  cwd?: string
   uid?: number
   gid?: number
 }
@@ -61,10 +62,10 @@ async function keep(spec: KeeperSpec): Promise<void> {
 }
 
 /** In a session of its own: Ctrl-C does not reach it, and one signal reaches all that it starts in turn. */
-function startInOwnGroup({ command, args, env, uid, gid }: Command): ChildProcess {
+function startInOwnGroup({ command, args, env, cwd = '/', uid, gid }: Command): ChildProcess {
   const child = spawn(command, args, {
     env,
-    cwd: '/',
+    cwd,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
     ...(uid === undefined ? {} : { uid, gid: gid ?? uid }),

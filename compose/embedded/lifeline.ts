@@ -1,5 +1,5 @@
 /** How a process in front ends: Ctrl-C, SIGTERM, or the end of whoever started it. */
-import { createReadStream } from 'node:fs'
+import { Socket } from 'node:net'
 
 /**
  * Runs `stop` once, at the first reason to end, then exits; a second Ctrl-C does not wait for it any longer (the
@@ -25,8 +25,10 @@ export function endWithStarter(stop: () => Promise<void>, code = 130): void {
   // run.mjs holds the other end of this pipe; when it is killed, the pipe closes.
   const descriptor = Number(process.env.BANYAN_LIFELINE_FD)
   if (!Number.isInteger(descriptor) || descriptor < 3) return
-  const lifeline = createReadStream('', { fd: descriptor })
+  // A socket, not a file stream: a pending read of a file would keep process.exit() waiting for ever.
+  const lifeline = new Socket({ fd: descriptor, readable: true, writable: false })
   lifeline.on('error', () => void end())
   lifeline.on('end', () => void end())
   lifeline.resume()
+  lifeline.unref()
 }

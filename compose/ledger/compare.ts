@@ -108,7 +108,9 @@ function stockDrift(told: Journal, initial: Stock, held: Holdings): { drift: num
 
 /** Every sum that comes of taking or leaving each; adjustments without an answer are few. */
 function sums(values: readonly number[]): number[] {
-  return values.slice(0, 10).reduce<number[]>((known, value) => [...known, ...known.map((sum) => sum + value)], [0])
+  const known = [0]
+  for (const value of values.slice(0, 10)) known.push(...known.map((sum) => sum + value))
+  return known
 }
 
 function moneyDrift(held: Holdings): { drift: number; findings: Finding[] } {

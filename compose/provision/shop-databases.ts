@@ -64,6 +64,10 @@ async function provisionWatch(adminUrl: string, controlUrl: string): Promise<str
     await client.query('grant connect on database banyan_control to banyan_watch')
     await client.query('grant usage on schema banyan to banyan_watch')
     await client.query('grant select on all tables in schema banyan to banyan_watch')
+    // What `banyan init` adds later is read as well.
+    await client.query(
+      'alter default privileges for role banyan_control in schema banyan grant select on tables to banyan_watch',
+    )
     await client.query('grant insert, update, delete on banyan.subscribers, banyan.instances to banyan_watch')
     // The proxy's kill switch is immediate: it sets who answers reads, and nothing else of the row.
     await client.query('grant update (reads) on banyan.contexts to banyan_watch')

@@ -1,0 +1,42 @@
+/**
+ * A request as the playbook shows it, on machines that have no curl:
+ *   node compose/run.mjs compose/tour/ask.ts [METHOD] URL [--expect STATUS] [--bearer TOKEN] [--body JSON]
+ *     [--header 'name: value'] [--show path.to.field] [--equals VALUE]
+ * Prints the status and the answer, or only the field of `--show`; exit code 0 if what is expected holds.
+ */
+import { parseArgs } from 'node:util'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    expect: { type: 'string', default: '200' },
+    bearer: { type: 'string' },
+    body: { type: 'string' },
+    header: { type: 'string', multiple: true, default: [] },
+    show: { type: 'string' },
+    equals: { type: 'string' },
+  },
+})
+const url = positionals.at(-1) ?? ''
+const method = positionals.length > 1 ? positionals[0]! : 'GET'
+const headers = new Headers(values.header.map((line) => line.split(/:\s*/, 2) as [string, string]))
+if (values.bearer) headers.set('authorization', `Bearer ${values.bearer}`)
+if (values.body) headers.set('content-type', 'application/json')
+const response = await fetch(url, { method, headers, ...(values.body ? { body: values.body } : {}) })
+const text = await response.text()
+const shown = values.show === undefined ? text.slice(0, 400) : String(field(text, values.show))
+console.log(values.show === undefined ? `${response.status} ${shown}` : shown)
+if (String(response.status) !== values.expect) fail(`${method} ${url}: ${response.status}, expected ${values.expect}`)
+if (values.equals !== undefined && shown !== values.equals)
+  fail(`${values.show} is ${shown}, expected ${values.equals}`)
+
+function field(json: string, path: string): unknown {
+  let value: unknown = JSON.parse(json)
+  for (const name of path.split('.')) value = (value as Record<string, unknown> | null | undefined)?.[name]
+  return typeof value === 'object' ? JSON.stringify(value) : value
+}
+
+function fail(why: string): never {
+  console.error(why)
+  process.exit(1)
+}

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { readOptions } from './options.ts'
+
+const CHAPTERS = ['0-monolith', '1-proxy']
+
+test('without options the tour goes through everything, at 50 a second, and stops the stack', () => {
+  expect(readOptions([], CHAPTERS)).toEqual({
+    auto: false,
+    through: undefined,
+    stay: false,
+    rate: 50,
+    report: undefined,
+    help: false,
+  })
+})
+
+test('a stage that does not exist is refused with those that do', () => {
+  expect(() => readOptions(['--through', '9-mars'], CHAPTERS)).toThrow('0-monolith, 1-proxy')
+})
+
+test('a rate that is no number is refused', () => {
+  expect(() => readOptions(['--rate', 'fast'], CHAPTERS)).toThrow('--rate fast')
+})
+
+test('an unknown option is refused', () => {
+  expect(() => readOptions(['--quickly'], CHAPTERS)).toThrow('--quickly')
+})

@@ -1,0 +1,45 @@
+/** The command line of `npm start`. */
+import { parseArgs } from 'node:util'
+
+export type Options = {
+  auto: boolean
+  through: string | undefined
+  stay: boolean
+  /** Things the shoppers do per second. */
+  rate: number
+  report: string | undefined
+  help: boolean
+}
+
+export const HELP = `npm start -- [options]     the tour: the shop boots, shoppers come, docs/playbook.md is walked through
+
+  --auto              do not wait for Enter between the steps (so it is without a terminal)
+  --through <stage>   end after this chapter: 0-monolith, 1-proxy, 3-inventory (default: the last)
+  --stay              leave the stack up afterwards, until Ctrl-C
+  --rate <n>          what the shoppers do per second (default 50)
+  --report <file>     write the result as JSON
+  --help              this text
+
+Exit code 0: every check held. 1: one did not. 2: a mistake in these options.`
+
+/** @throws for an unknown option or a value that makes no sense, with what would */
+export function readOptions(args: readonly string[], chapters: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      auto: { type: 'boolean', default: false },
+      through: { type: 'string' },
+      stay: { type: 'boolean', default: false },
+      rate: { type: 'string', default: '50' },
+      report: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const rate = Number(values.rate)
+  if (!Number.isFinite(rate) || rate <= 0 || rate > 2_000)
+    throw new Error(`--rate ${values.rate}: say a number from 1 to 2000`)
+  const { through } = values
+  if (through !== undefined && !chapters.includes(through))
+    throw new Error(`--through ${through}: the playbook's stages are ${chapters.join(', ')}`)
+  return { auto: values.auto, through, stay: values.stay, rate, report: values.report, help: values.help }
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { executed, parsePlaybook } from './playbook.ts'
+
+const page = [
+  '# Playbook',
+  '## Stage 0-monolith',
+  'Goal.',
+  '### Look',
+  'See this.',
+  '```sh run',
+  'echo one',
+  'echo two',
+  '```',
+  '```json',
+  '{}',
+  '```',
+  '```sh check',
+  'true',
+  '```',
+  '```sh back',
+  'echo never',
+  '```',
+  '```sh back run',
+  'echo back',
+  '```',
+  '## Stage 3-inventory',
+  '### Move',
+  '```sh',
+  'only shown',
+  '```',
+].join('\n')
+
+test('chapters, steps and tagged blocks are read in order; an untagged block is prose', () => {
+  const [first, second] = parsePlaybook(page)
+  expect(first).toMatchObject({ name: '0-monolith', number: 0, steps: [{ title: 'Look' }] })
+  expect(first?.steps[0]?.blocks.map((block) => block.command)).toEqual([
+    'echo one\necho two',
+    'true',
+    'echo never',
+    'echo back',
+  ])
+  expect(second?.steps[0]?.blocks).toEqual([])
+  expect(second?.steps[0]?.prose).toContain('only shown')
+})
+
+test('a way back is executed only where it says so', () => {
+  const step = parsePlaybook(page)[0]?.steps[0]
+  expect(executed(step!).map((block) => block.kind)).toEqual(['run', 'check', 'back'])
+})
+
+test('a tag that does not exist is refused with its line', () => {
+  expect(() => parsePlaybook('## Stage 0-x\n### S\n```sh runn\n```')).toThrow('docs/playbook.md:3')
+})
+
+test('a command outside of a step is refused with its line', () => {
+  expect(() => parsePlaybook('## Stage 0-x\n```sh run\n```')).toThrow('docs/playbook.md:2')
+})
+
+test('the page of this repository has its chapters, and every step of it a check', () => {
+  const chapters = parsePlaybook(readFileSync(new URL('../../docs/playbook.md', import.meta.url), 'utf8'))
+  expect(chapters.map((chapter) => chapter.name)).toEqual(['0-monolith', '1-proxy', '3-inventory'])
+  for (const step of chapters.flatMap((chapter) => chapter.steps))
+    expect([step.title, step.blocks.some((block) => block.kind === 'check')]).toEqual([step.title, true])
+})

@@ -1,0 +1,97 @@
+/** Walks through the chapters: shows a step, executes its blocks, stops at the first that does not hold. */
+import { createInterface } from 'node:readline/promises'
+import type { Measure } from '../shoppers/measure.ts'
+import { type Block, type Chapter, executed, type Step } from './playbook.ts'
+import type { StageReport, StepReport, SwitchReport } from './report.ts'
+import { rowsOf } from './rows.ts'
+import { runBlock } from './run-block.ts'
+import { indented, title } from './show.ts'
+import { directionOf, watchSwitch } from './switches.ts'
+
+export type Walk = {
+  chapters: readonly Chapter[]
+  root: string
+  env: Record<string, string>
+  measure: Measure
+  /** Wait for Enter before each step. */
+  ask: boolean
+}
+
+/** Longer than the longest step of the page may take on a slow machine. */
+const BLOCK_LIMIT_MS = 180_000
+
+/** @returns the report of every chapter walked; the last one holds a step that is not ok if the walk stopped there */
+export async function walk({ chapters, root, env, measure, ask }: Walk): Promise<StageReport[]> {
+  const reports: StageReport[] = []
+  for (const chapter of chapters) {
+    const steps: StepReport[] = []
+    const switches: SwitchReport[] = []
+    title(`Stage ${chapter.name}`)
+    indented(chapter.prose)
+    for (const step of chapter.steps) {
+      title(step.title, 'step')
+      indented(step.prose)
+      if (ask) await enter()
+      const report = await walkStep(step, root, env, measure, switches)
+      steps.push(report)
+      if (!report.ok) break
+    }
+    reports.push({ name: chapter.name, steps, rows: await rowsOf(chapter, root, env), switches })
+    if (steps.some((step) => !step.ok)) break
+  }
+  return reports
+}
+
+async function walkStep(
+  step: Step,
+  root: string,
+  env: Record<string, string>,
+  measure: Measure,
+  switches: SwitchReport[],
+): Promise<StepReport> {
+  const blocks = executed(step)
+  let seconds = 0
+  let ok = true
+  for (const block of blocks) {
+    const ended = await watched(block, env, measure, switches)
+    console.log(`\n    $ ${block.command.replaceAll('\n', '\n      ')}`)
+    const result = await runBlock(block.command, {
+      cwd: root,
+      env,
+      show: (text) => process.stdout.write(text.replace(/^(?=.)/gm, '      ')),
+      withinMs: BLOCK_LIMIT_MS,
+    })
+    await ended?.()
+    seconds += result.seconds
+    ok = result.code === 0
+    console.log(`    ${ok ? '✓' : `✗ exit code ${result.code}`} (${result.seconds} s)`)
+    if (!ok) break
+  }
+  const command = blocks.map((block) => block.command).join('\n')
+  return { title: step.title, command, seconds: Math.round(seconds * 100) / 100, ok }
+}
+
+/** For a block that switches: the measure is opened now, and closed by what is returned. */
+async function watched(
+  block: Block,
+  env: Record<string, string>,
+  measure: Measure,
+  switches: SwitchReport[],
+): Promise<(() => Promise<void>) | undefined> {
+  const direction = directionOf(block.command)
+  if (!direction) return undefined
+  const end = await watchSwitch(direction, measure, { url: env.OPS_URL ?? '', token: env.OPS_TOKEN ?? '' })
+  return async () => {
+    const seen = await end()
+    switches.push(seen)
+    console.log(`    ${direction}: slowest write ${seen.pauseMs} ms, ${seen.held} held, ${seen.failed} failed`)
+  }
+}
+
+async function enter(): Promise<void> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  // readline takes Ctrl-C for itself while it waits.
+  terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+  await terminal.question('    Enter goes on … ')
+  terminal.close()
+}
