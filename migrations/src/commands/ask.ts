@@ -17,10 +17,7 @@ export type AskOptions = { why?: string | undefined; wait: boolean; timeout: num
 
 /** The stored row of a context. @throws Refused where `banyan init` has not been */
 export async function knownContext(setup: Setup, context: string): Promise<Stored> {
-  const stored = await readContext(setup.control(), context).catch((error) => {
-    if ((error as { code?: string }).code === '42P01') return null
-    throw error
-  })
+  const stored = await readContext(setup.control(), context)
   if (!stored) throw new Refused(`the control database does not know ${context} yet: banyan init`)
   return stored
 }

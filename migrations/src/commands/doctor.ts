@@ -22,6 +22,8 @@ export const addDoctor: AddCommand = (program, cli) => {
         setup.onClose(() => port.close().then(() => broker.close()))
         const gone = stored?.owner === 'service'
         const findings = await examine(plan, setup.sides(plan), port, { gone, empty: stored?.phase === 'idle' })
+        // What the check of the broker declared is taken away again, unless a move is using it.
+        if (!stored || stored.phase === 'idle') await port.remove({ context, toSide: 'service' })
         const ill = findings.filter((finding) => !finding.ok)
         const lines = findings.map((finding) =>
           finding.ok ? `  ok  ${finding.check}: ${finding.message}` : `  !!  ${describeFinding(plan, finding)}`,

@@ -11,6 +11,8 @@ export function explain(error: unknown): { exitCode: 1 | 2; text: string; value:
     return { exitCode: 2, text: `refused, waits for: ${message}`, value: { state: 'refused', waitsFor: message } }
   if (error instanceof ConfigError)
     return { exitCode: 1, text: message, value: { state: 'failed', code: 'configuration', faults: error.faults } }
+  if ((error as { code?: string }).code === '42P01' && message.includes('banyan.'))
+    return explain(new Refused('the control database to be made ready: banyan init'))
   const { code, address, port } = error as { code?: string; address?: string; port?: number }
   const where =
     code === 'ECONNREFUSED' ? `nothing listens at ${address}:${port}; is it started, and is the URL right?` : message
