@@ -88,29 +88,28 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
   async function attempt(event: Event, handler: Handler): Promise<Attempt> {
     // A first delivery has not been begun before. One that comes again may be what ended the process that had it, so
     // its starts are counted before it starts, and the last one it gets, it gets with no other message beside it.
-    const starts = message.redelivered ? await failures.started(event.id) : 1
-    if (starts > MAX_STARTS) {
+    const before = message.redelivered ? (known?.starts ?? 1) : 0
+    if (before >= MAX_STARTS) {
       const error = `begun ${MAX_STARTS} times and never ended`
       return { outcome: await giveUp({ reason: 'poison', attempts: known?.attempts ?? 0, error }) }
     }
     const { share, alone } = options.places
-    return await (starts === MAX_STARTS ? alone : share)(async () => {
-      if (options.stopping() || !message.live()) {
-        if (starts > 1) await failures.unstarted(event.id)
-        return { outcome: 'leave' }
-      }
-      return await inTransaction(event, handler, starts)
+    return await (before === MAX_STARTS - 1 ? alone : share)(async () => {
+      if (options.stopping() || !message.live()) return { outcome: 'leave' }
+      // Only now: one that merely waited for its place while another ended the process has done no harm.
+      if (message.redelivered) await failures.started(event.id)
+      return await inTransaction(event, handler, message.redelivered)
     })
   }
 
-  async function inTransaction(event: Event, handler: Handler, starts: number): Promise<Attempt> {
+  async function inTransaction(event: Event, handler: Handler, counted: boolean): Promise<Attempt> {
     let result: 'handled' | 'duplicate'
     try {
       result = await traced(queue, event, () => options.transaction((sql) => once(sql, event, handler)))
     } catch (error) {
       if (!(error instanceof NotOwner)) return { outcome: 'failed', error }
       options.onNotOwner()
-      if (starts > 1) await failures.unstarted(event.id)
+      if (counted) await failures.unstarted(event.id)
       return { outcome: 'leave' }
     }
     await failPoint('inbox.after-commit')

@@ -15,8 +15,8 @@ export interface FailureRecord {
 
 export interface Failures {
   find(eventId: string): Promise<FailureRecord | undefined>
-  /** Counts a start, and answers how many there were, this one included, without an end. */
-  started(eventId: string): Promise<number>
+  /** Counts a start, until one of the others tells how it ended. */
+  started(eventId: string): Promise<void>
   /** Neither finished nor failed: the start does not count. */
   unstarted(eventId: string): Promise<void>
   /** Counts a failed attempt, and answers how many there were. */
@@ -43,15 +43,13 @@ export function createFailures(transaction: InTransaction, consumer: string): Fa
     async started(eventId) {
       // The very first delivery is not counted, which would cost every message a transaction; so a message that comes
       // again and is not known yet is taken to have been begun once.
-      const { rows } = await transaction(async (sql) =>
+      await transaction(async (sql) =>
         sql.raw(
           `insert into banyan.inbox_failures as f (consumer, event_id, starts) values (?, ?, 2)
-           on conflict (consumer, event_id) do update set starts = f.starts + 1, updated_at = clock_timestamp()
-           returning starts`,
+           on conflict (consumer, event_id) do update set starts = f.starts + 1, updated_at = clock_timestamp()`,
           [consumer, eventId],
         ),
       )
-      return rows[0].starts
     },
 
     async unstarted(eventId) {
