@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createTestVhost } from '../support/infra.ts'
 import { checkEvent } from './events.ts'
+import { startPaymentProvider } from './provider-process.ts'
 import { type ShopProcess, startShopProcess } from './shop-process.ts'
 import { contractSuite } from './suite.ts'
 
@@ -9,10 +11,15 @@ import { contractSuite } from './suite.ts'
 const { CONTRACT_BASE_URL: given, CONTRACT_ADMIN_EMAIL, CONTRACT_ADMIN_PASSWORD } = process.env
 
 let shop: ShopProcess | undefined
+let provider: Awaited<ReturnType<typeof startPaymentProvider>> | undefined
+let vhost: Awaited<ReturnType<typeof createTestVhost>> | undefined
 let baseUrl = given ?? ''
 let adminToken = ''
 beforeAll(async () => {
-  if (!given) shop = await startShopProcess()
+  if (!given) {
+    ;[provider, vhost] = await Promise.all([startPaymentProvider(), createTestVhost()])
+    shop = await startShopProcess({ ...provider.env, AMQP_URL: vhost.url, SHIPPING_DELAY_MS: '0' })
+  }
   baseUrl = shop?.baseUrl ?? baseUrl
   const admin = shop?.admin ?? { email: CONTRACT_ADMIN_EMAIL, password: CONTRACT_ADMIN_PASSWORD }
   const response = await fetch(new URL('/api/sessions', baseUrl), {
@@ -27,7 +34,7 @@ beforeAll(async () => {
 
 describe(`the contract, kept by ${given ?? 'the monolith'}`, () => {
   const own = given ? [] : (['inventory-internal'] as const)
-  contractSuite(['common', 'users', 'inventory', ...own], () => ({
+  contractSuite(['common', 'users', 'inventory', 'orders', ...own], () => ({
     baseUrl,
     adminToken,
     ...(shop ? { serviceToken: shop.serviceToken } : {}),
@@ -44,10 +51,14 @@ describe('what it told the other contexts meanwhile', () => {
     expect(rows.flatMap((row) => checkEvent(row))).toEqual([])
     const types = new Set(rows.map((row) => row.type))
     expect([...types]).toEqual(expect.arrayContaining(['UserRegistered', 'ProductChanged', 'ProductDeleted']))
-    expect([...types]).toEqual(expect.arrayContaining(['StockReserved', 'StockReleased']))
+    expect([...types]).toEqual(expect.arrayContaining(['StockReserved', 'StockReleased', 'ShipmentDispatched']))
+    expect([...types]).toEqual(expect.arrayContaining(['OrderPlaced', 'OrderConfirmed', 'OrderCancelled']))
+    expect([...types]).toEqual(expect.arrayContaining(['PaymentCaptured', 'PaymentRefunded']))
   })
 })
 
 afterAll(async () => {
-  if (shop) expect(await shop.close()).toBe(0)
+  const code = await shop?.close()
+  await Promise.all([provider?.close(), vhost?.drop()])
+  if (shop) expect(code).toBe(0)
 })

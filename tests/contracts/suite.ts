@@ -2,6 +2,7 @@ import { type ContractClient, createContractClient } from './client.ts'
 import { commonContract } from './suite/common.ts'
 import { inventoryContract } from './suite/inventory.ts'
 import { inventoryInternalContract } from './suite/inventory-internal.ts'
+import { ordersContract } from './suite/orders.ts'
 import { usersContract } from './suite/users.ts'
 
 /** Whom the suite talks to, and as whom. */
@@ -22,6 +23,8 @@ const CONTEXTS = {
   users: usersContract,
   inventory: inventoryContract,
   'inventory-internal': inventoryInternalContract,
+  /** Payments, shipments and letters come along: they follow from orders. */
+  orders: ordersContract,
 }
 
 export type ContextName = keyof typeof CONTEXTS
