@@ -1,5 +1,6 @@
 /** A direct connection that is always being kept up: reconnects with back-off, notices a stalled server, closes at once. */
 import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from '../service/logger.ts'
 
@@ -22,6 +23,7 @@ export type Keeper = {
 const QUERY_TIMEOUT_MS = 1_000
 const CONNECT_TIMEOUT_MS = 2_000
 const BACKOFF_MS = { first: 50, most: 1_000 }
+const STEADY_MS = 1_000
 const FAREWELL_MS = 500
 
 /**
@@ -50,8 +52,9 @@ export function keepSession(options: {
         if (closed) throw new Error('closed')
         return await connection.query(text, values)
       }
+      let openedAt = Number.POSITIVE_INFINITY
       const worked = connection.open().then(async () => {
-        backoff = BACKOFF_MS.first
+        openedAt = performance.now()
         await options.work({ query, idle: connection.idle })
       })
       try {
@@ -61,7 +64,9 @@ export function keepSession(options: {
       }
       if (closed) return
       connection.destroy()
-      await Promise.race([connection.idle(backoff * (0.5 + Math.random() / 2)), closing.promise])
+      // A server that accepts and then fails at once is no better than one that does not accept.
+      if (performance.now() - openedAt > STEADY_MS) backoff = BACKOFF_MS.first
+      await Promise.race([sleep(backoff * (0.5 + Math.random() / 2)), closing.promise])
       backoff = Math.min(backoff * 2, BACKOFF_MS.most)
     }
   }

@@ -89,10 +89,10 @@ export function watchOwnership(options: WatchOptions): OwnershipWatch {
   }
 
   /** Register (or renew) first, read second: what is read after it, every later mover will wait for. */
-  const renew = async (query: Query, fresh: boolean): Promise<void> => {
+  const renew = async (query: Query, anew: boolean): Promise<void> => {
     // Counted from before the renewal leaves, so that the belief here ends no later than the row says.
     const sentAt = performance.now()
-    if (acknowledger) await acknowledger.renew(query, LEASE_MS, fresh)
+    if (acknowledger) await acknowledger.renew(query, LEASE_MS, anew)
     await read(query)
     if (acknowledger?.unregistered(known.keys())) return await renew(query, false)
     if (closed) return
@@ -100,10 +100,13 @@ export function watchOwnership(options: WatchOptions): OwnershipWatch {
     ready.resolve()
   }
 
+  // What an earlier process acknowledged under this id says nothing about this one.
+  let fresh = true
   const work = async (session: Session): Promise<void> => {
     await session.query('listen banyan_ownership')
     let renewedAt = performance.now()
-    await renew(session.query, true)
+    await renew(session.query, fresh)
+    fresh = false
     for (;;) {
       await acknowledger?.flush(session.query)
       await session.idle(POLL_MS)
