@@ -23,7 +23,8 @@ export function parsePlan(file: string, text: string): Plan {
   }))
   if (faults.length > 0) throw new PlanError(faults)
   const parsed = planShape.safeParse(document.toJS() ?? {})
-  if (!parsed.success) throw new PlanError(parsed.error.issues.map((issue) => shapeMistake(file, issue, lineOf)))
+  if (!parsed.success)
+    throw new PlanError(parsed.error.issues.flatMap(unfold).map((issue) => shapeMistake(file, issue, lineOf)))
   const shape = parsed.data
   const plan: Plan = {
     file,
@@ -145,6 +146,16 @@ function sense(plan: Plan): Mistake[] {
   return mistakes
 }
 
+/** Of the forms that a part may have, the one that was meant: the one whose kind (text or mapping) fits. */
+function unfold(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const fits = issue.errors.find(
+    (form) => !form.some((inner) => inner.code === 'invalid_type' && inner.path.length === 0),
+  )
+  if (!fits) return [issue]
+  return fits.flatMap((inner) => unfold({ ...inner, path: [...issue.path, ...inner.path] }))
+}
+
 function shapeMistake(file: string, issue: z.core.$ZodIssue, lineOf: (path: Path) => number): Mistake {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
   const where = path.length
@@ -162,7 +173,7 @@ function shapeMistake(file: string, issue: z.core.$ZodIssue, lineOf: (path: Path
     file,
     line: lineOf(path),
     message: missing ? `${where} is missing` : `${where}: ${issue.message}`,
-    remedy: missing ? `add "${String(path.at(-1))}:"` : `write ${where} as the plan's reference shows`,
+    remedy: missing ? `add "${String(path.at(-1))}:"` : `mend the value of ${where}`,
   }
 }
 

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest'
+import { type Facts, interlocks } from './interlocks.ts'
+
+const good: Facts = {
+  direction: 'to-service',
+  verification: { clean: true, agoMs: 60_000, voidedBy: null },
+  lagMs: 300,
+  blocked: null,
+  drift: [],
+  capture: [],
+  lapsed: [],
+  canaryAgoMs: 2_000,
+  vacuums: [],
+  sagaTablesOutside: [],
+  dependsOn: [],
+  dependents: [],
+}
+const held = (more: Partial<Facts>) => interlocks({ ...good, ...more }).map((one) => one.waitsFor)
+
+it('nothing holds a switch or a rollback when all is well', () => {
+  expect(held({})).toEqual([])
+  expect(held({ direction: 'to-monolith', verification: null })).toEqual([])
+})
+
+it.each([
+  ['no verification', { verification: null }, /clean verification/, false],
+  ['differences', { verification: { clean: false, agoMs: 1, voidedBy: null } }, /repair/, false],
+  [
+    'an old verification',
+    { verification: { clean: true, agoMs: 15 * 60_000 + 1, voidedBy: null } },
+    /15 minutes/,
+    false,
+  ],
+  [
+    'a voided one',
+    { verification: { clean: true, agoMs: 1, voidedBy: 'rows were repaired' } },
+    /since rows were/,
+    false,
+  ],
+  ['lag', { lagMs: 1_001 }, /lag/, true],
+  ['no heartbeat', { lagMs: null }, /heartbeat/, true],
+  ['a blocked change', { blocked: 'products 7' }, /products 7/, false],
+  ['a changed schema', { drift: ['monolith: new: column'] }, /as it was prepared/, false],
+  ['a missing trigger', { capture: ['products: no capture'] }, /capture to be whole/, false],
+  ['a lapsed lease', { lapsed: ['proxy a'] }, /lease of proxy a/, true],
+  ['no canary', { canaryAgoMs: null }, /canary/, true],
+  ['an old canary', { canaryAgoMs: 30_001 }, /canary/, true],
+  ['a vacuum', { vacuums: ['public.products'] }, /vacuum of public.products/, true],
+  ['a saga table outside', { sagaTablesOutside: ['sagas'] }, /saga table sagas/, false],
+  [
+    'a context that must move first',
+    { dependsOn: [{ context: 'users', phase: 'ready' }] },
+    /users to move first/,
+    false,
+  ],
+] as const)('%s holds it, and says what it waits for', (_, more, words, passing) => {
+  const found = interlocks({ ...good, ...more } as Facts)
+  expect(found).toHaveLength(1)
+  expect(found[0]?.waitsFor).toMatch(words)
+  expect(found[0]?.passing).toBe(passing)
+})
+
+it('a rollback is refused while a context that moved later depends on it', () => {
+  const dependents = [{ context: 'orders', phase: 'switched' as const }]
+  expect(held({ direction: 'to-monolith', dependents })).toEqual([expect.stringContaining('orders moved later')])
+  expect(held({ dependents })).toEqual([])
+})
