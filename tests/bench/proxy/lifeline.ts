@@ -1,0 +1,5 @@
+/** Ends this process with the benchmark that started it. */
+export function lifeline(): void {
+  process.stdin.on('end', () => process.exit(0))
+  process.stdin.resume()
+}
