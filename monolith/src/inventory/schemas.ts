@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { storableText } from '../text.ts'
 
 // A public integer id; 2^53 - 1 is where JSON numbers stop being exact.
 const id = z.int().positive()
@@ -11,7 +12,7 @@ export const pageQuery = z.strictObject({
 })
 
 export const productQuery = pageQuery.extend({
-  q: z.string().trim().min(1).max(200).optional(),
+  q: storableText(1, 200).optional(),
   category: slug.optional(),
   sort: z.enum(['relevance', 'name', 'price', '-price', 'newest']).optional(),
 })
@@ -22,8 +23,8 @@ export const orderId = z.object({ orderId: pathId })
 
 const productFields = {
   sku: z.string().regex(/^[A-Z0-9][A-Z0-9-]{1,39}$/, 'is not a SKU such as GAR-0001'),
-  name: z.string().trim().min(1).max(200),
-  description: z.string().trim().max(5_000),
+  name: storableText(1, 200),
+  description: storableText(0, 5_000),
   category: slug,
   priceCents: z.int().min(0).max(100_000_000),
 }
@@ -48,7 +49,7 @@ export const stockAdjustment = z.strictObject({
     .min(-1_000_000)
     .max(1_000_000)
     .refine((delta) => delta !== 0, 'must not be 0'),
-  reason: z.string().trim().min(1).max(200),
+  reason: storableText(1, 200),
 })
 export type StockAdjustment = z.infer<typeof stockAdjustment>
 

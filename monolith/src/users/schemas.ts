@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { storableText } from '../text.ts'
 
 // What one writes as Ada@Example.org and as ada@example.org is one account.
 const email = z.string().trim().toLowerCase().max(254).pipe(z.email())
-const name = z.string().trim().min(1).max(100)
+const name = storableText(1, 100)
 // argon2 reads all of it, so the length is bounded; NIST SP 800-63B asks for at least 8.
 const password = z.string().min(8).max(200)
 

@@ -40,6 +40,7 @@ export function inventoryContract(world: () => World): void {
       ['a price with a fraction', { sku: 'A-1', name: 'A', category: 'x', priceCents: 1.5 }],
       ['a price below zero', { sku: 'A-1', name: 'A', category: 'x', priceCents: -1 }],
       ['a SKU in small letters', { sku: 'a-1', name: 'A', category: 'x', priceCents: 1 }],
+      ['a NUL in its name', { sku: 'A-1', name: 'A\0', category: 'x', priceCents: 1 }],
       ['a field nobody knows', { sku: 'A-1', name: 'A', category: 'x', priceCents: 1, colour: 'red' }],
     ])('refuses a product with %s', async (_, body) => {
       const { client, adminToken: token } = world()

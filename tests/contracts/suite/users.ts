@@ -38,6 +38,7 @@ export function usersContract(world: () => World): void {
       ['an address that is none', { email: 'nowhere', password, name: 'X' }],
       ['a short password', { email: 'a@contract.test', password: 'short', name: 'X' }],
       ['a role of one’s own choice', { email: 'a@contract.test', password, name: 'X', role: 'admin' }],
+      ['a NUL in the name', { email: 'a@contract.test', password, name: 'X\0' }],
       ['a name that is a number', { email: 'a@contract.test', password, name: 7 }],
     ])('refuses an account with %s', async (_, body) => {
       expect((await world().client.call('register', { body })).body.code).toBe('invalid-request')
