@@ -1,15 +1,30 @@
-/** Runs the Knex migrations of a database, in a process of their own. */
+/** What runs to its end before the shop's processes start: Knex migrations, and `banyan init`. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
 /**
+ * Runs the Knex migrations of a database.
  * @param database whose folder of `migrations/shop/schema` to run
  * @param ownerUrl the database as the role that owns its tables
  * @throws with what the runner said
  */
 export async function migrate(root: string, database: string, ownerUrl: string): Promise<void> {
-  const child = spawn(process.execPath, [join(root, 'migrations/src/migrate.ts'), database], {
-    env: { PATH: process.env.PATH ?? '', DATABASE_URL: ownerUrl, SCHEMA_DIR: join(root, 'migrations/shop/schema') },
+  const env = { DATABASE_URL: ownerUrl, SCHEMA_DIR: join(root, 'migrations/shop/schema') }
+  await runToEnd(`the migrations of ${database}`, join(root, 'migrations/src/migrate.ts'), [database], env)
+}
+
+/**
+ * Runs `banyan init`: the control database's tables and one row per planned context.
+ * @param controlUrl `banyan_control` as its owner
+ */
+export async function initControl(root: string, controlUrl: string): Promise<void> {
+  const env = { CONTROL_DATABASE_URL: controlUrl, BANYAN_PLANS: join(root, 'migrations/shop/plans') }
+  await runToEnd('banyan init', join(root, 'migrations/src/cli.ts'), ['init'], env)
+}
+
+async function runToEnd(what: string, file: string, args: string[], env: Record<string, string>): Promise<void> {
+  const child = spawn(process.execPath, [file, ...args], {
+    env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''
@@ -19,5 +34,5 @@ export async function migrate(root: string, database: string, ownerUrl: string):
     })
   }
   const code = await new Promise((resolve) => child.on('close', resolve))
-  if (code !== 0) throw new Error(`the migrations of ${database} ended with ${code}:\n${said}`)
+  if (code !== 0) throw new Error(`${what} ended with ${code}:\n${said}`)
 }

@@ -11,7 +11,8 @@ export const MAIN = 'main'
  * @returns the function that removes what was written
  */
 export function writeStackEnv(root: string, name: string, env: Record<string, string>): () => void {
-  const lines = Object.entries(env).map(([variable, value]) => `${variable}=${quoted(value)}\n`)
+  const known = Object.entries(env).filter(([, value]) => value !== '')
+  const lines = known.map(([variable, value]) => `${variable}=${quoted(value)}\n`)
   const text = `# The running stack "${name}" (process ${process.pid}); gone when it stops.\n${lines.join('')}`
   const paths = [join(root, '.banyan', name, 'stack.env'), ...(name === MAIN ? [join(root, '.banyan/stack.env')] : [])]
   for (const path of paths) {

@@ -9,7 +9,7 @@ import { provisionFlags } from '../provision/flags.ts'
 import { newKeys } from '../provision/keys.ts'
 import { type DatabaseUrls, provisionShopDatabases } from '../provision/shop-databases.ts'
 import { type Child, startNode } from './child.ts'
-import { migrate } from './migrate.ts'
+import { initControl, migrate } from './migrate.ts'
 import { freePorts, portOr } from './ports.ts'
 import { addresses, type Facts, moverEnv, type Ports, PROCESSES, type ProcessRow, type Stage } from './processes.ts'
 import { newPassword } from './rabbitmq.ts'
@@ -167,6 +167,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 async function provision(adminUrl: string, stage: Stage): Promise<DatabaseUrls> {
   const databases = await provisionShopDatabases(adminUrl)
   await Promise.all([
+    ...(stage >= 1 ? [initControl(ROOT, databases.control)] : []),
     migrate(ROOT, 'shop', databases.shopOwner),
     ...(stage >= 3 ? [migrate(ROOT, 'inventory', databases.inventoryOwner)] : []),
   ])
