@@ -207,6 +207,23 @@ describe('a context client', () => {
     expect(monolith.seen).toHaveLength(0)
   })
 
+  it('goes on to the new owner when the old one is gone, and says so when there is no new one', async () => {
+    const service = await callee(well)
+    const owner: { now: Side; next: Side } = { now: 'monolith', next: 'service' }
+    const made = createContextClient({
+      context: 'inventory',
+      sides: { monolith: caller('http://127.0.0.1:1'), service: caller(service.url) },
+      currentOwner: () => owner.now,
+      refresh: async () => {
+        owner.now = owner.next
+      },
+    })
+    expect((await made.call({ method: 'POST', path: '/' })).status).toBe(200)
+    owner.now = owner.next = 'monolith'
+    await expect(made.call({ method: 'POST', path: '/' })).rejects.toMatchObject({ reason: 'unreachable' })
+    expect(service.seen).toHaveLength(1)
+  })
+
   it('says when the owner is this very process', async () => {
     const made = createContextClient({
       context: 'inventory',

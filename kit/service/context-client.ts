@@ -7,7 +7,8 @@ import { isRefusal, type Side } from './refusal.ts'
 export type ContextClient = {
   /**
    * Calls the owner. A refusal (421 or 503 with `Banyan-Refused`) is sent again, whatever its method, after a refresh,
-   * until the deadline; then the last refusal is returned, with which still nothing was done.
+   * until the deadline; then the last refusal is returned, with which still nothing was done. What could not be sent
+   * goes to the other side if the context has moved there meanwhile.
    * @throws NotSent with the reason `owner-is-here` when the owner has no caller: do it locally; else as `Caller.call`.
    */
   call(call: Call): Promise<Answer>
@@ -41,16 +42,28 @@ export function createContextClient(options: {
             { callee: `${options.context} (${side})`, method: call.method, path: call.path },
             'owner-is-here',
           )
-        const answer = await caller.call({ ...call, deadlineMs: end - performance.now() })
-        if (!isRefusal(answer) || performance.now() + pause >= end) return answer
-        await options.refresh()
-        // The other side is asked at once; the same one only after a breath.
-        if (options.currentOwner() === side) {
+        const outcome = await caller.call({ ...call, deadlineMs: end - performance.now() }).catch(notSent)
+        if (!(outcome instanceof NotSent) && !isRefusal(outcome)) return outcome
+        if (performance.now() + pause < end) await options.refresh()
+        const moved = options.currentOwner() !== side
+        // The other side is asked at once; the same one only after a breath, and not where it cannot be reached at all.
+        if (outcome instanceof NotSent && !moved) throw outcome
+        if (performance.now() + (moved ? 0 : pause) >= end) return giveUp(outcome)
+        if (!moved) {
           await new Promise((resolve) => setTimeout(resolve, pause))
           pause = Math.min(pause * 2, PAUSE_MS.most)
         }
-        if (performance.now() >= end) return answer
       }
     },
   }
+}
+
+function notSent(error: unknown): NotSent {
+  if (error instanceof NotSent) return error
+  throw error
+}
+
+function giveUp(outcome: Answer | NotSent): Answer {
+  if (outcome instanceof NotSent) throw outcome
+  return outcome
 }
