@@ -23,7 +23,7 @@ COPY kit kit
 COPY ${WORKSPACE} ${WORKSPACE}
 # What npm linked or left of the other workspaces would be dangling in the image.
 RUN find node_modules -xtype l -delete \
- && for folder in compose tests monolith strangler-proxy migrations; do [ "$folder" = "$WORKSPACE" ] || rm -rf "./$folder"; done \
+ && for folder in compose tests monolith strangler-proxy migrations extracted/*; do [ "$folder" = "$WORKSPACE" ] || rm -rf "./$folder"; done \
  && find . -name '*.test.ts' -not -path '*/node_modules/*' -delete
 
 # Sources stay outside node_modules (Node strips types nowhere else); node_modules/@banyan/kit is a symlink to ../../kit.
