@@ -51,7 +51,14 @@ export async function startMonolith(config: Config, options: { ownProcess: boole
     lifeline: config.BANYAN_LIFELINE,
     ownProcess: options.ownProcess,
     // Workers before what they use.
-    close: [() => background.close(), closeGate, () => relay?.close(), () => broker?.close(), () => db.destroy()],
+    close: [
+      () => background.close(),
+      closeGate,
+      () => relay?.close(),
+      () => broker?.close(),
+      () => caller?.close(),
+      () => db.destroy(),
+    ],
   })
 }
 
