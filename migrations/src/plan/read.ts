@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { type Mistake, PlanError } from './mistakes.ts'
 import { type Plan, planShape } from './plan.ts'
@@ -177,11 +177,13 @@ function shapeMistake(file: string, issue: z.core.$ZodIssue, lineOf: (path: Path
   }
 }
 
-/** The offset of the part at a path, or of the nearest part around it that exists. */
+/** The offset of the part at a path (of its key, where it has one), or of the nearest part around it that exists. */
 function offsetOf(document: Document, path: Path): number {
   for (let length = path.length; length > 0; length--) {
-    const keyed = document.getIn(path.slice(0, length), true)
-    if (isNode(keyed) && keyed.range) return keyed.range[0]
+    const around = document.getIn(path.slice(0, length - 1), true)
+    const keyed = isMap(around) && around.items.find(({ key }) => isScalar(key) && key.value === path[length - 1])?.key
+    const found = keyed || document.getIn(path.slice(0, length), true)
+    if (isNode(found) && found.range) return found.range[0]
   }
   return isNode(document.contents) ? (document.contents.range?.[0] ?? 0) : 0
 }
