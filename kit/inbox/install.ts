@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { runScripts } from '../run-scripts.ts'
 import type { Sql } from '../sql.ts'
 
 /**
@@ -7,7 +7,9 @@ import type { Sql } from '../sql.ts'
  * `banyan.inbox_failures`.
  */
 export async function installInbox(sql: Sql): Promise<void> {
-  for (const script of ['../ownership/participant.sql', './schema.sql']) {
-    await sql.raw(readFileSync(new URL(script, import.meta.url), 'utf8'))
-  }
+  const files = ['../ownership/participant.sql', './schema.sql']
+  await runScripts(
+    sql,
+    files.map((file) => new URL(file, import.meta.url)),
+  )
 }

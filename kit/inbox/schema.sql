@@ -1,8 +1,6 @@
 -- The inbox: what each consumer has handled, so that a message delivered twice has its effect once. Run again, this
 -- changes nothing.
 create schema if not exists banyan;
-select pg_advisory_xact_lock(hashtext('banyan.install'));
-
 create table if not exists banyan.inbox (
   consumer text not null,
   event_id text not null,

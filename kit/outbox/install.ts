@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { runScripts } from '../run-scripts.ts'
 import type { Sql } from '../sql.ts'
 
 /**
@@ -6,7 +6,9 @@ import type { Sql } from '../sql.ts'
  * appends needs USAGE on the schema; whoever relays needs SELECT, UPDATE and DELETE on `banyan.outbox`.
  */
 export async function installOutbox(sql: Sql): Promise<void> {
-  for (const script of ['../ownership/participant.sql', './schema.sql']) {
-    await sql.raw(readFileSync(new URL(script, import.meta.url), 'utf8'))
-  }
+  const files = ['../ownership/participant.sql', './schema.sql']
+  await runScripts(
+    sql,
+    files.map((file) => new URL(file, import.meta.url)),
+  )
 }

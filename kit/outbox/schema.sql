@@ -1,7 +1,5 @@
 -- The outbox: events on their way from a business transaction to the broker. Run again, this changes nothing.
 -- Needs ownership/participant.sql before it: an event is numbered within the term of its context's owner.
-select pg_advisory_xact_lock(hashtext('banyan.install'));
-
 create table if not exists banyan.outbox (
   id bigint generated always as identity (cache 1) primary key,
   event_id uuid not null default gen_random_uuid(),
