@@ -52,6 +52,15 @@ const KEPT_THOUGH_NAMED = new Set(['host', 'content-length', 'content-type', 'au
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
+const prefix = randomUUID()
+let requests = 0
+
+/** Unique like a UUID, without the cost of one per request. */
+function newRequestId(): string {
+  requests += 1
+  return `${prefix}-${requests.toString(36)}`
+}
+
 const remembered = new Map<string, boolean>()
 
 export interface CleanOptions {
@@ -80,7 +89,7 @@ export function cleanHeaders(req: IncomingMessage, options: CleanOptions): strin
   clean['x-forwarded-proto'] = 'encrypted' in req.socket ? 'https' : 'http'
   if (dirty.host !== undefined) clean['x-forwarded-host'] = dirty.host
   const id = dirty['x-request-id']
-  clean['x-request-id'] = typeof id === 'string' && REQUEST_ID.test(id) ? id : randomUUID()
+  clean['x-request-id'] = typeof id === 'string' && REQUEST_ID.test(id) ? id : newRequestId()
   const trace = dirty.traceparent
   if (typeof trace === 'string' && TRACEPARENT.test(trace)) {
     clean.traceparent = trace

@@ -9,6 +9,9 @@ const WRITTEN_SECONDS = 3600
 /** Added to the control database's time at a write: clocks are read, and rows become visible, a little apart. */
 export const WRITTEN_MARGIN_MS = 250
 
+/** Times are rounded up to this, so that many writes share one signature. */
+const STEP_MS = 50
+
 /** The proxy's two cookies: who an anonymous client is, and when a client last wrote to a context. Both are signed. */
 export interface Cookies {
   /** The anonymous session's id, or null without a valid cookie. */
@@ -21,6 +24,7 @@ export interface Cookies {
 }
 
 export function createCookies(signer: Signer, options: { readonly secure: boolean }): Cookies {
+  const lastWritten = new Map<string, { readonly until: string; readonly setCookie: string }>()
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${options.secure ? '; Secure' : ''}`
   return {
     session(header) {
@@ -37,8 +41,12 @@ export function createCookies(signer: Signer, options: { readonly secure: boolea
       return text === null ? null : Number(text)
     },
     setWritten(context, nowMs) {
-      const until = String(Math.ceil(nowMs) + WRITTEN_MARGIN_MS)
-      return `${WRITTEN}${context}=${signer.sign(WRITTEN + context, until)}; Max-Age=${WRITTEN_SECONDS}${attributes}`
+      const until = String(Math.ceil(nowMs / STEP_MS) * STEP_MS + WRITTEN_MARGIN_MS)
+      const last = lastWritten.get(context)
+      if (last?.until === until) return last.setCookie
+      const setCookie = `${WRITTEN}${context}=${signer.sign(WRITTEN + context, until)}; Max-Age=${WRITTEN_SECONDS}${attributes}`
+      lastWritten.set(context, { until, setCookie })
+      return setCookie
     },
   }
 }

@@ -59,7 +59,13 @@ const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNRE
 export function createForward(): Forward {
   const open = new Set<Attempt>()
   const memory = createSteadyMemory()
-  const sweeper = setInterval(() => expire(open), SWEEP_MS).unref()
+  let sweeper: NodeJS.Timeout | null = null
+  const sweep = () => {
+    expire(open)
+    if (open.size > 0 || sweeper === null) return
+    clearInterval(sweeper)
+    sweeper = null
+  }
   const middleware = createProxyMiddleware<Carrier, ServerResponse>({
     router: (req, _res, options) => {
       const attempt = req[ATTEMPT]
@@ -95,6 +101,7 @@ export function createForward(): Forward {
         attempt.settle(res.writableFinished ? { kind: 'answered', status: res.statusCode } : { kind: 'gone' })
       req[ATTEMPT] = attempt
       open.add(attempt)
+      sweeper ??= setInterval(sweep, SWEEP_MS)
       if (!Buffer.isBuffer(sending.body) && hasBody(req) && isLarge(req.headers['content-length'])) {
         attempt.large.push(memory.begin())
       }
@@ -106,7 +113,10 @@ export function createForward(): Forward {
       req[UPGRADE] = { upstream, onError }
       middleware.upgrade(req, socket, head)
     },
-    close: () => clearInterval(sweeper),
+    close() {
+      if (sweeper) clearInterval(sweeper)
+      sweeper = null
+    },
   })
 }
 

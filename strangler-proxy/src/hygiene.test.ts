@@ -102,7 +102,7 @@ describe('what a client may not say', () => {
     await get(`traceparent: ${trace}\r\nX-Request-Id: order-12345678\r\n`)
     await get('X-Request-Id: two words\r\n')
     expect(monolith.seen[0]!.headers).toMatchObject({ traceparent: trace, 'x-request-id': 'order-12345678' })
-    expect(monolith.seen[1]!.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+    expect(monolith.seen[1]!.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}-[0-9a-z]+$/)
   })
 })
 

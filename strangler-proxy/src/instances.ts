@@ -17,6 +17,7 @@ export function watchInstances(options: {
   readonly upstreams: Upstreams
   readonly logger: Logger
 }): { readonly ready: Promise<void>; close(): void } {
+  if (Object.keys(options.services).length === 0) return { ready: Promise.resolve(), close: () => undefined }
   const sql = fromPg(options.pool)
   let closed = false
   let timer: NodeJS.Timeout | undefined

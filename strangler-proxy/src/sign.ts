@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 
 /** Signs short texts and checks them; what was checked once is remembered, so that a request costs no HMAC. */
 export interface Signer {
@@ -11,7 +11,8 @@ export interface Signer {
 /** Entries remembered at most; a full memory is forgotten whole, which costs one HMAC each. */
 const REMEMBERED = 20_000
 
-export function createSigner(key: string): Signer {
+export function createSigner(secret: string): Signer {
+  const key = createSecretKey(secret, 'utf8')
   const verified = new Map<string, string>()
   const signatureOf = (purpose: string, text: string) =>
     createHmac('sha256', key).update(`${purpose}\n${text}`).digest('base64url')
