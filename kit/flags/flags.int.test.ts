@@ -66,6 +66,7 @@ describe('flags', () => {
   it('decide for every user and every anonymous session as the SDK alone does', async () => {
     const ours = flags()
     const { url, clientToken } = testUnleash()
+    const backupPath = await mkdtemp(join(tmpdir(), 'banyan-sdk-'))
     const sdk = new Unleash({
       url,
       appName: 'test-sdk',
@@ -73,7 +74,7 @@ describe('flags', () => {
       customHeaders: { Authorization: clientToken },
       disableMetrics: true,
       refreshInterval: 1_000,
-      backupPath: await mkdtemp(join(tmpdir(), 'banyan-sdk-')),
+      backupPath,
     })
     await new Promise((resolve) => sdk.once('synchronized', resolve))
     await ours.ready
@@ -87,6 +88,7 @@ describe('flags', () => {
       if (ours.isOn(flag, user)) on++
     }
     sdk.destroy()
+    await rm(backupPath, { recursive: true })
     expect(on / 10_000).toBeCloseTo(0.25, 1)
     expect(ours.isOn('unknown-flag', { userId: 'u1' })).toBe(false)
   })
