@@ -1,6 +1,7 @@
 /** Two real databases, a mover without superuser rights, and one context's lane between them. */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { createTestDatabase, postgresAdminUrl } from '../../../../tests/support/infra.ts'
 import { applyBatch } from '../apply.ts'
@@ -13,6 +14,7 @@ import { closeTarget } from '../fence.ts'
 import { installEngine } from '../install.ts'
 import { type Change, type ChangesBroker, type Db, type Lane, type LaneName, reversedLane } from '../lane.ts'
 import { openDb } from '../open-db.ts'
+import { purgeTombstones, takeMoment } from '../purge.ts'
 
 const PARTICIPANT = new URL('../../../../kit/ownership/participant.sql', import.meta.url)
 
@@ -166,6 +168,18 @@ export async function copyAll(lane: Lane, options: ChunkOptions = {}): Promise<v
       if (round > 1000) throw new Error(`the copy of ${table.source.name} does not end`)
       await drain(lane)
     }
+  }
+}
+
+/** Purges as soon as what was open in the whole server has ended: other tests use the same one. */
+export async function purgeSoon(lane: Lane): Promise<number> {
+  const moment = await takeMoment(lane)
+  const until = performance.now() + 30_000
+  for (;;) {
+    const purged = await purgeTombstones(lane, moment)
+    if (purged !== null) return purged
+    if (performance.now() > until) throw new Error('the moment does not end')
+    await pause(50)
   }
 }
 
