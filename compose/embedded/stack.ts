@@ -1,6 +1,5 @@
 /** A whole stack: servers → databases, accounts, keys, flags → the shop's processes; stopped in reverse, bounded. */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { shopAccounts, VHOST } from '../provision/broker.ts'
@@ -15,13 +14,14 @@ import { addresses, type Facts, moverEnv, type Ports, PROCESSES, type ProcessRow
 import { newPassword } from './rabbitmq.ts'
 import { newPlace, type Server, startBrokerServer, startDatabaseServer, startFlagServer } from './servers.ts'
 import { writeStackEnv } from './stack-env.ts'
+import { claimName, releaseName } from './stack-name.ts'
 import type { UnleashLogin } from './unleash.ts'
 import { becomesTrue, GaveUp } from './wait.ts'
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 
 export type StackOptions = {
-  /** Its folder is `.banyan/<name>`; stacks side by side have different names. */
+  /** Its folder is `.banyan/<name>`, with a number behind it where a stack of that name is running. */
   name: string
   stage: Stage
   /** The well-known ports where they are free, else (and for tests) any free ones. */
@@ -32,6 +32,7 @@ export type StackOptions = {
 }
 
 export type Stack = {
+  readonly name: string
   readonly facts: Facts
   /** Environment of the `banyan` command line and of the playbook's blocks. */
   readonly env: Record<string, string>
@@ -50,9 +51,8 @@ export type Stack = {
 
 /** @throws when a part does not come up; what had started is stopped first. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const folder = join(ROOT, '.banyan', options.name)
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const name = claimName(ROOT, options.name)
+  const folder = join(ROOT, '.banyan', name)
   const logs = join(folder, 'logs')
   const place = newPlace(logs, options.announce)
   const servers = new Map<string, Server>()
@@ -74,6 +74,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stopped ??= (async () => {
       for (const child of [...children.values()].reverse()) await child.stop()
       removeEnv?.()
+      releaseName(ROOT, name)
     })()
     return stopped
   }
@@ -108,7 +109,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       admin: { email: 'admin@shop.example', password: `admin-${randomBytes(6).toString('hex')}` },
     }
     const env = { ...moverEnv(facts), ...addresses(facts) }
-    removeEnv = writeStackEnv(ROOT, options.name, env)
+    removeEnv = writeStackEnv(ROOT, name, env)
     const run = async (row: ProcessRow, more: Record<string, string> = {}) => {
       const whole = { HOST: '127.0.0.1', LOG_LEVEL: 'info', ...row.env(facts), ...options.env?.[row.name], ...more }
       const log = join(logs, `${row.name}.log`)
@@ -123,6 +124,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all(rows.filter((row) => !first.includes(row)).map((row) => run(row)))
 
     return {
+      name,
       facts,
       env,
       databases: { ...databases, superuser: database.url },

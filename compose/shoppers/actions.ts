@@ -70,7 +70,7 @@ export const order: Action = async (world, person) => {
     session: person.session,
     body: { items, paymentToken, shippingAddress },
     headers: { 'idempotency-key': key },
-    slowByItself: paymentToken !== 'tok_visa',
+    mayBeHeld: paymentToken === 'tok_visa',
   })
   if (!placed) return
   const { orderId } = placed
@@ -92,7 +92,13 @@ export const cancel: Action = async (world, person) => {
   if (orderId === undefined) return await browse(world, person)
   person.orders.pop()
   const path = `/api/orders/${orderId}/cancel`
-  const answer = await insist(world, { action: 'cancel', method: 'POST', path, session: person.session })
+  const answer = await insist(world, {
+    action: 'cancel',
+    method: 'POST',
+    path,
+    session: person.session,
+    mayBeHeld: true,
+  })
   if (!answer || answer.httpStatus >= 300) return
   const end = ended(answer.status) ? answer : await poll(world, person, orderId)
   if (end) await world.write({ kind: 'cancel', at: now(), orderId, status: end.status })
@@ -110,6 +116,7 @@ export const adjustStock: Action = async ({ client, pick, products, write }, { s
     path,
     session,
     body: { delta, reason: 'delivery' },
+    mayBeHeld: true,
   })
   // Not sent again: without an answer nobody knows, and the ledger allows for both.
   if (answer && answer.status < 500) await write({ kind: 'adjusted', at: now(), id, done: answer.status < 300 })
@@ -118,7 +125,7 @@ export const adjustStock: Action = async ({ client, pick, products, write }, { s
 export const editProduct: Action = async ({ client, pick, products }, { session }) => {
   const description = `Revised ${now()}`
   const path = `/api/products/${pick(products)}`
-  await client.ask({ action: 'edit', method: 'PATCH', path, session, body: { description } })
+  await client.ask({ action: 'edit', method: 'PATCH', path, session, body: { description }, mayBeHeld: true })
 }
 
 /** The same request with the same key until there is an answer that says what became of it. */

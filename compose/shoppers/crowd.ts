@@ -25,6 +25,10 @@ export type CrowdOptions = {
 export type Crowd = { measure: Measure; stop(): Promise<void> }
 
 const PEOPLE = 60
+/** The first customers come in gradually: a shop that opens its doors is not at its full rate in the first second. */
+const OPENING_MS = 10_000
+/** Accounts cost a password hash each, by design a slow one. */
+const JOINING_AT_ONCE = 2
 const ROUTINE: readonly [weight: number, action: (world: actions.World, person: Person) => Promise<void>][] = [
   [52, actions.browse],
   [12, actions.search],
@@ -46,6 +50,7 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
   const world: actions.World = { client, write: (told) => journal.append(told), products: options.products, pick }
   const run = randomBytes(3).toString('hex')
   const people: Person[] = []
+  let newcomers = 0
   const visitor: Person = newPerson(run, 0)
   const admin: Person = { ...newPerson(run, 0), ...options.admin, session: { cookies: new Map() } }
   const underWay = new Set<Promise<void>>()
@@ -53,8 +58,7 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
   const arrive = async () => {
     if (Math.random() < 0.03) return await asOneThing(admin, pickWeighted(ADMIN))
     const free = people.filter((person) => !person.busy)
-    // Accounts cost a password hash each: newcomers are let in a few at a time.
-    if (people.length < PEOPLE && Math.random() < 0.2) return await join()
+    if (people.length < PEOPLE && joining < JOINING_AT_ONCE && Math.random() < 0.2) return await join()
     if (free.length === 0) return await actions.browse(world, { ...visitor, session: { cookies: new Map() } })
     await asOneThing(pick(free), pickWeighted(ROUTINE))
   }
@@ -67,20 +71,23 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
       person.busy = false
     }
   }
+  let joining = 0
   const join = async () => {
-    const person = newPerson(run, people.length + 1)
-    person.busy = true
-    people.push(person)
-    const joined = await register(client, person)
-    if (joined) person.busy = false
-    else people.splice(people.indexOf(person), 1)
+    joining += 1
+    newcomers += 1
+    const person = newPerson(run, newcomers)
+    try {
+      if ((await register(client, person)) && (await logIn(client, person))) people.push(person)
+    } finally {
+      joining -= 1
+    }
   }
 
   const started = performance.now()
   let sent = 0
   const timer = setInterval(() => {
     // Catches up after a late timer: the rate is a promise, not a pause between two requests.
-    const due = Math.floor(((performance.now() - started) / 1000) * options.rate)
+    const due = Math.floor(options.rate * openSeconds(performance.now() - started))
     for (; sent < due; sent += 1) {
       const doing = arrive().catch((error) => console.error(`shopper: ${(error as Error).message}`))
       underWay.add(doing)
@@ -97,6 +104,11 @@ export async function startCrowd(options: CrowdOptions): Promise<Crowd> {
       await journal.close()
     },
   }
+}
+
+/** Seconds at the full rate that come to the same number of requests: the rate rises evenly while the shop opens. */
+function openSeconds(ms: number): number {
+  return ms < OPENING_MS ? ms ** 2 / (2 * OPENING_MS * 1000) : (ms - OPENING_MS / 2) / 1000
 }
 
 function pick<T>(of: readonly T[]): T {

@@ -7,14 +7,13 @@ export type Seen = {
   ms: number
   /** HTTP status, or undefined for a broken connection. */
   status: number | undefined
-  /** A write whose time the shop alone answers for. */
-  write: boolean
+  mayBeHeld: boolean
 }
 
 export type Traffic = { requests: number; failed: number; p50Ms: number; p99Ms: number }
 
-/** Over a window: the slowest write begun or ended in it, and failures of any request. */
-export type WindowResult = { requests: number; failed: number; slowestWriteMs: number; slowestMs: number }
+/** Over a window: the slowest request that may have been held, of those that ended in it, and all failures. */
+export type WindowResult = { requests: number; failed: number; slowestHeldMs: number }
 
 export type Measure = {
   add(seen: Seen): void
@@ -56,17 +55,16 @@ export function createMeasure(): Measure {
     }),
     failures: () => failures,
     open() {
-      const result: WindowResult = { requests: 0, failed: 0, slowestWriteMs: 0, slowestMs: 0 }
+      const result: WindowResult = { requests: 0, failed: 0, slowestHeldMs: 0 }
       const tell = (seen: Seen) => {
         result.requests += 1
         if (isFailure(seen)) result.failed += 1
-        result.slowestMs = Math.max(result.slowestMs, seen.ms)
-        if (seen.write) result.slowestWriteMs = Math.max(result.slowestWriteMs, seen.ms)
+        if (seen.mayBeHeld) result.slowestHeldMs = Math.max(result.slowestHeldMs, seen.ms)
       }
       windows.add(tell)
       return () => {
         windows.delete(tell)
-        return { ...result, slowestMs: round(result.slowestMs), slowestWriteMs: round(result.slowestWriteMs) }
+        return { ...result, slowestHeldMs: round(result.slowestHeldMs) }
       }
     },
   }

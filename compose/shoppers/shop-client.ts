@@ -15,8 +15,8 @@ export type Ask = {
   session: Session
   body?: object
   headers?: Record<string, string>
-  /** Slow for a reason of its own (the card, not the shop), so it says nothing about a pause. */
-  slowByItself?: boolean
+  /** A write of inventory whose time the shop alone answers for: what a switch may hold. */
+  mayBeHeld?: boolean
 }
 
 export type ShopClient = {
@@ -25,15 +25,16 @@ export type ShopClient = {
   close(): Promise<void>
 }
 
-const TIME_LIMIT_MS = 15_000
+/** As patient as a browser. */
+const TIME_LIMIT_MS = 30_000
 
 export function createShopClient(baseUrl: string, measure: Measure): ShopClient {
   // Idle connections end before the server ends them, so that none is reused in the moment of its closing.
   const agent = new Agent({ connections: 200, keepAliveTimeout: 2_000, headersTimeout: TIME_LIMIT_MS })
   return {
-    async ask({ action, method, path, session, body, headers = {}, slowByItself = false }) {
+    async ask({ action, method, path, session, body, headers = {}, mayBeHeld = false }) {
       const started = performance.now()
-      const seen = { action, startedAt: Date.now(), write: method !== 'GET' && !slowByItself }
+      const seen = { action, startedAt: Date.now(), mayBeHeld }
       try {
         const response = await request(`${baseUrl}${path}`, {
           method,

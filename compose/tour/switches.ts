@@ -25,9 +25,9 @@ export async function watchSwitch(
   const close = measure.open()
   return async () => {
     await sleep(COMING_BACK_MS)
-    const { slowestWriteMs, failed } = close()
+    const { slowestHeldMs, failed } = close()
     const held = (await released(ops)) - before
-    return { direction, pauseMs: slowestWriteMs, held, failed }
+    return { direction, pauseMs: slowestHeldMs, held, failed }
   }
 }
 

@@ -77,7 +77,7 @@ function placesOf({ databases, facts, env }: Stack): Places {
   }
 }
 
-function welcome({ env, facts, unleashLogin, logs }: Stack): void {
+function welcome({ name, env, facts, unleashLogin, logs }: Stack): void {
   const { OPS_URL: ops } = env
   columns([
     ['shop', `${env.SHOP_URL}/api/products`],
@@ -90,7 +90,7 @@ function welcome({ env, facts, unleashLogin, logs }: Stack): void {
       : []),
     ['e-mails', `${env.MAIL_URL}/messages`],
     ['logs', logs],
-    ['second terminal', 'npm run -s banyan -- status inventory'],
+    ['second terminal', `${name === MAIN ? '' : `BANYAN_STACK=${name} `}npm run -s banyan -- status inventory`],
   ])
   console.log('')
 }

@@ -84,7 +84,7 @@ async function watched(
   return async () => {
     const seen = await end()
     switches.push(seen)
-    console.log(`    ${direction}: slowest write ${seen.pauseMs} ms, ${seen.held} held, ${seen.failed} failed`)
+    console.log(`    ${direction}: slowest held request ${seen.pauseMs} ms, ${seen.held} held, ${seen.failed} failed`)
   }
 }
 
