@@ -19,7 +19,7 @@ const TRY_EVERY_MS = 250
 const PING_MS = 1_000
 // A stopped process (SIGSTOP, a dead machine) sends nothing: the server then ends its session, and with it the lock,
 // before the five seconds in which another has to take over are up.
-const IDLE_TIMEOUT_MS = 4_000
+const IDLE_TIMEOUT_MS = 3_000
 
 /** Keeps trying to lead until `signal` aborts; whatever happens to the session, it starts again with a new one. */
 export async function runForLeader(options: LeaderOptions, signal: AbortSignal): Promise<void> {
