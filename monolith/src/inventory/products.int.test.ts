@@ -51,6 +51,8 @@ describe('the catalogue', () => {
       seen.push(...body.items)
     }
     expect(new Set(seen.map(({ id }) => id)).size).toBe(80)
+    const beyond = await shop.call('GET', '/api/products?category=garden&page=9')
+    expect(beyond.body).toEqual({ items: [], page: 9, size: 20, total: 80 })
     expect(seen.map(({ priceCents }) => priceCents)).toEqual(
       seen.map(({ priceCents }) => priceCents).sort((a, b) => b - a),
     )

@@ -29,17 +29,13 @@ export async function searchProducts(db: Knex, query: ProductQuery): Promise<Pag
   const sort = query.sort ?? (q === undefined ? 'name' : 'relevance')
   const order = sort === 'relevance' && q === undefined ? ORDERS.name : ORDERS[sort]
   const bindings = { q: q ?? '', category: category ?? '', size, offset: (page - 1) * size }
-  const [found, counted] = await Promise.all([
-    db.raw<{ rows: ProductRow[] }>(
-      `select ${PRODUCT_COLUMNS} from ${PRODUCT_TABLES} ${where} order by ${order} limit :size offset :offset`,
-      bindings,
-    ),
-    db.raw<{ rows: { total: number }[] }>(
-      `select count(*) as total from products p join categories c on c.id = p.category_id ${where}`,
-      bindings,
-    ),
-  ])
-  return { items: found.rows.map(toProduct), page, size, total: counted.rows[0]?.total ?? 0 }
+  const { rows } = await db.raw<{ rows: Counted<ProductRow>[] }>(
+    `select ${PRODUCT_COLUMNS}, count(*) over () as total from ${PRODUCT_TABLES} ${where}
+     order by ${order} limit :size offset :offset`,
+    bindings,
+  )
+  const count = `select count(*) as total from products p join categories c on c.id = p.category_id ${where}`
+  return { items: rows.map(toProduct), page, size, total: await totalOf(rows, page, () => db.raw(count, bindings)) }
 }
 
 /** All categories in the shop's own order, each with the number of its products. */
@@ -47,13 +43,25 @@ export async function listCategories(
   db: Knex,
   { page, size }: { page: number; size: number },
 ): Promise<Page<Category>> {
-  const [found, counted] = await Promise.all([
-    db.raw<{ rows: Category[] }>(
-      `select c.slug, c.name, (select count(*) from products p where p.category_id = c.id) as products
-       from categories c order by c.position, c.id limit ? offset ?`,
-      [size, (page - 1) * size],
-    ),
-    db.raw<{ rows: { total: number }[] }>('select count(*) as total from categories'),
-  ])
-  return { items: found.rows, page, size, total: counted.rows[0]?.total ?? 0 }
+  const { rows } = await db.raw<{ rows: Counted<Category>[] }>(
+    `select c.slug, c.name, (select count(*) from products p where p.category_id = c.id) as products,
+       count(*) over () as total
+     from categories c order by c.position, c.id limit ? offset ?`,
+    [size, (page - 1) * size],
+  )
+  const items = rows.map(({ slug, name, products }) => ({ slug, name, products }))
+  const count = 'select count(*) as total from categories'
+  return { items, page, size, total: await totalOf(rows, page, () => db.raw(count)) }
+}
+
+type Counted<Row> = Row & { total: number }
+
+/** Each row carries the total, which spares a second question; a page beyond the end has no row to carry it. */
+async function totalOf(
+  rows: readonly Counted<unknown>[],
+  page: number,
+  count: () => PromiseLike<{ rows: { total: number }[] }>,
+): Promise<number> {
+  if (rows[0]) return rows[0].total
+  return page === 1 ? 0 : ((await count()).rows[0]?.total ?? 0)
 }
