@@ -3,6 +3,7 @@ import { type Request, Router } from 'express'
 import type { Knex } from 'knex'
 import { z } from 'zod'
 import { idempotencyKey, pageQuery, pathId } from '../http.ts'
+import { storableText } from '../text.ts'
 import type { PaymentProvider } from './provider.ts'
 import { makeRefund, toRefund } from './refunds.ts'
 import { type PaymentRow, toPayment } from './store.ts'
@@ -10,7 +11,7 @@ import { type PaymentRow, toPayment } from './store.ts'
 const listQuery = pageQuery.extend({ orderId: z.coerce.number().int().positive().optional() })
 const refundRequest = z.strictObject({
   amountCents: z.int().min(1).max(100_000_000).optional(),
-  reason: z.string().trim().min(1).max(200),
+  reason: storableText(1, 200),
 })
 
 /** Customers see their own payments, administrators all of them. */
