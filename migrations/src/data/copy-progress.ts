@@ -41,14 +41,6 @@ export async function startCopy(lane: Lane): Promise<void> {
   }
 }
 
-/** Forgets the copy's progress, so that it starts anew; rows that are there stay. */
-export async function forgetCopy(lane: Lane): Promise<void> {
-  await underToken(lane.to, lane, 'update', async ({ tx }) => {
-    await tx.query('delete from banyan.copy_progress where context = $1', [lane.context])
-    await tx.query('delete from banyan.copy_aside where context = $1', [lane.context])
-  })
-}
-
 /** @returns one entry a table whose copy has begun in this move */
 export async function copyProgress(lane: Pick<Lane, 'context' | 'move'> & { to: Db }): Promise<CopyProgress[]> {
   const { rows } = await lane.to.query<CopyProgress>(

@@ -129,13 +129,6 @@ export async function validateCrossingKeys(db: Db, claim: Claim): Promise<{ name
   return violated
 }
 
-/** Forgets the remembered keys for good: the context will not come back. */
-export async function forgetCrossingKeys(db: Db, claim: Claim): Promise<void> {
-  await underToken(db, claim, 'update', ({ tx }) =>
-    tx.query('delete from banyan.crossing_keys where context = $1', [claim.context]),
-  )
-}
-
 async function remembered(db: Db, claim: Claim) {
   const { rows } = await db.query<{ tbl: string; name: string; definition: string }>(
     'select tbl, name, definition from banyan.crossing_keys where context = $1 order by tbl, name',

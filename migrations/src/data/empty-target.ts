@@ -2,16 +2,6 @@ import type { Lane } from './lane.ts'
 import { qualified } from './sql-text.ts'
 import { underToken } from './token.ts'
 
-/** Rows of the lane's `to` that a copy would find in its way. */
-export async function targetRows(lane: Lane): Promise<{ tbl: string; some: boolean }[]> {
-  const found = []
-  for (const table of lane.tables) {
-    const { rowCount } = await lane.to.query(`select from ${qualified(table.target)} limit 1`)
-    found.push({ tbl: `${table.target.schema}.${table.target.name}`, some: rowCount === 1 })
-  }
-  return found
-}
-
 /**
  * Empties the tables of the lane's `to`, which has to be closed: the inverse of a copy. Rows are deleted, not truncated, since other tables may refer to them.
  * @throws TokenOverruled, SideOpen

@@ -1,5 +1,5 @@
 /** Rule 19: before a side opens, its sequences are beyond everything the other side has given out. */
-import { keyColumn, type Lane, type TableMove, type TableName, type Tx } from './lane.ts'
+import type { Lane, TableName, Tx } from './lane.ts'
 import { withConnection } from './open-db.ts'
 import { ident, literal, qualified } from './sql-text.ts'
 import { storeToken, underToken } from './token.ts'
@@ -143,16 +143,4 @@ async function extremes(tx: Tx, column: { table: TableName; name: string }, up: 
   )
   const value = rows[0]?.value
   return value === null || value === undefined || !/^-?\d+$/.test(value) ? [] : [BigInt(value)]
-}
-
-/** Columns that a sequence of one side feeds and none of the other: what `doctor` warns of. */
-export async function unpairedSequences(lane: Lane, table: TableMove): Promise<string[]> {
-  const [source, target] = await Promise.all([
-    withConnection(lane.from, (tx) => sequencesOf(tx, table.source)),
-    withConnection(lane.to, (tx) => sequencesOf(tx, table.target)),
-  ])
-  const fed = new Set(target.map((one) => one.column))
-  return source
-    .map((one) => one.column)
-    .filter((column) => table.columns.some((one) => one.source === column) && !fed.has(keyColumn(table, column).target))
 }
