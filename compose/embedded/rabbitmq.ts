@@ -15,7 +15,7 @@ export type RabbitPorts = { amqp: number; distribution: number; epmd: number; ma
  * @param options.folder an empty folder of `user`'s; the node keeps everything in it
  * @param options.definitions what RabbitMQ imports at its start: virtual hosts, users, permissions
  * @param options.probeUrl an account of the definitions, to see when the node answers
- * @throws when it does not answer within 60 s, with the place of its log
+ * @throws when it does not answer within 2 min, with the place of its log
  */
 export async function startRabbit(
   files: RabbitFiles,
@@ -49,7 +49,7 @@ export async function startRabbit(
       await connection.close()
       return true
     },
-    60_000,
+    120_000,
   )
   return child
 }

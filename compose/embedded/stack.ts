@@ -184,7 +184,7 @@ async function serves(row: ProcessRow, child: Child, facts: Facts, log: string):
       if (!child.isRunning()) throw new GaveUp(`${row.name} ended while starting; its log: ${log}`)
       return url === undefined || (await fetch(url, { signal: AbortSignal.timeout(2_000) })).ok
     },
-    40_000,
+    120_000,
   )
 }
 

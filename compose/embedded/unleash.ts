@@ -8,7 +8,7 @@ export type UnleashLogin = { username: string; password: string }
 
 /**
  * @param options.databaseUrl an existing database; Unleash creates its tables there
- * @throws when it does not answer within 90 s, with the place of its log
+ * @throws when it does not answer within 4 min (its first migrations on a busy machine), with the place of its log
  */
 export async function startUnleash(options: {
   databaseUrl: string
@@ -46,7 +46,7 @@ export async function startUnleash(options: {
       if (!child.isRunning()) throw new GaveUp(`Unleash ended while starting; its log: ${options.log}`)
       return (await fetch(`${url}/health`)).ok
     },
-    90_000,
+    240_000,
   )
   return {
     child,

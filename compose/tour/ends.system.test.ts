@@ -20,7 +20,7 @@ async function npmStart(): Promise<{ npm: ChildProcess; family: Seen[] }> {
   npm.stdout.on('data', (part) => {
     said += part
   })
-  await becomesTrue('the shoppers to be let in', async () => said.includes('shoppers are let in'), 120_000)
+  await becomesTrue('the shoppers to be let in', async () => said.includes('shoppers are let in'), 240_000)
   return { npm, family: descendants(npm.pid ?? 0) }
 }
 

@@ -11,7 +11,9 @@ import { startTourStack, tour } from './tour.ts'
 const chapters = parsePlaybook(readFileSync(join(ROOT, 'docs/playbook.md'), 'utf8'))
 const options = optionsOrEnd(process.argv.slice(2), chapters)
 let stack: Stack | undefined
+let ending = false
 endWithStarter(async () => {
+  ending = true
   endBlocks()
   await stack?.stop()
 })
@@ -26,10 +28,11 @@ try {
     console.error(`${await stack.broken} has ended; its log is in ${stack.logs}`)
   }
 } catch (error) {
-  console.error(`banyan: ${(error as Error).message}`)
+  // What fails while everything is being stopped is no news.
+  if (!ending) console.error(`banyan: ${(error as Error).message}`)
 }
 await stack?.stop()
-process.exit(ok ? 0 : 1)
+process.exit(ending ? 130 : ok ? 0 : 1)
 
 function optionsOrEnd(args: readonly string[], all: readonly Chapter[]): Options {
   try {
