@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { up as fillShelves } from '../../../migrations/shop/schema/shop/004_catalogue.ts'
 import { startTestShop, type TestShop } from '../testing/shop.ts'
 
 let shop: TestShop
@@ -32,6 +33,12 @@ describe('the catalogue', () => {
     expect(
       await count('select count(*) as n from products p left join stock s on s.product_id = p.id where s is null'),
     ).toBe(0)
+  })
+
+  it('stays as it is when the shelves are filled again', async () => {
+    const before = await count('select count(*) + sum(price_cents) as n from products')
+    await shop.db.transaction((trx) => fillShelves(trx))
+    expect(await count('select count(*) + sum(price_cents) as n from products')).toBe(before)
   })
 
   it('finds by word, by stem and by SKU', async () => {

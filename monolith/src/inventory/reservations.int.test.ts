@@ -159,6 +159,24 @@ describe('confirming and releasing', () => {
     }
   })
 
+  it('a reserve that waits for the tombstone of its own release is refused, and takes nothing', async () => {
+    const id = ++order
+    const releasing = await shop.db.transaction()
+    await release(releasing, id)
+    const reserving = steps.reserve(id).catch((error) => error.code)
+    const waiting = async () => {
+      const { rows } = await shop.db.raw(
+        `select count(*) as n from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into reservations%'`,
+      )
+      return rows[0].n
+    }
+    await expect.poll(waiting, { timeout: 10_000 }).toBe(1)
+    await releasing.commit()
+    expect(await reserving).toBe('reservation-ended')
+    expect(await stock()).toEqual([10, 0])
+  })
+
   it('stock given back is told once', async () => {
     const id = ++order
     await steps.reserve(id)
