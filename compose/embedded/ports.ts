@@ -1,33 +1,38 @@
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
+
+// Below the range from which Linux and macOS take the source ports of outgoing connections: a port of that range may be
+// gone by the time a slow server (RabbitMQ needs seconds) listens on it.
+const LOWEST = 15_000
+const HIGHEST = 32_000
+const TRIES = 1_000
 
 /**
  * @param count how many
  * @returns Ports of 127.0.0.1 that were free a moment ago, all different because all were held at once.
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(0, '127.0.0.1', resolve)
-      })
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  const held: { port: number; server: Server }[] = []
+  for (let tries = 0; held.length < count && tries < TRIES; tries += 1) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+    const server = createServer()
+    if (await listens(server, port)) held.push({ port, server })
+  }
+  await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))))
+  if (held.length < count) throw new Error(`no ${count} free ports between ${LOWEST} and ${HIGHEST}`)
+  return held.map(({ port }) => port)
+}
+
+function listens(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
 }
 
 /** @returns The wished-for port if nothing listens on it, else any free one. */
 export async function portOr(wished: number): Promise<number> {
   const server = createServer()
-  const free = await new Promise<boolean>((resolve) => {
-    server.once('error', () => resolve(false))
-    server.listen(wished, '127.0.0.1', () => resolve(true))
-  })
-  if (!free) return (await freePorts(1))[0]!
+  if (!(await listens(server, wished))) return (await freePorts(1))[0]!
   await new Promise((resolve) => server.close(resolve))
   return wished
 }
