@@ -27,7 +27,9 @@ export type Place = { folder: string; logs: string; user: SystemUser | undefined
 /** @param logs a folder for the servers' logs; it is made */
 export function newPlace(logs: string, announce: (line: string) => void): Place {
   mkdirSync(logs, { recursive: true })
-  return { folder: stackFolder(), logs, user: systemUser(announce), announce }
+  // Nobody is made on a machine where nothing of ours will run as him.
+  const foreign = process.env.DATABASE_URL !== undefined && process.env.AMQP_URL !== undefined
+  return { folder: stackFolder(), logs, user: foreign ? undefined : systemUser(announce), announce }
 }
 
 /** @returns PostgreSQL: the superuser's URL. Its data holds Unleash's database already when it is embedded. */
