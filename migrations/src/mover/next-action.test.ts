@@ -124,10 +124,14 @@ describe('an interlock', () => {
     'that passes by itself is waited for a while, then refuses the %s',
     (verb) => {
       const phase = verb === 'switch' ? 'ready' : 'switched'
-      const pending = (ageMs: number) => wants(verb, { state: 'pending', ageMs })
-      expect(decide({ phase }, passing, pending(0))).toEqual({ do: 'wait', for: 'the lag' })
-      expect(decide({ phase }, passing, pending(5_000))).toEqual({ do: 'settle', as: 'refused', because: 'the lag' })
-      expect(decide({ phase }, standing, pending(0))).toEqual({
+      const pending = wants(verb, { state: 'pending' })
+      expect(decide({ phase }, passing, pending)).toEqual({ do: 'wait', for: 'the lag' })
+      expect(decide({ phase }, { ...passing, waitedMs: 5_000 }, pending)).toEqual({
+        do: 'settle',
+        as: 'refused',
+        because: 'the lag',
+      })
+      expect(decide({ phase }, standing, pending)).toEqual({
         do: 'settle',
         as: 'refused',
         because: 'a verification',

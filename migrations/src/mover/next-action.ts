@@ -133,7 +133,7 @@ function newIntent(stored: Stored, seen: Seen, intent: Intent): Action {
   const early = outOfOrder(intent.verb, stored)
   if (early) return refuse(early)
   if (intent.verb === 'switch' || intent.verb === 'rollback' || intent.verb === 'complete') {
-    const held = heldBy(seen, intent.ageMs)
+    const held = heldBy(seen, seen.waitedMs)
     if (held) return held
   }
   return { do: 'accept' }
@@ -163,15 +163,15 @@ function runningIntent(stored: Stored, seen: Seen, intent: Intent): Action | nul
       return ended.clean ? done(ended.summary) : fail(ended.summary)
     }
     case 'switch':
-      return phase === 'switched' ? done('the service owns the context') : attempt(seen, intent, 'to-service')
+      return phase === 'switched' ? done('the service owns the context') : attempt(seen, 'to-service')
     case 'rollback':
-      return phase === 'switched' ? attempt(seen, intent, 'to-monolith') : done('the monolith owns the context')
+      return phase === 'switched' ? attempt(seen, 'to-monolith') : done('the monolith owns the context')
     case 'complete':
       return { do: 'complete' }
   }
 }
 
-function attempt(seen: Seen, intent: Intent, direction: Direction): Action {
+function attempt(seen: Seen, direction: Direction): Action {
   const { aborted, lastAbort } = seen.aborts
   if (seen.abortAsked !== null) return fail(`aborted: ${seen.abortAsked}`)
   if (lastAbort && (!lastAbort.again || aborted >= MOST_ATTEMPTS))
@@ -180,7 +180,7 @@ function attempt(seen: Seen, intent: Intent, direction: Direction): Action {
     )
   if (lastAbort && lastAbort.agoMs < backOffMs(aborted))
     return { do: 'wait', for: `the next attempt; the last ended with: ${lastAbort.reason}` }
-  const held = heldBy(seen, lastAbort ? lastAbort.agoMs - backOffMs(aborted) : intent.ageMs)
+  const held = heldBy(seen, lastAbort ? lastAbort.agoMs - backOffMs(aborted) : seen.waitedMs)
   return held ?? { do: 'begin-switch', direction }
 }
 

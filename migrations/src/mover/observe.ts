@@ -34,6 +34,7 @@ export async function observe(run: Runtime): Promise<Sight> {
     mine: run.lanes.adopted() === stored.token,
     attempt: { ageMs: attempt?.ageMs ?? 0, budgetMs: run.budgetMs, trouble: attempt?.trouble ?? null },
     abortAsked: typeof intent?.args.abort === 'string' ? intent.args.abort : null,
+    waitedMs: Math.min(intent?.ageMs ?? 0, performance.now() - run.since),
     blocked: run.blocked.now,
   }
   const marker = attempt?.marker ?? null

@@ -95,6 +95,7 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
         budgetMs: options.budgetMs,
         timings: {},
         marks: { hold: 0 },
+        since: performance.now(),
         relinkAfter: 0,
         quiet: false,
         blocked: { now: null },

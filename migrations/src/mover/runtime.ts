@@ -24,6 +24,8 @@ export type Runtime = {
   timings: Record<string, number>
   /** When a step that spans several rounds began, by this process's clock. */
   marks: { hold: number; marker?: number }
+  /** When this leadership began to follow the context, by this process's clock. */
+  since: number
   /** When dropped foreign keys are tried to be restored again, by this process's clock. */
   relinkAfter: number
   /** The background leaves the tables alone for a moment, while others' reads of them are watched for. */

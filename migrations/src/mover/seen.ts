@@ -6,6 +6,8 @@ export type Seen = {
   attempt: { ageMs: number; budgetMs: number; trouble: { reason: string; again: boolean } | null }
   /** Who asked to call the switch or rollback off, and why. */
   abortAsked: string | null
+  /** How long the intent has been open while this mover could have carried it out. */
+  waitedMs: number
   /** Proxies and workers that have not acknowledged the row's epoch as drained. */
   undrained: readonly string[]
   /** The marker of this attempt's own fence has been applied on the target. */
@@ -32,6 +34,7 @@ export const NOTHING_SEEN: Seen = Object.freeze({
   mine: true,
   attempt: { ageMs: 0, budgetMs: 5_000, trouble: null },
   abortAsked: null,
+  waitedMs: 0,
   undrained: [],
   markerApplied: false,
   blocked: null,

@@ -59,10 +59,10 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
   )
   await db.shop.query('insert into stock select id, 10 from products')
   await db.shop.query('insert into order_items (product_id) select id from products limit 10')
-  const urls: Record<string, string> = { shop: shop.url, goods: goods.url }
+  const urls = { shop: shop.url, goods: goods.url }
   const settings: MoverOptions = {
     controlUrl: control.url,
-    databaseUrl: (name) => urls[name] ?? '',
+    databaseUrl: (name) => urls[name as keyof typeof urls],
     amqpUrl: vhost.url,
     plans,
     budgetMs: 5_000,
