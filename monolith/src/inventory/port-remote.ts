@@ -78,7 +78,9 @@ function asProblem(answer: Awaited<ReturnType<Caller['call']>>): Problem {
     typeof answer.body === 'object' ? answer.body : {}
   ) as Record<string, unknown>
   const refused = isRefusal(answer)
-  if (typeof code !== 'string' || (answer.status >= 500 && !refused)) {
+  // A 401 or 403 is about this process's own token: told to the shop's client, it would read as if theirs were wrong.
+  const ours = answer.status === 401 || answer.status === 403
+  if (typeof code !== 'string' || ours || (answer.status >= 500 && !refused)) {
     return problem(503, 'inventory-unreachable', `inventory answered ${answer.status}; try again`, {
       headers: { 'Retry-After': '1' },
     })

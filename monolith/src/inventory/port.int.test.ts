@@ -27,8 +27,8 @@ afterAll(async () => {
   for (const close of closing.reverse()) await close()
 })
 
-function remoteAt(baseUrl: string): RemoteInventory {
-  const signer = createInternalSigner({ privateJwk: monolithKey, name: 'monolith' })
+function remoteAt(baseUrl: string, privateJwk = monolithKey): RemoteInventory {
+  const signer = createInternalSigner({ privateJwk, name: 'monolith' })
   const caller = createCaller({ baseUrl, name: 'inventory-service', deadlineMs: 2_000, signer, logger })
   closing.push(() => caller.close())
   return createRemoteInventory({ caller })
@@ -149,6 +149,11 @@ describe('the remote way', () => {
 
   it('says of a service that is away that nothing was done', async () => {
     const remote = remoteAt('http://127.0.0.1:9')
+    await expect(remote.release(++order)).rejects.toMatchObject({ status: 503, code: 'inventory-unreachable' })
+  })
+
+  it('says of a token of ours that the service refuses that nothing was done, and not that the client is unknown', async () => {
+    const remote = remoteAt(service.url, newKey('monolith'))
     await expect(remote.release(++order)).rejects.toMatchObject({ status: 503, code: 'inventory-unreachable' })
   })
 
