@@ -84,9 +84,16 @@ function fromDatabase(error: Thrown, side: Side): Problem | undefined {
   const again = { headers: { 'Retry-After': '1' }, cause: error }
   if (code === '40001' || code === '40P01' || code === '55P03')
     return new Problem(503, 'busy', 'The data was changed by others at the same moment. Try again.', again)
-  if (/^(08...|57P0[1-3]|53300)$/.test(code))
+  if (/^(08...|57P0[1-3]|53300)$/.test(code) || isLostConnection(error, code))
     return new Problem(503, 'database-unavailable', 'The database cannot be reached. Try again shortly.', again)
   return undefined
+}
+
+/** What the driver and the pool throw when there is no server to answer with an SQLSTATE. */
+function isLostConnection(error: Thrown, code: string): boolean {
+  if (error.name === 'KnexTimeoutError') return true
+  if (error.syscall === 'connect' && /^(ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND)$/.test(code)) return true
+  return /^Connection terminated|^timeout exceeded when trying to connect/.test(String(error.message ?? ''))
 }
 
 function fromZod(error: Thrown): Problem | undefined {
