@@ -6,6 +6,8 @@ import type { World } from './world.ts'
 /** Slow enough that a busy machine keeps up: the lag must stay under the interlock's second. */
 const PACE_MS = 40
 
+const REJECTED = ['BN001', '23505']
+
 /**
  * Writers that know nothing of ownership: they write to one database until its fence rejects them, then to the other.
  * What was acknowledged is remembered here, outside of everything that is tested.
