@@ -23,8 +23,10 @@ export const addRun: AddCommand = (program, cli) => {
         })
         const stopped = Promise.withResolvers<string>()
         onSignals(stopped.resolve)
-        endWithParent(config.BANYAN_LIFELINE, stopped.resolve)
+        const letGo = endWithParent(config.BANYAN_LIFELINE, stopped.resolve)
         logger.info({ reason: await stopped.promise }, 'stops')
+        // The open standard input would keep the process up after everything else has been closed.
+        letGo()
         await closeAll([() => mover.stop(), () => watch?.close()], config.SHUTDOWN_GRACE_MS, logger)
       }),
     )

@@ -6,7 +6,16 @@ import type { World } from './world.ts'
 /** Slow enough that a busy machine keeps up: the lag must stay under the interlock's second. */
 const PACE_MS = 40
 
-const REJECTED = ['BN001', '23505']
+/**
+ * The fence fires after the row is in, so on the closed side a sequence that stands behind collides first: rejected all
+ * the same. On an open side a collision is what rule 19 forbids.
+ */
+async function rejected(pool: World['db']['shop'], error: unknown): Promise<boolean> {
+  const { code } = error as { code?: string }
+  if (code !== '23505') return code === 'BN001'
+  const { rows } = await pool.query("select closed from banyan.fence where context = 'goods'")
+  return rows[0].closed
+}
 
 /**
  * Writers that know nothing of ownership: they write to one database until its fence rejects them, then to the other.
@@ -15,6 +24,7 @@ const REJECTED = ['BN001', '23505']
 export function startWriters(world: World, count = 2) {
   const acknowledged = new Map<string, number | 'deleted'>()
   const unexpected: unknown[] = []
+  const other = (pool: World['db']['shop']) => (pool === world.db.shop ? world.db.goods : world.db.shop)
   let running = true
   let accepted = 0
   const writer = async () => {
@@ -31,17 +41,21 @@ export function startWriters(world: World, count = 2) {
           mine.push(sku)
         } else if (dice < 0.85) {
           const price = Math.floor(Math.random() * 1e6)
-          await pool.query('update products set price = $2 where sku = $1', [known, price])
-          acknowledged.set(known, price)
+          const { rowCount } = await pool.query('update products set price = $2 where sku = $1', [known, price])
+          // The closed side may not have the row yet: nothing was written, and nothing is acknowledged.
+          if (rowCount === 0) pool = other(pool)
+          else acknowledged.set(known, price)
         } else {
-          await pool.query('delete from products where sku = $1', [known])
-          acknowledged.set(known, 'deleted')
-          mine.splice(mine.indexOf(known), 1)
+          const { rowCount } = await pool.query('delete from products where sku = $1', [known])
+          if (rowCount === 0) pool = other(pool)
+          else {
+            acknowledged.set(known, 'deleted')
+            mine.splice(mine.indexOf(known), 1)
+          }
         }
         accepted++
       } catch (error) {
-        if ((error as { code?: string }).code === 'BN001')
-          pool = pool === world.db.shop ? world.db.goods : world.db.shop
+        if (await rejected(pool, error)) pool = other(pool)
         else unexpected.push(error)
       }
       await sleep(PACE_MS)
