@@ -37,10 +37,6 @@ export async function openIntent(db: Queryable, context: string): Promise<Intent
   return rows[0] ? intentOf(rows[0]) : null
 }
 
-export async function openIntents(db: Queryable): Promise<Intent[]> {
-  return (await db.query(`${OPEN} order by id`)).rows.map(intentOf)
-}
-
 /** How an intent stands now. */
 export async function intentState(db: Queryable, id: bigint): Promise<Settled> {
   const { rows } = await db.query('select state, waits_for, result from banyan.intents where id = $1', [String(id)])

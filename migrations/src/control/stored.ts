@@ -79,6 +79,5 @@ export type Intent = {
   waitsFor: string | null
 }
 
-export const otherSide = (side: Side): Side => (side === 'monolith' ? 'service' : 'monolith')
 export const targetOf = (direction: Direction): Side => (direction === 'to-service' ? 'service' : 'monolith')
 export const onTheMove = (phase: Phase): boolean => phase !== 'idle' && phase !== 'completed'
