@@ -85,7 +85,7 @@ async function readUnpublished(lane: Lane): Promise<Change[]> {
       `select id, context, move, op, tbl, key, token, large, case when not large then row end as row
         from (
           select *, coalesce(octet_length(row) > ${LARGE_BYTES}, false) as large,
-            sum(least(octet_length(row), ${LARGE_BYTES})) over (order by n) as bytes
+            sum(least(coalesce(octet_length(row), 0), ${LARGE_BYTES})) over (order by n) as bytes
           from (
             select id as n, id::text as id, context, move::text as move, op::text as op, tbl, key,
               token::text as token, row::text as row
@@ -93,7 +93,7 @@ async function readUnpublished(lane: Lane): Promise<Change[]> {
             order by changes.id limit ${ROUND_ROWS} offset 0
           ) as oldest
         ) as sized
-        where bytes is null or bytes <= ${ROUND_BYTES} order by n`,
+        where bytes <= ${ROUND_BYTES} order by n`,
       [lane.context],
     )
     return rows.map(({ large, ...change }) => (large ? { ...change, large } : change))

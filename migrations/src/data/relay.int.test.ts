@@ -111,3 +111,11 @@ test('a round takes a bounded number of bytes, whatever the size of the rows', a
   await drain(it.lane)
   expect((await rowsOf(it.targetAdmin, 'items')).length).toBe(20)
 })
+
+test('deletes, which carry no row, weigh nothing: a round takes as many as it may', async () => {
+  const wire = new Wire()
+  await it.sourceApp.query(`insert into items select i, 'a' from generate_series(1, 100) i`)
+  await relayOnce(it.lane, wire)
+  await it.sourceApp.query('delete from items')
+  expect(await relayOnce(it.lane, wire)).toEqual({ confirmed: 100, refused: 0 })
+})
