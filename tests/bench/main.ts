@@ -1,4 +1,4 @@
-// npm run bench [-- --json FILE] [-- --only relay,proxy,copy]: every figure beside its yardstick, both measured in turn
+// npm run bench [-- --json FILE] [-- --only relay,proxy,copy,switches]: every figure beside its yardstick, both measured in turn
 // in one run, because the machines this runs on are shared and their absolute figures mean little.
 
 import { writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   relay: async () => (await import('./relay.ts')).benchRelay(),
   proxy: async () => (await import('./proxy.ts')).benchProxy(),
   copy: async () => (await import('./copy.ts')).benchCopy(),
+  switches: async () => (await import('./switches.ts')).benchSwitches(),
 }
 
 const { values } = parseArgs({

@@ -1,0 +1,131 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { failPointsOf } from './support/fail-points.ts'
+import { expectAtRest, expectEqualSides, expectNothingLost } from './support/invariants.ts'
+import { killAlong, killAt } from './support/kill.ts'
+import { move, nextTurn, rowOf } from './support/moves.ts'
+import { letShoppersIn, type Shoppers } from './support/shoppers.ts'
+import { type System, startSystem } from './support/system.ts'
+import { tamperWithTarget } from './support/tamper.ts'
+import { startWriters, type Writers } from './support/writers.ts'
+
+const ENGINE = failPointsOf('migrations/src')
+const of = (...prefixes: string[]) => ENGINE.filter((point) => prefixes.some((prefix) => point.startsWith(prefix)))
+const PREPARE = of('mover.prepare.')
+const COPY = [
+  'mover.copy.before-begin',
+  'mover.copy.after-begin',
+  ...of('copy.'),
+  'mover.copy.after-chunk',
+  ...of('mover.copy.').slice(-2),
+]
+const VERIFY = of('mover.verify.')
+const REPAIR = of('mover.repair.', 'repair.')
+const UNPREPARE = of('mover.unprepare.')
+const SWITCH = of('mover.switch.')
+/** The way back has nothing to unlink, and holds at once. */
+const ONLY_THERE = ['mover.switch.before-unlink', 'mover.switch.before-hold']
+const ABORT = of('mover.abort.')
+const TAKE_OVER = of('mover.take-over.')
+const LANES = of('apply.', 'changes-relay.')
+const COMPLETE = of('mover.complete.')
+/** An attempt that waits longer than this at the fence is called off. */
+const CALLED_OFF = { env: { SWITCH_BUDGET_MS: '400' }, also: 'mover.switch.after-fence=pause:600' }
+
+let system: System
+let shoppers: Shoppers
+let writers: Writers
+beforeAll(async () => {
+  system = await startSystem('kill-at-every-step')
+  shoppers = await letShoppersIn(system, 10)
+})
+afterAll(() => system?.stop())
+
+beforeEach(() => {
+  writers = startWriters(system)
+})
+afterEach(() => writers.stop())
+
+/** The invariants, with nobody writing any more. */
+async function expectGoodEnd(): Promise<void> {
+  await writers.stop()
+  await expectAtRest(system)
+  await expectEqualSides(system)
+  await expectNothingLost(system, writers)
+}
+
+it('knows every fail point of the engine', () => {
+  const known = [PREPARE, COPY, VERIFY, REPAIR, UNPREPARE, SWITCH, ABORT, TAKE_OVER, LANES, COMPLETE].flat()
+  expect(ENGINE.filter((point) => !known.includes(point))).toEqual([])
+  expect(SWITCH.length).toBeGreaterThan(12)
+})
+
+it('prepare, taking it back, copy and verification end well, wherever the mover dies', async () => {
+  await killAlong(system, 'prepare', PREPARE)
+  expect(await rowOf(system)).toMatchObject({ phase: 'prepared', step: null })
+  await killAlong(system, 'unprepare', UNPREPARE)
+  expect(await rowOf(system)).toMatchObject({ phase: 'idle', step: null })
+  await move(system, 'prepare')
+  await killAlong(system, 'backfill', COPY)
+  expect(await rowOf(system)).toMatchObject({ phase: 'following', step: null })
+  await killAlong(system, 'verify', VERIFY)
+  expect(await rowOf(system)).toMatchObject({ phase: 'ready', step: null })
+  await expectGoodEnd()
+})
+
+it('a repair ends well, wherever the mover dies', async () => {
+  await tamperWithTarget(system)
+  await expect(move(system, 'verify')).rejects.toThrow('1 different')
+  await killAlong(system, 'repair', REPAIR)
+  await move(system, 'verify')
+  expect(await rowOf(system)).toMatchObject({ phase: 'ready', step: null })
+  await expectGoodEnd()
+})
+
+it.each(SWITCH)('a switch and a rollback end well when the mover dies at %s', async (point) => {
+  if ((await rowOf(system)).owner === 'monolith') await move(system, 'verify')
+  for (const _ of ['there', 'back']) {
+    const turn = await nextTurn(system)
+    const reached = turn === 'switch' || !ONLY_THERE.includes(point)
+    expect(await killAt(system, point, turn), `${turn} ${point}`).toMatchObject({ killed: reached, state: 'done' })
+  }
+  await expectGoodEnd()
+})
+
+it.each(ABORT)('an attempt is called off well, and made again, when the mover dies at %s', async (point) => {
+  if ((await rowOf(system)).owner === 'monolith') await move(system, 'verify')
+  for (const _ of ['there', 'back']) {
+    const turn = await nextTurn(system)
+    expect(await killAt(system, point, turn, CALLED_OFF), `${turn} ${point}`).toMatchObject({
+      killed: true,
+      state: 'done',
+    })
+  }
+  await expectGoodEnd()
+})
+
+it('a mover that dies while it takes over from one that died is taken over in turn', async () => {
+  await move(system, 'verify')
+  for (const _ of ['there', 'back'])
+    await killAlong(system, await nextTurn(system), ['mover.switch.after-fence', ...TAKE_OVER])
+  await expectGoodEnd()
+})
+
+it.each(LANES)('changes reach the other side when the mover dies at %s', async (point) => {
+  await move(system, 'verify')
+  for (const _ of ['there', 'back']) await killAlong(system, await nextTurn(system), [`${point}=after:10:kill`])
+  await expectGoodEnd()
+})
+
+it('the completion ends well, wherever the mover dies', async () => {
+  await move(system, 'verify')
+  if ((await rowOf(system)).owner === 'monolith') await move(system, 'switch')
+  await move(system, 'verify')
+  await expectGoodEnd()
+  await killAlong(system, 'complete', COMPLETE, { confirm: 'inventory', quietSeconds: 0 })
+  expect(await rowOf(system)).toMatchObject({ phase: 'completed', owner: 'service' })
+})
+
+it('the ledger is exact after all of it', async () => {
+  await writers.stop()
+  await shoppers.leave()
+})

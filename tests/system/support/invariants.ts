@@ -1,0 +1,87 @@
+/** The invariants of the move, asked of the databases themselves. */
+import { expect } from 'vitest'
+import { connected } from '../../../compose/provision/database.ts'
+import { twoSidesOpen } from './memory.ts'
+import { rowOf, stateOf } from './moves.ts'
+import type { Side, System } from './system.ts'
+import { until } from './wait.ts'
+import type { Writers } from './writers.ts'
+
+const TABLES = { categories: 'id', products: 'id', stock: 'product_id', reservations: 'order_id' }
+/** A hold of 8 s, then the request itself: what takes longer was forgotten (I6). */
+const LONGEST_ANSWER_MS = 12_000
+
+/** Which sides would let an application write now: the fence's own word. */
+export async function openSides(system: System): Promise<Side[]> {
+  const [monolith, service] = await Promise.all(
+    (['shop', 'inventory'] as const).map((database) =>
+      connected(system.superuser(database), async (db) => {
+        const { rows } = await db.query(
+          `select coalesce((select not closed from banyan.fence where context = 'inventory'), $1) as open`,
+          [database === 'shop'],
+        )
+        return rows[0].open as boolean
+      }),
+    ),
+  )
+  return [...(monolith ? (['monolith'] as const) : []), ...(service ? (['service'] as const) : [])]
+}
+
+/** I1, asked in a moment when something has just died. */
+export async function expectOneOpenAtMost(system: System): Promise<void> {
+  expect((await openSides(system)).length, JSON.stringify(await stateOf(system))).toBeLessThanOrEqual(1)
+}
+
+/** I5, I3 and the databases' own knowledge: at rest, one side open, both equal, everybody agrees who it is. */
+export async function expectAtRest(system: System, owner?: Side): Promise<void> {
+  const row = await rowOf(system)
+  expect(row).toMatchObject({ hold: false, step: null, direction: null, ...(owner ? { owner } : {}) })
+  expect(await openSides(system)).toEqual([row.owner])
+  for (const side of ['monolith', 'service'] as const) {
+    const { rows } = await system.sides[side].query(
+      "select owner, term::int from banyan.owner where context = 'inventory'",
+    )
+    expect(rows[0], `banyan.owner of the ${side}`).toEqual({ owner: row.owner, term: row.term })
+  }
+}
+
+/** I3: every table of both sides has the same rows. Waits for what is still on its way, not longer than `withinMs`. */
+export async function expectEqualSides(system: System, withinMs = 20_000): Promise<void> {
+  await until(
+    'both sides to be equal',
+    withinMs,
+    async () => {
+      const { monolith, service } = await digests(system)
+      return JSON.stringify(monolith) === JSON.stringify(service)
+    },
+    async () => ({ ...(await digests(system)), state: await stateOf(system) }),
+  )
+}
+
+async function digests({ sides }: System) {
+  const of = (side: Side) =>
+    Promise.all(
+      Object.entries(TABLES).map(async ([table, key]) => {
+        const { rows } = await sides[side].query(
+          `select count(*)::int as rows, md5(coalesce(string_agg(md5(to_jsonb(t)::text), '' order by ${key}), '')) as hash
+           from ${table} t`,
+        )
+        return { table, ...rows[0] }
+      }),
+    )
+  const [monolith, service] = await Promise.all([of('monolith'), of('service')])
+  return { monolith, service }
+}
+
+/** I1 over all the time, I2, I4 and I6. Call it when the writers have stopped and the sides are equal. */
+export async function expectNothingLost(system: System, { memory }: Writers): Promise<void> {
+  const { owner } = await rowOf(system)
+  const { rows } = await system.sides[owner].query(
+    `select sku, price_cents as price from products where sku like 'T-%'`,
+  )
+  const held = new Map(rows.map((row) => [row.sku as string, row.price as number]))
+  expect(memory.compare(held)).toEqual([])
+  expect(twoSidesOpen(memory.acceptances)).toEqual([])
+  expect(memory.counts.accepted).toBeGreaterThan(50)
+  expect(memory.slowest.proxy ?? 0).toBeLessThan(LONGEST_ANSWER_MS)
+}

@@ -1,0 +1,87 @@
+/** Asks for a step of the move as the console does, by an intent in the control database, and follows it. */
+import type { Side, System } from './system.ts'
+import { until } from './wait.ts'
+
+export type Row = {
+  phase: string
+  step: string | null
+  owner: Side
+  hold: boolean
+  term: number
+  token: number
+  direction: string | null
+}
+
+export type Settled = { state: 'done' | 'failed' | 'refused' | 'cancelled'; because: string }
+
+/** The stored row of inventory. */
+export async function rowOf({ control }: Pick<System, 'control'>): Promise<Row> {
+  const { rows } = await control.query(
+    `select phase, step, owner, hold, term::int, token::int, direction from banyan.contexts where context = 'inventory'`,
+  )
+  return rows[0]
+}
+
+/** @returns the intent's number @throws while another intent is open */
+export async function askFor({ control }: System, verb: string, args: object = {}): Promise<string> {
+  const { rows } = await control.query(
+    `insert into banyan.intents (context, verb, args, source, who) values ('inventory', $1, $2, 'cli', 'test')
+     returning id`,
+    [verb, args],
+  )
+  await control.query("select pg_notify('banyan_intents', 'inventory')")
+  return rows[0].id
+}
+
+/** How an intent has ended, or nothing while it is open. */
+export async function endOf({ control }: System, id: string): Promise<Settled | undefined> {
+  const { rows } = await control.query(
+    `select state, coalesce(result->>'because', waits_for) as because from banyan.intents where id = $1
+     and state not in ('pending', 'running')`,
+    [id],
+  )
+  return rows[0]
+}
+
+/** Follows an intent to its end, and the row to its rest. */
+export async function follow(system: System, id: string, withinMs = 60_000): Promise<Settled> {
+  const settled = await until(
+    `intent ${id} to end`,
+    withinMs,
+    () => endOf(system, id),
+    () => stateOf(system),
+  )
+  await until('the row to be at rest', 15_000, async () => (await rowOf(system)).step === null)
+  return settled
+}
+
+/** Asks and follows; @throws unless it is done. */
+export async function move(system: System, verb: string, args: object = {}, withinMs = 60_000): Promise<void> {
+  const settled = await follow(system, await askFor(system, verb, args), withinMs)
+  if (settled.state !== 'done') throw new Error(`${verb}: ${settled.state}, ${settled.because}`)
+}
+
+/** The step that changes the owner next; a switch wants a clean verification first. */
+export async function nextTurn(system: System): Promise<'switch' | 'rollback'> {
+  return (await rowOf(system)).owner === 'monolith' ? 'switch' : 'rollback'
+}
+
+/** From nothing to `ready`. */
+export async function makeReady(system: System): Promise<void> {
+  for (const verb of ['prepare', 'backfill', 'verify']) await move(system, verb)
+}
+
+/** For whoever wonders why something did not end: the row, the open intent, who has not drained, the last audit. */
+export async function stateOf(system: System): Promise<unknown> {
+  const { control } = system
+  const [row, intents, subscribers, audit] = await Promise.all([
+    rowOf(system),
+    control.query('select id, verb, state, waits_for, result from banyan.intents order by id desc limit 2'),
+    control.query(
+      `select id, kind, epoch_seen::int, drained, round(extract(epoch from lease_until - clock_timestamp()) * 1000) as lease
+       from banyan.subscribers where context = 'inventory'`,
+    ),
+    control.query(`select what, why, result from banyan.audit order by id desc limit 5`),
+  ])
+  return { row, intents: intents.rows, subscribers: subscribers.rows, audit: audit.rows }
+}

@@ -1,0 +1,73 @@
+/** The whole shop of stage 3 as processes of their own, and the hands that a fault needs. */
+import { join } from 'node:path'
+import pg from 'pg'
+import { type Child, startNode } from '../../../compose/embedded/child.ts'
+import { moverEnv } from '../../../compose/embedded/processes.ts'
+import { ROOT, type Stack, startStack } from '../../../compose/embedded/stack.ts'
+import type { Places } from '../../../compose/ledger/held.ts'
+
+export type System = {
+  readonly stack: Stack
+  /** The control database as its owner, and both sides as the applications' own roles. */
+  readonly control: pg.Pool
+  readonly sides: Record<Side, pg.Pool>
+  readonly superuser: (database: string) => string
+  readonly places: Places
+  /** SIGKILL, and the wait until the kernel has taken it away. */
+  kill(name: string): Promise<void>
+  /** A second mover, with the environment of the first. */
+  startMover(name: string, env?: Record<string, string>): Child
+  stop(): Promise<void>
+}
+
+export type Side = 'monolith' | 'service'
+
+/** @param name of the stack's folder; @param env more environment for a process, by its name */
+export async function startSystem(name: string, env: Record<string, Record<string, string>> = {}): Promise<System> {
+  const stack = await startStack({
+    name: `test-${name}`,
+    stage: 3,
+    ports: 'any',
+    env,
+    announce: (line) => console.error(`system: ${line}`),
+  })
+  const { databases, facts } = stack
+  const pool = (connectionString: string, max: number) => {
+    const made = new pg.Pool({ connectionString, max, options: '-c timezone=UTC' })
+    // A server that is restarted on purpose breaks idle connections; the next query tells what is still wrong.
+    made.on('error', (error) => console.error(`system: an idle connection broke: ${error.message}`))
+    return made
+  }
+  const control = pool(databases.control, 4)
+  const sides = { monolith: pool(databases.shopApp, 12), service: pool(databases.inventoryApp, 12) }
+  return {
+    stack,
+    control,
+    sides,
+    superuser(database) {
+      const url = new URL(databases.superuser)
+      url.pathname = `/${database}`
+      return url.href
+    },
+    places: {
+      shopUrl: databases.shopOwner,
+      inventoryUrl: databases.inventoryOwner,
+      paymentsUrl: stack.env.PAYMENTS_URL ?? '',
+      paymentsKey: facts.keys.paymentProviderKey,
+      mailUrl: stack.env.MAIL_URL ?? '',
+    },
+    async kill(which) {
+      const child = stack.process(which)
+      child.signal('SIGKILL')
+      await child.ended
+    },
+    startMover(which, more = {}) {
+      const whole = { LOG_LEVEL: 'info', ...moverEnv(facts), ...more }
+      return startNode(which, join(ROOT, 'migrations/src/cli.ts'), ['run'], whole, join(stack.logs, `${which}.log`))
+    },
+    async stop() {
+      await Promise.allSettled([control.end(), sides.monolith.end(), sides.service.end()])
+      await stack.stop()
+    },
+  }
+}
