@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { loginClause } from '../../tests/support/infra.ts'
 import { EVENTS_EXCHANGE, eventTopology, quorumQueue } from '../broker/index.ts'
 import { fromPg } from '../sql.ts'
 import { append, type Relay, type RelayOptions, startRelay } from './index.ts'
@@ -63,7 +64,7 @@ test('what commits is published once, as CloudEvents, and marked; what rolls bac
 
 test('a monolith in another language appends with banyan.emit and needs no right on the tables', async () => {
   const role = `emitter_${world.vhost.replace(/\W/g, '_')}`
-  await world.pool.query(`create role ${role} login`)
+  await world.pool.query(`create role ${role} ${loginClause()}`)
   world.onClose(async () => {
     await world.pool.query(`drop owned by ${role}`)
     await world.pool.query(`drop role ${role}`)

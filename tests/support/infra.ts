@@ -40,6 +40,15 @@ export function postgresAdminUrl(): string {
   return needed('TEST_POSTGRES_URL')
 }
 
+/**
+ * @returns What a `create role` says so that the role can connect by the superuser's URL with its own name in it: a
+ * role of a test has the superuser's password, where that one has any.
+ */
+export function loginClause(): string {
+  const password = decodeURIComponent(new URL(postgresAdminUrl()).password)
+  return password ? `login password ${pg.escapeLiteral(password)}` : 'login'
+}
+
 /** @returns The management API's base URL with its credentials, e.g. `http://guest:guest@127.0.0.1:15672/api`. */
 export function rabbitApi(): string {
   return needed('TEST_RABBITMQ_API')

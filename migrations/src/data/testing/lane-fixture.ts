@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
-import { createTestDatabase, postgresAdminUrl } from '../../../../tests/support/infra.ts'
+import { createTestDatabase, loginClause, postgresAdminUrl } from '../../../../tests/support/infra.ts'
 import { applyBatch } from '../apply.ts'
 import { installCapture } from '../capture.ts'
 import { relayOnce } from '../changes-relay.ts'
@@ -48,7 +48,8 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
   const suffix = randomBytes(5).toString('hex')
   const role = { owner: `t_owner_${suffix}`, app: `t_app_${suffix}`, mover: `t_mover_${suffix}` }
   const admin = new pg.Pool({ connectionString: postgresAdminUrl(), max: 1 })
-  await admin.query(`create role ${role.owner} login; create role ${role.app} login; create role ${role.mover} login;
+  await admin.query(`create role ${role.owner} ${loginClause()}; create role ${role.app} ${loginClause()};
+    create role ${role.mover} ${loginClause()};
     grant ${role.owner} to ${role.mover};
     grant set on parameter session_replication_role, deadlock_timeout to ${role.mover}`)
   const databases = [await createTestDatabase(), await createTestDatabase()]
