@@ -4,8 +4,10 @@ const ignored = ['**/node_modules/**', '**/.banyan/**']
 
 // The suffix of a test says what it costs: `.test.ts` is pure, `.int.test.ts` uses a real PostgreSQL or RabbitMQ,
 // `.system.test.ts` starts all processes, `.long.test.ts` is the chaos and soak that only `npm run test:all` pays for.
+// The groups run one after the other: a whole stack beside other tests on two cores would measure only the crowd.
+let order = 0
 const project = (name: string, include: string[], exclude: string[], more: object) => ({
-  test: { name, include, exclude: [...ignored, ...exclude], ...more },
+  test: { name, include, exclude: [...ignored, ...exclude], sequence: { groupOrder: order++ }, ...more },
 })
 
 const services = { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 60_000, hookTimeout: 120_000 }
