@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { setup } from '../support/global-setup.ts'
 import type { Row } from './row.ts'
 
 const BENCHES: Record<string, () => Promise<Row[]>> = {
@@ -27,10 +28,15 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+const stopServices = await setup()
 const rows: Row[] = []
-for (const name of chosen) {
-  console.error(`bench: ${name} …`)
-  rows.push(...(await BENCHES[name]!()))
+try {
+  for (const name of chosen) {
+    console.error(`bench: ${name} …`)
+    rows.push(...(await BENCHES[name]!()))
+  }
+} finally {
+  await stopServices?.()
 }
 const machine = { cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version }
 console.log(markdown(rows))
