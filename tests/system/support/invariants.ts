@@ -16,6 +16,9 @@ export async function openSides(system: System): Promise<Side[]> {
   const [monolith, service] = await Promise.all(
     (['shop', 'inventory'] as const).map((database) =>
       connected(system.superuser(database), async (db) => {
+        // Before the first prepare there is no fence; only the owner's side is written to then.
+        const known = await db.query("select to_regclass('banyan.fence') is not null as known")
+        if (!known.rows[0].known) return database === 'shop'
         const { rows } = await db.query(
           `select coalesce((select not closed from banyan.fence where context = 'inventory'), $1) as open`,
           [database === 'shop'],

@@ -85,3 +85,10 @@ export async function stateOf(system: System): Promise<unknown> {
   ])
   return { row, intents: intents.rows, subscribers: subscribers.rows, audit: audit.rows }
 }
+
+/** After a failed test: a mover that runs, no open intent, a row at rest; so that the next test starts from there. */
+export async function recover(system: System): Promise<void> {
+  if (!system.stack.process('mover').isRunning()) await system.stack.restart('mover')
+  const { rows } = await system.control.query("select id from banyan.intents where state in ('pending', 'running')")
+  if (rows[0]) await follow(system, rows[0].id)
+}

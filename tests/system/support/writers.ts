@@ -7,7 +7,7 @@ import type { System } from './system.ts'
 
 export type Writers = { memory: Memory; stop(): Promise<void> }
 
-const PAUSE_MS = 60
+const PAUSE_MS = 80
 
 /** Starts writers at the proxy, at both sides' APIs and at both databases. They never stop for an error. */
 export function startWriters(system: System): Writers {
@@ -72,7 +72,7 @@ async function knock(door: Door, memory: Memory, stop: AbortSignal): Promise<voi
     const insert: Write = { sku: newSku(), do: 'insert', price: 1 }
     const from = performance.now()
     memory.note(door.name, insert, await door.send(insert), from)
-    await sleep(40)
+    await sleep(60)
   }
 }
 
