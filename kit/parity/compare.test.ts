@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import { compare } from './compare.ts'
+import { matcher } from './path.ts'
+import { createRuleBook, ruleShape } from './rules.ts'
+
+const SAID = { reason: 'the test says why', until: '2030-01-01' }
+const book = (...rules: object[]) =>
+  createRuleBook(
+    rules.map((rule) => ruleShape.parse({ ...SAID, ...rule })),
+    '2026-06-01',
+  )
+const differences = (left: unknown, right: unknown, ...rules: object[]) =>
+  compare(left, right, 'get', book(...rules)).map(({ path, kind }) => `${path} ${kind}`)
+
+describe('comparing two answers', () => {
+  it('tells absent from null, and null from a value', () => {
+    expect(differences({ a: 1 }, { a: 1, b: null })).toEqual(['$.b extra'])
+    expect(differences({ a: 1, b: 2 }, { a: 1 })).toEqual(['$.b missing'])
+    expect(differences({ a: null }, { a: 'x' })).toEqual(['$.a type'])
+  })
+
+  it('tells another form from another value', () => {
+    expect(differences({ at: '2026-01-01T00:00:00Z' }, { at: '2026-01-01T01:00:00+01:00' })).toEqual(['$.at format'])
+    expect(differences({ at: '2026-01-01T00:00:00Z' }, { at: '2026-01-01T01:00:00Z' })).toEqual(['$.at value'])
+    expect(differences({ id: 7 }, { id: '7' })).toEqual(['$.id type'])
+  })
+
+  it('says once that a list is in another order, and how long another list is', () => {
+    expect(differences([1, 2, 3], [3, 2, 1])).toEqual(['$ order'])
+    expect(differences([1, 2, 3], [1, 2])).toEqual(['$ length'])
+  })
+})
+
+describe('rules', () => {
+  it('ignore what they name, and nothing beside it', () => {
+    const [left, right] = [
+      { meta: { a: 1 }, b: 1 },
+      { meta: { a: 2 }, b: 2 },
+    ]
+    expect(differences(left, right, { at: '$.meta', ignore: true })).toEqual(['$.b value'])
+    expect(differences(left, right, { at: '$.meta', operation: 'other', ignore: true })).toHaveLength(2)
+  })
+
+  it('allow numbers to be near, and no farther', () => {
+    const rule = { at: '$.price', tolerance: 1 }
+    expect(differences({ price: 10 }, { price: 11 }, rule)).toEqual([])
+    expect(differences({ price: 10 }, { price: 12 }, rule)).toEqual(['$.price value'])
+  })
+
+  it('pair the elements of a list by a member', () => {
+    const rule = { at: '$.items', unordered: 'sku' }
+    const items = [
+      { sku: 'A', left: 1 },
+      { sku: 'B', left: 2 },
+    ]
+    expect(differences({ items }, { items: [...items].reverse() }, rule)).toEqual([])
+    expect(differences({ items }, { items: [{ sku: 'B', left: 3 }, items[0]] }, rule)).toEqual([
+      '$.items[1].left value',
+    ])
+  })
+
+  it('ask both for a form', () => {
+    const rule = { at: '$.tag', pattern: '^W/"' }
+    expect(differences({ tag: 'W/"1"' }, { tag: 'W/"2"' }, rule)).toEqual([])
+    expect(differences({ tag: 'W/"1"' }, { tag: '"2"' }, rule)).toEqual(['$.tag value'])
+  })
+
+  it('allow instants within a time, in one form only', () => {
+    const rule = { at: '$.at', window: '5s' }
+    const at = '2026-01-01T00:00:00.000Z'
+    expect(differences({ at }, { at: '2026-01-01T00:00:04.000Z' }, rule)).toEqual([])
+    expect(differences({ at }, { at: '2026-01-01T00:00:06.000Z' }, rule)).toEqual(['$.at value'])
+    expect(differences({ at }, { at: '2026-01-01T01:00:00.000+01:00' }, rule)).toEqual(['$.at value'])
+  })
+
+  it('let an id be another, but the same other everywhere', () => {
+    const rule = { at: '$..id', bijection: 'order' }
+    const pairs = (left: number[], right: number[]) =>
+      differences({ list: left.map((id) => ({ id })) }, { list: right.map((id) => ({ id })) }, rule)
+    expect(pairs([1, 2, 1], [7, 8, 7])).toEqual([])
+    expect(pairs([1, 2, 1], [7, 8, 9])).toEqual(['$.list[2].id value'])
+    expect(pairs([1, 2], [7, 7])).toEqual(['$.list[1].id value'])
+  })
+
+  it('count their use, and end on their day', () => {
+    const rules = createRuleBook(
+      [
+        ruleShape.parse({ ...SAID, at: '$.a', ignore: true }),
+        ruleShape.parse({ ...SAID, at: '$.b', ignore: true, until: '2026-05-31' }),
+        ruleShape.parse({ ...SAID, at: '$.never', ignore: true }),
+      ],
+      '2026-06-01',
+    )
+    expect(compare({ a: 1, b: 1 }, { a: 2, b: 2 }, 'get', rules)).toHaveLength(1)
+    expect(rules.uses().map(({ used, expired }) => [used > 0, expired])).toEqual([
+      [true, false],
+      [false, true],
+      [false, false],
+    ])
+  })
+
+  it('must say why, until when, and exactly one thing', () => {
+    expect(ruleShape.safeParse({ at: '$.a', ignore: true }).success).toBe(false)
+    expect(ruleShape.safeParse({ ...SAID, at: '$.a' }).success).toBe(false)
+    expect(ruleShape.safeParse({ ...SAID, at: '$.a', ignore: true, tolerance: 1 }).success).toBe(false)
+  })
+})
+
+describe('path patterns', () => {
+  it.each([
+    ['$.a.b', '$.a.b', true],
+    ['$.a.b', '$.axb', false],
+    ['$.items[*].id', '$.items[12].id', true],
+    ['$.items[*].id', '$.items.id', false],
+    ['$..id', '$.id', true],
+    ['$..id', '$.items[3].lines[0].id', true],
+    ['$..id', '$.items[3].orderid', false],
+    ['$.headers.*', '$.headers.x-request-id', true],
+    ['$.headers.*', '$.headers.a.b', false],
+    ['$.items[0]', '$.items[0]', true],
+    ['$.items[0]', '$.items[1]', false],
+  ])('%s at %s: %s', (pattern, path, expected) => expect(matcher(pattern)(path)).toBe(expected))
+})

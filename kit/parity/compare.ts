@@ -1,0 +1,114 @@
+/** Compares two documents leaf by leaf under a rule book; pure but for the book's counts and pairs of ids. */
+import { formatOf, typeOf } from './format.ts'
+import { valueAt } from './path.ts'
+import type { Rule, RuleBook } from './rules.ts'
+
+/** `missing` on the right, `extra` on the right, another type, form, value, length or order of a list. */
+export type DifferenceKind = 'missing' | 'extra' | 'type' | 'format' | 'value' | 'length' | 'order'
+export type Difference = { path: string; kind: DifferenceKind; left: unknown; right: unknown }
+
+/**
+ * @param operation decides which rules hold
+ * @returns every difference that no rule allows
+ */
+export function compare(left: unknown, right: unknown, operation: string, book: RuleBook): Difference[] {
+  const found: Difference[] = []
+  walk(left, right, '$')
+  return found
+
+  function walk(a: unknown, b: unknown, path: string): void {
+    const rules = book.at(operation, path)
+    if (rules.some((rule) => rule.ignore)) return
+    if (a === undefined || b === undefined) {
+      if (a !== b) add(path, a === undefined ? 'extra' : 'missing', a, b)
+      return
+    }
+    const type = typeOf(a)
+    if (type !== typeOf(b)) add(path, 'type', a, b)
+    else if (type === 'list') walkList(a as unknown[], b as unknown[], path, rules)
+    else if (type === 'object') walkObject(a as object, b as object, path)
+    else leaf(a, b, path, rules)
+  }
+
+  function walkObject(a: object, b: object, path: string): void {
+    for (const name of new Set([...Object.keys(a), ...Object.keys(b)]))
+      walk((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name], `${path}.${name}`)
+  }
+
+  function walkList(a: unknown[], b: unknown[], path: string, rules: readonly Rule[]): void {
+    const by = rules.find((rule) => rule.unordered)?.unordered
+    const [one, other] = by ? [sorted(a, by), sorted(b, by)] : [a, b]
+    if (one.length !== other.length) add(path, 'length', one.length, other.length)
+    else if (isReordered(one, other)) {
+      add(path, 'order', one, other)
+      return
+    }
+    // Elements beyond the shorter list are told by the length alone.
+    for (let index = 0; index < Math.min(one.length, other.length); index++)
+      walk(one[index], other[index], `${path}[${index}]`)
+  }
+
+  function leaf(a: unknown, b: unknown, path: string, rules: readonly Rule[]): void {
+    for (const rule of rules) {
+      const allowed = allows(rule, a, b)
+      if (allowed === undefined) continue
+      if (!allowed) add(path, 'value', a, b)
+      return
+    }
+    if (Object.is(a, b)) return
+    add(path, formatOf(a) === formatOf(b) ? 'value' : 'format', a, b)
+  }
+
+  function allows(rule: Rule, a: unknown, b: unknown): boolean | undefined {
+    if (rule.bijection !== undefined) return book.pair(rule.bijection, a, b)
+    if (rule.tolerance !== undefined)
+      return typeof a === 'number' && typeof b === 'number' ? Math.abs(a - b) <= rule.tolerance : false
+    if (rule.pattern !== undefined) {
+      const form = new RegExp(rule.pattern)
+      return form.test(String(a)) && form.test(String(b))
+    }
+    if (rule.window !== undefined)
+      return formatOf(a) === formatOf(b) && Math.abs(instant(a) - instant(b)) <= rule.window
+    return undefined
+  }
+
+  function add(path: string, kind: DifferenceKind, a: unknown, b: unknown): void {
+    found.push({ path, kind, left: a, right: b })
+  }
+}
+
+/** Seconds since 1970 as a number are an instant too. NaN, which no window allows, where it is none. */
+function instant(value: unknown): number {
+  if (typeof value === 'number') return value < 1e11 ? value * 1_000 : value
+  return Date.parse(String(value))
+}
+
+function sorted(list: readonly unknown[], by: string): unknown[] {
+  const key = (element: unknown) => stable(by === '.' ? element : valueAt(element, `$.${by}`))
+  return list
+    .map((element) => ({ element, key: key(element) }))
+    .sort(byKey)
+    .map(({ element }) => element)
+}
+
+const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+
+/** The same elements in another order are one difference, not one for each place. */
+function isReordered(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length < 2) return false
+  const [one, other] = [a.map(stable), b.map(stable)]
+  if (one.every((text, index) => text === other[index])) return false
+  const [first, second] = [one.sort(), other.sort()]
+  return first.every((text, index) => text === second[index])
+}
+
+/** JSON with the members in the order of their names, so that equal values are equal text. */
+export function stable(value: unknown): string {
+  return (
+    JSON.stringify(value, (_, node) =>
+      typeof node === 'object' && node !== null && !Array.isArray(node)
+        ? Object.fromEntries(Object.entries(node).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+        : node,
+    ) ?? ''
+  )
+}

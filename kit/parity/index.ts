@@ -1,0 +1,8 @@
+export { createOperations, type Operations } from './operations.ts'
+export { createReport, EXIT_CODES, type Report, type Reproduction, spotOf, type Verdict } from './report.ts'
+export { htmlOf } from './report-html.ts'
+export { junitOf } from './report-junit.ts'
+export { type Rule, ruleShape } from './rules.ts'
+export { createRunner, type Runner, type RunResult } from './run.ts'
+export { createSide, type Effects, type Identify, type Side } from './side.ts'
+export type { Sequence, Step } from './step.ts'

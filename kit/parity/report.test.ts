@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest'
+import { createMask } from './mask.ts'
+import { createReport, EXIT_CODES } from './report.ts'
+import { htmlOf } from './report-html.ts'
+import { junitOf } from './report-junit.ts'
+import { ruleShape } from './rules.ts'
+import type { RunResult } from './run.ts'
+import { fisher, wilson } from './statistics.ts'
+import { createTally } from './tally.ts'
+
+const NOTHING: RunResult = {
+  ...{ real: [], noise: [], doubtful: [], unmet: [], unhealthy: [], operations: [], rules: [] },
+  ...{ requests: 0, compared: 0, durationMs: 1_000, comparingMs: 10 },
+}
+const reportOf = (more: Partial<RunResult>) =>
+  createReport(
+    { ...NOTHING, ...more },
+    { context: 'orders', sides: { left: 'old', right: 'new' }, seed: 1, at: 'now', minimum: 20, operations: ['get'] },
+  )
+const rule = ruleShape.parse({ at: '$.a', ignore: true, reason: 'the test says why', until: '2030-01-01' })
+const origin = { sequence: 's', index: 0, step: 0 }
+
+describe('the verdict', () => {
+  it('is never alike for nothing compared', () => {
+    expect(reportOf({}).verdict).toBe('inconclusive')
+    expect(EXIT_CODES[reportOf({}).verdict]).toBe(2)
+    expect(EXIT_CODES[reportOf({ compared: 20 }).verdict]).toBe(0)
+  })
+
+  it('is inconclusive when a side gave no answer', () => {
+    const unhealthy = [{ side: 'new', what: 'connection refused', times: 1 }]
+    expect(reportOf({ compared: 100, unhealthy }).verdict).toBe('inconclusive')
+  })
+
+  it('is different for a rule that matched nothing or has ended', () => {
+    const use = { rule, kind: 'ignore' as const, used: 0, expired: false }
+    expect(reportOf({ compared: 100, rules: [use] }).verdict).toBe('different')
+    expect(reportOf({ compared: 100, rules: [{ ...use, used: 3, expired: true }] }).verdict).toBe('different')
+    expect(reportOf({ compared: 100, rules: [{ ...use, used: 3 }] }).verdict).toBe('alike')
+  })
+
+  it('is different for an expectation not met', () => {
+    const unmet = [{ sequence: 's', step: 0, side: 'old', what: '$.status is 500, not 200' }]
+    expect(EXIT_CODES[reportOf({ compared: 100, unmet }).verdict]).toBe(1)
+  })
+})
+
+describe('reports', () => {
+  const secret = 'correct-horse-battery'
+  const tally = createTally(createMask([secret]))
+  const left = { password: 'hunter2hunter2', note: `by ${secret}`, mail: 'ann@example.com <script>' }
+  for (let time = 0; time < 30; time++) {
+    tally.askedTwice('get', [])
+    tally.compared('get', [{ path: '$.body', kind: 'value', left, right: 'eyJhbGciOi.eyJzdWIi.c2ln' }], origin)
+  }
+  const report = reportOf({ ...tally.judge(), compared: 30, operations: tally.operations() })
+
+  it('hold no secret, neither known, nor by name, nor by form', () => {
+    const all = [JSON.stringify(report), htmlOf(report), junitOf(report)].join('\n')
+    expect(report.differences).toHaveLength(1)
+    for (const word of [secret, 'hunter2', 'ann@example.com', 'eyJhbGciOi']) expect(all).not.toContain(word)
+    expect(all).toContain('secret')
+  })
+
+  it('escape what they show', () => {
+    expect(htmlOf(report)).not.toContain('<script>')
+    expect(junitOf(report)).toContain('<testsuite name="parity orders" tests="2" failures="2"')
+  })
+})
+
+describe('statistics', () => {
+  it('give the bounds and chances of the textbooks', () => {
+    expect(wilson(0, 10)[1]).toBeCloseTo(0.2775, 3)
+    expect(wilson(5, 10)[0]).toBeCloseTo(0.2366, 3)
+    // Fisher's lady tasting tea, all four right and three right.
+    expect(fisher(4, 4, 0, 4)).toBeCloseTo(1 / 70, 6)
+    expect(fisher(3, 4, 1, 4)).toBeCloseTo(17 / 70, 6)
+  })
+
+  it('take a noisy place for different only beyond its noise', () => {
+    const judged = (differed: number, noisy: number) => {
+      const tally = createTally(createMask())
+      const one = [{ path: '$.n', kind: 'value' as const, left: 1, right: 2 }]
+      for (let time = 0; time < 60; time++) {
+        tally.compared('get', time < differed ? one : [], origin)
+        tally.askedTwice('get', time < noisy ? one : [])
+      }
+      const { real, noise, doubtful } = tally.judge()
+      return [real.length, noise.length, doubtful.length]
+    }
+    expect(judged(30, 28)).toEqual([0, 1, 0])
+    expect(judged(40, 5)).toEqual([1, 0, 0])
+    expect(judged(1, 0)).toEqual([0, 0, 1])
+    expect(judged(30, 0)).toEqual([1, 0, 0])
+  })
+})

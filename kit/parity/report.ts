@@ -1,0 +1,120 @@
+import type { RunResult } from './run.ts'
+import type { Finding } from './tally.ts'
+
+export type Verdict = 'alike' | 'different' | 'inconclusive'
+
+/** The one-line command that shows a difference again, and the requests behind it. */
+export type Reproduction = { command: string; requests: string[] }
+
+export type Report = {
+  context: string
+  verdict: Verdict
+  /** Why, in sentences; the first is the headline. */
+  reasons: string[]
+  sides: { left: string; right: string }
+  seed: number
+  /** ISO 8601. */
+  at: string
+  seconds: number
+  requests: number
+  compared: number
+  requestsPerSecond: number
+  /** Of the whole time. */
+  comparerShare: number
+  operations: { operation: string; compared: number; askedTwice: number; differed: number }[]
+  /** Operations of the contract that were never compared. */
+  uncovered: string[]
+  differences: (Finding & { reproduction?: Reproduction | undefined })[]
+  doubtful: Finding[]
+  noise: Finding[]
+  unmet: RunResult['unmet']
+  unhealthy: RunResult['unhealthy']
+  rules: { at: string; kind: string; reason: string; until: string; used: number; expired: boolean }[]
+}
+
+/** Exit code of a run: nothing compared is never 0. */
+export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = { alike: 0, different: 1, inconclusive: 2 }
+
+/**
+ * Decides, and puts everything that is known into one value, from which all reports are written.
+ * @param options.minimum comparisons below which nothing is proven
+ * @param options.reproductions by `operation at kind`
+ */
+export function createReport(
+  result: RunResult,
+  options: {
+    context: string
+    sides: { left: string; right: string }
+    seed: number
+    at: string
+    minimum: number
+    operations: readonly string[]
+    reproductions?: ReadonlyMap<string, Reproduction> | undefined
+  },
+): Report {
+  const seconds = result.durationMs / 1_000
+  const asked = new Set(result.operations.map(({ operation }) => operation))
+  const { verdict, reasons } = decide(result, options.minimum)
+  return {
+    context: options.context,
+    verdict,
+    reasons,
+    sides: options.sides,
+    seed: options.seed,
+    at: options.at,
+    seconds: round(seconds, 10),
+    requests: result.requests,
+    compared: result.compared,
+    requestsPerSecond: seconds > 0 ? round(result.requests / seconds, 10) : 0,
+    comparerShare: result.durationMs > 0 ? round(result.comparingMs / result.durationMs, 1_000) : 0,
+    operations: [...result.operations].sort((a, b) => (a.operation < b.operation ? -1 : 1)),
+    uncovered: options.operations.filter((name) => !asked.has(name)),
+    differences: result.real.map((finding) => {
+      const reproduction = options.reproductions?.get(spotOf(finding))
+      return { ...finding, ...(reproduction ? { reproduction } : {}) }
+    }),
+    doubtful: result.doubtful,
+    noise: result.noise,
+    unmet: result.unmet,
+    unhealthy: result.unhealthy,
+    rules: result.rules.map(({ rule: { at, reason, until }, kind, used, expired }) => ({
+      at,
+      kind,
+      reason,
+      until,
+      used,
+      expired,
+    })),
+  }
+}
+
+/** What names a difference: reproductions are looked up by it. */
+export const spotOf = ({ operation, at, kind }: { operation: string; at: string; kind: string }) =>
+  `${operation} ${at} ${kind}`
+
+function decide(result: RunResult, minimum: number): { verdict: Verdict; reasons: string[] } {
+  const { real, unmet, rules, unhealthy, doubtful, compared } = result
+  const failures = [
+    ...(real.length > 0 ? [`${count(real.length, 'difference')} that no rule allows and no noise explains`] : []),
+    ...(unmet.length > 0 ? [`${count(unmet.length, 'expectation')} of the scenarios not met`] : []),
+    ...rules.filter((rule) => rule.expired).map(({ rule }) => `the rule at ${rule.at} ended on ${rule.until}`),
+    ...rules
+      .filter((rule) => !rule.expired && rule.used === 0)
+      .map(({ rule }) => `the rule at ${rule.at} matched nothing; take it out`),
+  ]
+  const doubts = [
+    ...unhealthy.map(({ side, what, times }) => `${side} gave no answer ${count(times, 'time')}: ${what}`),
+    ...(compared < minimum ? [`only ${count(compared, 'comparison')}, and ${minimum} are the least that prove`] : []),
+    ...(doubtful.length > 0
+      ? [`${count(doubtful.length, 'difference')} seen that did not come back when asked for`]
+      : []),
+  ]
+  // A rule can be unused because a side was away; whatever was seen to differ is different all the same.
+  if (real.length > 0 || (failures.length > 0 && doubts.length === 0))
+    return { verdict: 'different', reasons: [...failures, ...doubts] }
+  if (doubts.length > 0) return { verdict: 'inconclusive', reasons: [...doubts, ...failures] }
+  return { verdict: 'alike', reasons: [`${count(compared, 'comparison')} without a difference`] }
+}
+
+const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
+const round = (value: number, parts: number) => Math.round(value * parts) / parts

@@ -1,0 +1,56 @@
+import { Agent, request } from 'undici'
+import { type Observation, observe } from './observation.ts'
+import type { Ask } from './step.ts'
+
+/** What requests did besides answering. Reading it must not change it. */
+export type Effects = {
+  /** Forgets what has happened so far. */
+  begin(): Promise<void>
+  /** What has happened since the last call of either; complete, so it waits for events still on their way. */
+  collect(): Promise<{ rows?: Record<string, unknown>; events?: readonly unknown[] }>
+  close(): Promise<void>
+}
+
+export type Side = {
+  name: string
+  ask(ask: Ask): Promise<Observation>
+  effects?: Effects | undefined
+  close(): Promise<void>
+}
+
+/** @returns The value of `Authorization` for a person of a scenario; undefined for one this side does not know. */
+export type Identify = (who: string) => Promise<string | undefined>
+
+const DEADLINE_MS = 10_000
+
+/** A side reached over HTTP; connections are kept. */
+export function createSide(options: {
+  name: string
+  baseUrl: string
+  identify?: Identify | undefined
+  effects?: Effects | undefined
+}): Side {
+  const { name, baseUrl, identify, effects } = options
+  const dispatcher = new Agent({ connections: 64, headersTimeout: DEADLINE_MS, bodyTimeout: DEADLINE_MS })
+  return {
+    name,
+    effects,
+    async ask(ask) {
+      const authorization = ask.as === undefined ? undefined : await identify?.(ask.as)
+      if (ask.as !== undefined && authorization === undefined)
+        throw new Error(`${name} has no identity "${ask.as}"; name it among the identities of the sides`)
+      const answer = await request(baseUrl.replace(/\/$/, '') + ask.path, {
+        dispatcher,
+        method: ask.method as 'GET',
+        headers: { ...ask.headers, ...(authorization === undefined ? {} : { authorization }) },
+        ...(ask.body === undefined ? {} : { body: ask.body }),
+        signal: AbortSignal.timeout(DEADLINE_MS),
+      })
+      return observe(answer.statusCode, answer.headers, await answer.body.text())
+    },
+    async close() {
+      await effects?.close()
+      await dispatcher.destroy()
+    },
+  }
+}

@@ -1,0 +1,77 @@
+/** A request as it is written down, before its side's own ids and tokens are filled in. */
+export type Step = {
+  name?: string | undefined
+  /** Whose token is sent; nobody's without it. */
+  as?: string | undefined
+  method: string
+  path: string
+  query?: Record<string, unknown> | undefined
+  headers?: Record<string, string> | undefined
+  body?: unknown
+  /** Sent as it is instead of `body`: JSON that cannot be read, for instance. */
+  raw?: string | undefined
+  /** How many of it are sent at once. */
+  together?: number | undefined
+  /** Members whose value says only which of the concurrent requests it was, e.g. `orderId`. */
+  either?: readonly string[] | undefined
+  /** Names for parts of the answer, e.g. `{ product: $.body.id }`; used as `{{product}}` from then on. */
+  capture?: Record<string, string> | undefined
+  /** What both sides must answer, by path; `status` alone is `$.status`. */
+  expect?: Record<string, unknown> | undefined
+}
+
+/** Steps that build on each other; each sequence makes what it needs, so any of them can be repeated alone. */
+export type Sequence = { name: string; kind: 'scenario' | 'generated'; steps: readonly Step[] }
+
+/** A request ready to be sent. */
+export type Ask = {
+  as?: string | undefined
+  method: string
+  path: string
+  headers: Record<string, string>
+  body?: string | undefined
+}
+
+export type Variables = Map<string, unknown>
+
+/**
+ * Fills `{{name}}` in: a text that is nothing else takes the value with its type, else its text is put in. With
+ * `{{name|7}}` the 7 stands in when an earlier step captured nothing.
+ */
+export function fill(template: unknown, variables: Variables): unknown {
+  if (Array.isArray(template)) return template.map((item) => fill(item, variables))
+  if (typeof template === 'object' && template !== null)
+    return Object.fromEntries(Object.entries(template).map(([name, item]) => [name, fill(item, variables)]))
+  if (typeof template !== 'string') return template
+  const whole = /^\{\{([\w-]+)(?:\|([^}]*))?\}\}$/.exec(template)
+  if (whole) return lookUp(variables, whole[1]!, whole[2])
+  return template.replaceAll(/\{\{([\w-]+)(?:\|([^}]*))?\}\}/g, (_, name: string, fallback?: string) =>
+    String(lookUp(variables, name, fallback)),
+  )
+}
+
+/** @returns The request with everything filled in; the body as JSON. */
+export function render(step: Step, variables: Variables): Ask {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries((fill(step.query ?? {}, variables) ?? {}) as Record<string, unknown>))
+    for (const each of [value].flat()) query.append(name, String(each))
+  const path = step.path.replaceAll(/\{\{[^}]*\}\}/g, (part) => encodeURIComponent(String(fill(part, variables))))
+  const body = step.raw ?? (step.body === undefined ? undefined : JSON.stringify(fill(step.body, variables)))
+  return {
+    as: step.as,
+    method: step.method.toUpperCase(),
+    path: query.size > 0 ? `${path}?${query}` : path,
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(fill(step.headers ?? {}, variables) as Record<string, string>),
+    },
+    body,
+  }
+}
+
+function lookUp(variables: Variables, name: string, fallback: string | undefined): unknown {
+  const value = variables.get(name)
+  if (value !== undefined && value !== null) return value
+  if (fallback === undefined) return `missing-${name}`
+  return /^-?\d+$/.test(fallback) ? Number(fallback) : fallback
+}

@@ -1,0 +1,64 @@
+import { stable } from './compare.ts'
+import type { BurstObservation, Observation } from './observation.ts'
+import { valueAt } from './path.ts'
+import type { Side } from './side.ts'
+import { fill, render, type Step, type Variables } from './step.ts'
+
+export type Taken = {
+  document: Observation | BurstObservation
+  /** What was asked of this side, for the reproduction. */
+  asked: { method: string; path: string; body?: string | undefined; as?: string | undefined }
+  /** Expectations that did not hold, as sentences. */
+  unmet: string[]
+}
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** Whether a request only reads, so that asking it twice is harmless. */
+export function isSafe(step: Step): boolean {
+  return SAFE.has(step.method.toUpperCase())
+}
+
+/** Takes one step at one side: asks, captures into `variables`, and looks at what else it did. */
+export async function takeStep(side: Side, step: Step, variables: Variables): Promise<Taken> {
+  const asked = render(step, new Map(variables).set('index', 0))
+  const answers = await Promise.all(
+    Array.from({ length: step.together ?? 1 }, (_, index) =>
+      side.ask(render(step, new Map(variables).set('index', index))),
+    ),
+  )
+  const effects = isSafe(step) ? undefined : await side.effects?.collect()
+  const document: Observation | BurstObservation =
+    step.together === undefined
+      ? { ...answers[0]!, ...effects }
+      : (withoutNames({ outcomes: answers.sort(byOutcome), ...effects }, step.either ?? []) as BurstObservation)
+  for (const [name, path] of Object.entries(step.capture ?? {})) variables.set(name, valueAt(document, path))
+  return { document, asked, unmet: unmetOf(step, document, variables) }
+}
+
+/** By what became of them: status and code first, for the rest may vary by itself. */
+function byOutcome(a: Observation, b: Observation): number {
+  const [one, other] = [outcomeOf(a), outcomeOf(b)]
+  return one < other ? -1 : one > other ? 1 : 0
+}
+
+function outcomeOf({ status, body }: Observation): string {
+  return stable([status, valueAt({ body }, '$.body.code') ?? '', valueAt({ body }, '$.body.status') ?? ''])
+}
+
+/** Who of several won is chance: members that only say who are made equal, in answers, rows and events. */
+function withoutNames(node: unknown, names: readonly string[]): unknown {
+  if (Array.isArray(node)) return node.map((item) => withoutNames(item, names))
+  if (typeof node !== 'object' || node === null) return node
+  return Object.fromEntries(
+    Object.entries(node).map(([name, item]) => [name, names.includes(name) ? 'either' : withoutNames(item, names)]),
+  )
+}
+
+function unmetOf(step: Step, document: unknown, variables: Variables): string[] {
+  return Object.entries(step.expect ?? {}).flatMap(([at, template]) => {
+    const path = at.startsWith('$') ? at : `$.${at}`
+    const [wanted, seen] = [fill(template, variables), valueAt(document, path)]
+    return stable(wanted) === stable(seen) ? [] : [`${path} is ${stable(seen) || 'absent'}, not ${stable(wanted)}`]
+  })
+}

@@ -1,0 +1,112 @@
+/** Counts what differed, per operation, place and kind, between the sides and of one side asked twice. */
+import type { Difference, DifferenceKind } from './compare.ts'
+import type { Mask } from './mask.ts'
+import { patternOf } from './path.ts'
+import { fisher, wilson } from './statistics.ts'
+
+/** Where a difference was seen: which sequence, which of its steps. */
+export type Origin = { sequence: string; index: number; step: number }
+
+export type Finding = {
+  operation: string
+  at: string
+  kind: DifferenceKind
+  /** How often the two sides differed here, of how often the operation was compared. */
+  differed: number
+  compared: number
+  /** The same of one side asked twice. */
+  noisy: number
+  askedTwice: number
+  /** The most this place differs by itself, with 95 % confidence. */
+  noiseAtMost: number
+  /** The chance of these counts if the other side were no different from the first asked twice. */
+  chance: number
+  /** Whether this place varies by itself in any way, be it in another kind. */
+  varies: boolean
+  /** Masked. */
+  sample: { path: string; left: unknown; right: unknown }
+  origin: Origin
+}
+
+/** Below this chance a noisy place is taken to differ by more than its noise. */
+const SIGNIFICANT = 0.001
+
+export type Judgement = { real: Finding[]; noise: Finding[]; doubtful: Finding[] }
+
+export type Tally = {
+  compared(operation: string, differences: readonly Difference[], origin: Origin): void
+  askedTwice(operation: string, differences: readonly Difference[]): void
+  /** What the sides surely differ in, what varies by itself, and what was seen too seldom to tell. */
+  judge(): Judgement
+  operations(): { operation: string; compared: number; askedTwice: number; differed: number }[]
+}
+
+function verdictOf({ chance, noisy, askedTwice }: Finding): keyof Judgement {
+  // Nobody was asked twice, so nothing excuses a difference.
+  if (chance < SIGNIFICANT || askedTwice === 0) return 'real'
+  return noisy > 0 ? 'noise' : 'doubtful'
+}
+
+const spotOf = ({ operation, at }: { operation: string; at: string }) => `${operation} ${at}`
+
+type Place = { operation: string; at: string; kind: DifferenceKind; differed: number; noisy: number } & {
+  first?: { sample: Finding['sample']; origin: Origin }
+}
+
+/** @param mask is applied to samples before they are kept */
+export function createTally(mask: Mask): Tally {
+  const places = new Map<string, Place>()
+  const asked = new Map<string, { compared: number; askedTwice: number; differed: number }>()
+  const countsOf = (operation: string) => {
+    const counts = asked.get(operation) ?? { compared: 0, askedTwice: 0, differed: 0 }
+    asked.set(operation, counts)
+    return counts
+  }
+  /** One for each place, however many elements of a list differ there. */
+  const placesOf = (operation: string, differences: readonly Difference[]) => {
+    const hit = new Map<Place, Difference>()
+    for (const difference of differences) {
+      const at = patternOf(difference.path)
+      const key = `${operation}\n${at}\n${difference.kind}`
+      const place = places.get(key) ?? { operation, at, kind: difference.kind, differed: 0, noisy: 0 }
+      places.set(key, place)
+      if (!hit.has(place)) hit.set(place, difference)
+    }
+    return hit
+  }
+  return {
+    compared(operation, differences, origin) {
+      const counts = countsOf(operation)
+      counts.compared++
+      if (differences.length > 0) counts.differed++
+      for (const [place, { path, left, right }] of placesOf(operation, differences)) {
+        place.differed++
+        place.first ??= { sample: mask.value({ path, left, right }) as Finding['sample'], origin }
+      }
+    },
+    askedTwice(operation, differences) {
+      countsOf(operation).askedTwice++
+      for (const place of placesOf(operation, differences).keys()) place.noisy++
+    },
+    judge() {
+      const judgement: Judgement = { real: [], noise: [], doubtful: [] }
+      const varying = new Set([...places.values()].flatMap(({ noisy, ...place }) => (noisy > 0 ? [spotOf(place)] : [])))
+      for (const { first, ...place } of places.values()) {
+        if (!first) continue
+        const { compared, askedTwice } = countsOf(place.operation)
+        const finding: Finding = {
+          ...place,
+          compared,
+          askedTwice,
+          noiseAtMost: wilson(place.noisy, askedTwice)[1],
+          chance: fisher(place.differed, compared, place.noisy, askedTwice),
+          varies: varying.has(spotOf(place)),
+          ...first,
+        }
+        judgement[verdictOf(finding)].push(finding)
+      }
+      return judgement
+    },
+    operations: () => [...asked].map(([operation, counts]) => ({ operation, ...counts })),
+  }
+}
