@@ -103,13 +103,19 @@ const target =
   first === '--bin' ? [join(modules, '.bin', rest[0] ?? ''), ...rest.slice(1)] : [resolve(root, first), ...rest]
 
 // The tools of node_modules/.bin start `node` by name: the pinned one goes first on the PATH.
-// The fourth descriptor is a lifeline: when this process ends, however it ends, the child sees it close.
+// The fourth descriptor is a lifeline: when this process ends, however it ends, the child sees it close. The tools know
+// nothing of it, and what they start does not have it.
 // Only the engine's own commands learn of the running stack: a stack or a test must not take its addresses for
 // servers that somebody wants it to use.
 const stack = first.startsWith('migrations/') ? stackEnvironment() : {}
 const child = spawn(node, target, {
   stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-  env: { ...stack, ...process.env, PATH: `${dirname(node)}:${process.env.PATH}`, BANYAN_LIFELINE_FD: '3' },
+  env: {
+    ...stack,
+    ...process.env,
+    PATH: `${dirname(node)}:${process.env.PATH}`,
+    BANYAN_LIFELINE_FD: first === '--bin' ? '' : '3',
+  },
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 watchStarters(() => child.kill('SIGTERM'))

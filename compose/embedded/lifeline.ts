@@ -24,6 +24,8 @@ export function endWithStarter(stop: () => Promise<void>, code = 130): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end())
   // run.mjs holds the other end of this pipe; when it is killed, the pipe closes.
   const descriptor = Number(process.env.BANYAN_LIFELINE_FD)
+  // It is this process's own: what it starts has another fourth descriptor, or none.
+  delete process.env.BANYAN_LIFELINE_FD
   if (!Number.isInteger(descriptor) || descriptor < 3) return
   // A socket, not a file stream: a pending read of a file would keep process.exit() waiting for ever.
   const lifeline = new Socket({ fd: descriptor, readable: true, writable: false })
