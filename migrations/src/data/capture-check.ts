@@ -40,14 +40,15 @@ export async function checkCapture(lane: Lane, tx?: Tx): Promise<string[]> {
 
 /**
  * Whether a captured row has to be read again rather than taken from NEW (rule 2): wherever a trigger or an acting
- * foreign key could rewrite a row between its change and its capture. Any AFTER trigger in the database counts,
- * because one statement (a WITH) may change two tables.
+ * foreign key could rewrite a row between its change and its capture. Any trigger in the database counts: one
+ * statement (a WITH) may change two tables, and what a BEFORE trigger of row 2 does to row 1 is captured before row
+ * 1's own, older event. A volatile function that a statement calls and that writes the same rows cannot be seen here.
  */
 export async function mustReread(tx: Tx, table: TableMove): Promise<boolean> {
   const { rows } = await tx.query<{ reread: boolean }>(
     `select exists (
         select from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-        where not t.tgisinternal and n.nspname <> 'banyan' and t.tgname <> all ($2) and t.tgtype & 66 = 0
+        where not t.tgisinternal and n.nspname <> 'banyan' and t.tgname <> all ($2) and t.tgtype & 64 = 0
       ) or exists (
         select from pg_constraint where contype = 'f' and $1::regclass in (conrelid, confrelid)
           and (confdeltype in ('c', 'n', 'd') or confupdtype in ('c', 'n', 'd'))

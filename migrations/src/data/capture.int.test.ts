@@ -87,6 +87,19 @@ test('rule 2: a row that a trigger of an earlier row rewrote, or deleted, is cap
   expect(await rowsOf(it.targetAdmin, 'items')).toEqual(await rowsOf(it.sourceAdmin, 'items'))
 })
 
+test('rule 2: what a BEFORE trigger of a later row does to an earlier one is the last image of that row', async () => {
+  const ddl = `create table ranks (id int primary key, pos int);
+    create function shove() returns trigger language plpgsql as $$ begin
+      update ranks set pos = pos + 1 where pos >= new.pos; return new; end $$;
+    create trigger shove before insert on ranks for each row execute function shove()`
+  await start({ ddl, tables: ['ranks'] })
+  await it.sourceApp.query('insert into ranks values (1, 1), (2, 1)')
+  const last = new Map((await captured()).map((change) => [change.key, change.row.pos]))
+  expect(last.get('["1"]')).toBe('2')
+  await drain(it.lane)
+  expect(await rowsOf(it.targetAdmin, 'ranks')).toEqual(await rowsOf(it.sourceAdmin, 'ranks'))
+})
+
 test('rule 2: a trigger that comes later makes the trusting capture a fault', async () => {
   await start({ ddl: ITEMS, tables: ['items'] })
   await it.sourceAdmin.query(`create function nothing() returns trigger language plpgsql as $$ begin return null; end $$;
