@@ -16,7 +16,8 @@ export default defineConfig({
   test: {
     projects: [
       project('unit', ['**/*.test.ts'], ['**/*.int.test.ts', '**/*.system.test.ts', '**/*.long.test.ts'], {
-        testTimeout: 20_000,
+        testTimeout: 30_000,
+        hookTimeout: 60_000,
       }),
       project('int', ['**/*.int.test.ts'], [], services),
       project('system', ['**/*.system.test.ts'], [], {

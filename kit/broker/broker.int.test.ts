@@ -271,11 +271,12 @@ test('the second consumer of a single-active queue takes over, with all that the
       },
     })
   const first = start(connect(proxy.url), 'first', 0)
-  await until('the first has them', () => seen.first!.length >= 10)
+  // What it leaves undone comes to it again, so that it sees some more than once.
+  await until('the first has them', () => new Set(seen.first).size === 10)
   const second = start(world.broker, 'second', 10)
   await second.ready
   expect(seen.second).toEqual([])
   await first.close()
   await until('the second has them', () => seen.second!.length === 10)
-  expect(seen.second).toEqual(seen.first!.slice(0, 10))
+  expect(seen.second).toEqual([...new Set(seen.first)])
 })

@@ -136,6 +136,7 @@ test('a nack never marks, and what was refused arrives when the queue has room a
   expect(await unpublished()).toBeGreaterThan(0)
   const reading = await reader()
   await until('all are published', () => started.stats().published === 200, 30_000)
+  await until('all have arrived', () => new Set(reading.ids()).size === 200)
   expect(new Set(reading.ids())).toEqual(new Set(ids))
 }, 60_000)
 
@@ -151,6 +152,7 @@ test('each stream keeps its order, through a broker that loses every connection'
     if (n % 200 === 100) await closeConnections('test publish')
   }
   await until('all are published', async () => (await unpublished()) === 0, 30_000)
+  await until('all have arrived', () => new Set(reading.ids()).size === 600)
   const arrived = new Set<string>()
   const first = reading.messages.filter(({ properties }) => {
     const fresh = !arrived.has(properties.messageId)
