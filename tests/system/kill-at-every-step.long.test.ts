@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { failPointsOf } from './support/fail-points.ts'
 import { expectAtRest, expectEqualSides, expectNothingLost } from './support/invariants.ts'
-import { killAlong, killAt } from './support/kill.ts'
+import { killAlong } from './support/kill.ts'
 import { move, nextTurn, recover, rowOf } from './support/moves.ts'
 import { letShoppersIn, type Shoppers } from './support/shoppers.ts'
 import { type System, startSystem } from './support/system.ts'
@@ -21,10 +21,14 @@ const COPY = [
 const VERIFY = of('mover.verify.')
 const REPAIR = of('mover.repair.', 'repair.')
 const UNPREPARE = of('mover.unprepare.')
-const SWITCH = of('mover.switch.')
+/** In the order in which an attempt passes them: each mover dies one step after the one before it. */
+const SWITCH = [...of('mover.switch.').filter((point) => point !== 'mover.switch.after-end'), 'mover.switch.after-end']
 /** The way back has nothing to unlink, and holds at once. */
 const ONLY_THERE = ['mover.switch.before-unlink', 'mover.switch.before-hold']
-const ABORT = of('mover.abort.')
+const ABORT = [
+  ...of('mover.abort.').filter((point) => !point.endsWith('-end')),
+  ...of('mover.abort.').filter((point) => point.endsWith('-end')),
+]
 const TAKE_OVER = of('mover.take-over.')
 const LANES = of('apply.', 'changes-relay.')
 const COMPLETE = of('mover.complete.')
@@ -86,27 +90,21 @@ it('a repair ends well, wherever the mover dies', async () => {
   await expectGoodEnd()
 })
 
-it.each(SWITCH)('a switch and a rollback end well when the mover dies at %s', async (point) => {
+it('a switch and a rollback end well, though the mover dies at every step of them in turn', async () => {
   letWritersIn()
-  if ((await rowOf(system)).owner === 'monolith') await move(system, 'verify')
-  for (const _ of ['there', 'back']) {
-    const turn = await nextTurn(system)
-    const reached = turn === 'switch' || !ONLY_THERE.includes(point)
-    expect(await killAt(system, point, turn), `${turn} ${point}`).toMatchObject({ killed: reached, state: 'done' })
-  }
+  await killAlong(system, 'switch', SWITCH)
+  expect(await rowOf(system)).toMatchObject({ phase: 'switched', owner: 'service' })
+  const back = SWITCH.filter((point) => !ONLY_THERE.includes(point))
+  await killAlong(system, 'rollback', back)
+  expect(await rowOf(system)).toMatchObject({ phase: 'ready', owner: 'monolith' })
   await expectGoodEnd()
 })
 
-it.each(ABORT)('an attempt is called off well, and made again, when the mover dies at %s', async (point) => {
+it('an attempt is called off well, and made again, though the mover dies at every step of that in turn', async () => {
   letWritersIn()
-  if ((await rowOf(system)).owner === 'monolith') await move(system, 'verify')
-  for (const _ of ['there', 'back']) {
-    const turn = await nextTurn(system)
-    expect(await killAt(system, point, turn, CALLED_OFF), `${turn} ${point}`).toMatchObject({
-      killed: true,
-      state: 'done',
-    })
-  }
+  await move(system, 'verify')
+  for (const turn of ['switch', 'rollback']) await killAlong(system, turn, ABORT, CALLED_OFF)
+  expect(await rowOf(system)).toMatchObject({ phase: 'ready', owner: 'monolith' })
   await expectGoodEnd()
 })
 
@@ -131,7 +129,7 @@ it('the completion ends well, wherever the mover dies', async () => {
   if ((await rowOf(system)).owner === 'monolith') await move(system, 'switch')
   await move(system, 'verify')
   await expectGoodEnd()
-  await killAlong(system, 'complete', COMPLETE, { confirm: 'inventory', quietSeconds: 0 })
+  await killAlong(system, 'complete', COMPLETE, { args: { confirm: 'inventory', quietSeconds: 0 } })
   expect(await rowOf(system)).toMatchObject({ phase: 'completed', owner: 'service' })
 })
 

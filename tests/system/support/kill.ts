@@ -53,11 +53,12 @@ export async function killAlong(
   system: System,
   verb: string,
   points: readonly string[],
-  args: object = {},
+  { args = {}, env = {}, also }: { args?: object; env?: Record<string, string>; also?: string } = {},
 ): Promise<void> {
   let id: string | undefined
   for (const point of points) {
-    const doomed = await system.stack.restart('mover', { FAIL_POINTS: point.includes('=') ? point : `${point}=kill` })
+    const armed = [point.includes('=') ? point : `${point}=kill`, ...(also ? [also] : [])].join(',')
+    const doomed = await system.stack.restart('mover', { ...env, FAIL_POINTS: armed })
     for (let asking = 1; asking <= ASKINGS; asking += 1) {
       id ??= await askFor(system, verb, args)
       const ended = await Promise.race([doomed.ended.then(() => undefined), endWithin(system, id)])
