@@ -1,5 +1,6 @@
 /** Rule 12: what every transaction of the mover does first in a participating database. */
 import type { Claim, Db, Tx } from './lane.ts'
+import { LOCK_TIMEOUT_MS, lostLock, retryLock } from './lock-retry.ts'
 import { withConnection } from './open-db.ts'
 import { literal } from './sql-text.ts'
 
@@ -70,13 +71,37 @@ export async function underTokenOn<T>(
 
 /**
  * Stores this attempt's token, so that nobody with a lower one can act here any more.
+ * @param options deadlineMs: how long the fence row is tried for, 10 s where absent
  * @returns whether the side is closed; an abort that finds its target open must roll forward (rule 22)
+ * @throws LockBusy, TokenOverruled
  */
-export async function raiseToken(db: Db, claim: Claim): Promise<{ closed: boolean }> {
-  return underToken(db, claim, 'update', async ({ tx, closed }) => {
-    await storeToken(tx, claim)
-    return { closed }
+export async function raiseToken(
+  db: Db,
+  claim: Claim,
+  options: { deadlineMs?: number } = {},
+): Promise<{ closed: boolean }> {
+  const raise = ({ tx, closed }: Held) => storeToken(tx, claim).then(() => ({ closed }))
+  return retryLock(`${claim.context}: the token`, options.deadlineMs ?? 10_000, async () => {
+    try {
+      return await underToken(db, claim, 'update', raise, { lockTimeoutMs: LOCK_TIMEOUT_MS })
+    } catch (error) {
+      if (lostLock(error)) await endStopped(db)
+      throw error
+    }
   })
+}
+
+/**
+ * Ends the sessions of movers that were stopped while the server waited for their rows: in the middle of a COPY a
+ * session is not idle, so no timeout of the server's ever ends it, and it holds the fence row (rule 23).
+ */
+async function endStopped(db: Db): Promise<void> {
+  await db.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where pid <> pg_backend_pid() and usename = session_user and datname = current_database()
+        and application_name = current_setting('application_name') and state = 'active'
+        and wait_event in ('ClientRead', 'ClientWrite') and query_start < clock_timestamp() - interval '3 s'`,
+  )
 }
 
 /** Stores the token in the transaction at hand, which holds the fence row for update. */

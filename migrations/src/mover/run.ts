@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connectBroker } from '@banyan/kit/broker'
 import type { Flags } from '@banyan/kit/flags'
 import type { Logger } from '@banyan/kit/service'
-import pg from 'pg'
+import type pg from 'pg'
 import { becomeLeader, type Leadership } from '../control/leader.ts'
+import { openControl } from '../control/open-control.ts'
 import { changesBroker } from '../data/change-lane.ts'
 import { openDb } from '../data/open-db.ts'
 import type { FlagAdmin } from '../flags/unleash-admin.ts'
@@ -63,8 +64,7 @@ export function startMover(options: MoverOptions): Mover {
 
 async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSignal): Promise<void> {
   const { logger, plans } = options
-  const control = new pg.Pool({ connectionString: options.controlUrl, max: 8, application_name: 'banyan mover' })
-  control.on('error', (err) => logger.warn({ err }, 'an idle control connection broke'))
+  const control = openControl(options.controlUrl, (err) => logger.warn({ err }, 'an idle control connection broke'))
   const broker = connectBroker({ url: options.amqpUrl, name: 'banyan mover', logger })
   const lanes = changesBroker(broker)
   const databases = new Map<string, pg.Pool>()

@@ -1,0 +1,16 @@
+import pg from 'pg'
+
+/**
+ * Opens the mover's pool in the control database. The address must be PostgreSQL's own; an idle transaction ends after
+ * 2 s, so that a stopped process keeps no row of a context locked (protocol rule 23).
+ */
+export function openControl(connectionString: string, onIdleBreak: (error: Error) => void): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 8,
+    application_name: 'banyan mover',
+    options: '-c idle_in_transaction_session_timeout=2s',
+  })
+  pool.on('error', onIdleBreak)
+  return pool
+}
