@@ -86,6 +86,25 @@ export async function stateOf(system: System): Promise<unknown> {
   return { row, intents: intents.rows, subscribers: subscribers.rows, audit: audit.rows }
 }
 
+/**
+ * Asks for the verb, again as often as it is refused for something that passes, and waits until `there` is true of the row.
+ * @returns the intent's number
+ */
+export async function askUntil(system: System, verb: string, there: (row: Row) => boolean): Promise<string> {
+  let id = await askFor(system, verb)
+  await until(
+    `the ${verb} to come that far`,
+    40_000,
+    async () => {
+      if (there(await rowOf(system))) return true
+      if ((await endOf(system, id))?.state === 'refused') id = await askFor(system, verb)
+      return false
+    },
+    () => stateOf(system),
+  )
+  return id
+}
+
 /** After a failed test: a mover that runs, no open intent, a row at rest; so that the next test starts from there. */
 export async function recover(system: System): Promise<void> {
   if (!system.stack.process('mover').isRunning()) await system.stack.restart('mover')
