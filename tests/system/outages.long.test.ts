@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { connected } from '../../compose/provision/database.ts'
 import { failPointsOf } from './support/fail-points.ts'
 import { expectAtRest, expectEqualSides, expectNothingLost, openSides } from './support/invariants.ts'
-import { askFor, endOf, follow, move, nextTurn, recover, rowOf, stateOf } from './support/moves.ts'
+import { askFor, askUntil, endOf, follow, move, nextTurn, recover, rowOf, stateOf } from './support/moves.ts'
 import { type Relay, startRelay } from './support/relay.ts'
 import { routing } from './support/routing.ts'
 import { letShoppersIn, type Shoppers } from './support/shoppers.ts'
@@ -118,15 +118,9 @@ it('a mover that is stopped through the attempt of another one can do nothing wh
     await verified()
     const stopped = await system.stack.restart('mover', { FAIL_POINTS: `${point}=once:pause:1500` })
     const verb = await nextTurn(system)
-    const id = await askFor(system, verb)
     const step =
       { 'mover.switch.before-fence': 'fence', 'mover.switch.before-owner-commit': 'commit' }[point] ?? 'unfence'
-    await until(
-      step,
-      30_000,
-      async () => (await rowOf(system)).step === step,
-      () => stateOf(system),
-    )
+    const id = await askUntil(system, verb, (row) => row.step === step)
     stopped.signal('SIGSTOP')
     const other = system.startMover('mover-2')
     // The server ends the stopped leader's session after 5 s; then the other one leads. Before the owner commit it may
@@ -153,14 +147,8 @@ it('the control database is out of reach around the owner commit', async () => {
     for (const fault of ['cut', 'freeze'] as const) {
       await verified()
       await system.stack.restart('mover', { ...through, FAIL_POINTS: `${point}=once:pause:1000` })
-      const id = await askFor(system, await nextTurn(system))
       const there = point.includes('before') ? 'commit' : 'unfence'
-      await until(
-        there,
-        30_000,
-        async () => (await rowOf(system)).step === there,
-        () => stateOf(system),
-      )
+      const id = await askUntil(system, await nextTurn(system), (row) => row.step === there)
       relay[fault]()
       await sleep(3_000)
       expect((await openSides(system)).length, `${point} ${fault}`).toBeLessThanOrEqual(1)
@@ -187,8 +175,7 @@ it('a proxy that is cut off from the control database during a switch loses no w
   for (const fault of ['cut', 'freeze'] as const) {
     await verified()
     const verb = await nextTurn(system)
-    const id = await askFor(system, verb)
-    await until('the switch', 30_000, async () => (await rowOf(system)).phase === 'switching')
+    const id = await askUntil(system, verb, (row) => row.phase === 'switching')
     relay[fault]()
     await until(
       'an end',
