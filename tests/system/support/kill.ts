@@ -70,6 +70,9 @@ export async function killAlong(
     await expectOneOpenAtMost(system)
   }
   await system.stack.restart('mover')
-  const settled = await follow(system, id ?? (await askFor(system, verb, args)))
+  let settled = await follow(system, id ?? (await askFor(system, verb, args)))
+  // A mover that has been away finds the lag of those seconds too long for another attempt.
+  for (let asking = 1; settled.state === 'refused' && asking < ASKINGS; asking += 1)
+    settled = await follow(system, await askFor(system, verb, args))
   if (settled.state !== 'done') throw new Error(`${verb}: ${settled.state}, ${settled.because}`)
 }
