@@ -6,7 +6,7 @@ import { startApplier } from '../data/change-lane.ts'
 import { startChangesRelay } from '../data/changes-relay.ts'
 import type { Lane } from '../data/lane.ts'
 import { type Moment, purgeTombstones, takeMoment } from '../data/purge.ts'
-import { reconcile } from '../data/reconcile.ts'
+import { laneReconciler } from './lane-reconciler.ts'
 import { laneFromOwner } from './lanes.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -15,11 +15,13 @@ const CANARY_MS = 2_000
 const RECONCILE_MS = 2_000
 const PURGE_MS = 60_000
 
+const DIRECTIONS = ['to-service', 'to-monolith'] as const
+
 type Blocks = Record<Direction, string | null>
 type Closable = { close(): Promise<void> }
 
 export type Background = {
-  /** Starts or stops what belongs to the stored state; run again, it changes nothing. */
+  /** Starts or stops what belongs to the stored state; run again, it changes nothing. Throws when a lane cannot start. */
   adjust(stored: Stored, mine: boolean): Promise<void>
   stop(): Promise<void>
 }
@@ -27,48 +29,81 @@ export type Background = {
 /** What goes on all the time a context is on the move: both lanes, heartbeat, canary, reconciliation, purge. */
 export function createBackground(run: Runtime): Background {
   let running: Closable[] = []
+  let wanted = false
+  let settling: Promise<void> | null = null
   let owner: Stored['owner'] = 'monolith'
   const blocked: Blocks = { 'to-service': null, 'to-monolith': null }
-  const stop = async () => {
-    const ending = running
-    running = []
+  const start = async (into: Closable[]) => {
+    await startLane(run, 'to-service', blocked, into)
+    await startLane(run, 'to-monolith', blocked, into)
+    into.push(
+      every(run, 'heartbeat', HEARTBEAT_MS, async () => heartbeat(run, await laneFromOwner(run.lanes, { owner }))),
+      every(run, 'canary', CANARY_MS, () => canary(run, owner === 'monolith' ? 'to-monolith' : 'to-service')),
+      every(run, 'reconcile', RECONCILE_MS, laneReconciler(run)),
+      every(run, 'purge', PURGE_MS, purger(run)),
+    )
+  }
+  const end = async (ending: Closable[]) => {
     await Promise.all(ending.map((one) => one.close()))
+    for (const direction of DIRECTIONS) noteBlock(run, blocked, direction, null)
+  }
+  const settle = async () => {
+    while (wanted !== running.length > 0) {
+      const next: Closable[] = []
+      if (!wanted) await end(running)
+      else
+        await start(next).catch(async (error) => {
+          // What has started must not go on beside what the next try starts.
+          await end(next)
+          throw error
+        })
+      running = next
+    }
+  }
+  const settled = () => {
+    settling ??= settle().finally(() => {
+      settling = null
+    })
+    return settling
   }
   return {
-    stop,
+    async stop() {
+      wanted = false
+      // A start that fails now has closed what it began; what ran before is closed by the next round.
+      await settled().catch((err) => run.logger.debug({ err, context: run.plan.context }, 'a lane did not start'))
+      await settled()
+    },
     async adjust(stored, mine) {
       owner = stored.owner
       const takenApart = stored.step === 'unpreparing' || stored.step === 'completing'
-      const wanted = onTheMove(stored.phase) && mine && !takenApart
-      if (!wanted) return stop()
-      if (running.length > 0) return
-      running = [
-        ...(await startLane(run, 'to-service', blocked)),
-        ...(await startLane(run, 'to-monolith', blocked)),
-        every(run, 'heartbeat', HEARTBEAT_MS, async () => heartbeat(run, await laneFromOwner(run.lanes, { owner }))),
-        every(run, 'canary', CANARY_MS, () => canary(run, owner === 'monolith' ? 'to-monolith' : 'to-service')),
-        every(run, 'reconcile', RECONCILE_MS, reconciler(run)),
-        every(run, 'purge', PURGE_MS, purger(run)),
-      ]
+      wanted = onTheMove(stored.phase) && mine && !takenApart
+      await settled()
     },
   }
 }
 
 /** Relay and applier of one direction; each round takes the lane as it is then, under the token of that moment. */
-async function startLane(run: Runtime, direction: Direction, blocked: Blocks): Promise<Closable[]> {
+async function startLane(run: Runtime, direction: Direction, blocked: Blocks, into: Closable[]): Promise<void> {
   const live = await run.lanes.of(direction)
   const lane = () => ({ ...live })
   const onError = (err: unknown) => run.logger.warn({ err, context: run.plan.context, direction }, 'a lane stumbled')
   await run.broker.declare(live)
-  const applier = await startApplier(lane, run.broker, {
-    onError,
-    onBlocked(change) {
-      blocked[direction] = change && `${change.tbl} ${change.key}: ${change.reason}`
-      run.blocked.now = blocked['to-service'] ?? blocked['to-monolith']
-      if (change) run.logger.error({ context: run.plan.context, direction, change }, 'a change cannot be applied')
-    },
-  })
-  return [startChangesRelay(lane, run.broker, { onError }), applier]
+  into.push(
+    await startApplier(lane, run.broker, {
+      onError,
+      onBlocked(change) {
+        noteBlock(run, blocked, direction, change && `${change.tbl} ${change.key}: ${change.reason}`)
+        if (change) run.logger.error({ context: run.plan.context, direction, change }, 'a change cannot be applied')
+      },
+    }),
+  )
+  into.push(startChangesRelay(lane, run.broker, { onError }))
+}
+
+/** A block is its applier's: the next applier meets it again, or not. */
+function noteBlock(run: Runtime, blocked: Blocks, direction: Direction, reason: string | null): void {
+  blocked[direction] = reason
+  run.blocked.now = blocked['to-service'] ?? blocked['to-monolith']
 }
 
 /** A row that is inserted after a write, and has arrived, proves that the write has: read-your-writes ends by it. */
@@ -93,28 +128,11 @@ async function canary(run: Runtime, direction: Direction): Promise<void> {
 function purger(run: Runtime): () => Promise<void> {
   const moments = new Map<Direction, Moment>()
   return async () => {
-    for (const direction of ['to-service', 'to-monolith'] as const) {
+    for (const direction of DIRECTIONS) {
       const lane = { ...(await run.lanes.of(direction)) }
       const moment = moments.get(direction)
       if (moment && (await purgeTombstones(lane, moment)) === null) continue
       moments.set(direction, await takeMoment(lane))
-    }
-  }
-}
-
-/** Looks one round behind the newest change, so that what is merely on its way is not applied a second time. */
-function reconciler(run: Runtime): () => Promise<void> {
-  const behind = new Map<Direction, bigint>()
-  return async () => {
-    for (const direction of ['to-service', 'to-monolith'] as const) {
-      const lane = await run.lanes.of(direction)
-      const upTo = behind.get(direction)
-      if (upTo !== undefined && run.blocked.now === null) await reconcile({ ...lane }, upTo)
-      const { rows } = await lane.from.query<{ id: string | null }>(
-        'select max(id) as id from banyan.changes where context = $1',
-        [lane.context],
-      )
-      if (rows[0]?.id) behind.set(direction, BigInt(rows[0].id))
     }
   }
 }
