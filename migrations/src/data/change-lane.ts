@@ -1,5 +1,6 @@
 /** A lane's road over the broker, and the applier at its end. Only the mover may use it: changes hold secrets. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Broker, quorumQueue, type Topology } from '@banyan/kit/broker'
 import { applyBatch, type BlockedChange } from './apply.ts'
 import type { Change, ChangesBroker, Lane, LaneName } from './lane.ts'
@@ -7,6 +8,7 @@ import type { Change, ChangesBroker, Lane, LaneName } from './lane.ts'
 export const CHANGES_EXCHANGE = 'banyan.changes'
 
 const BATCH = 500
+const READY_MS = 5_000
 
 /** The queue that a lane's changes wait in. */
 export function laneQueue(lane: LaneName): string {
@@ -57,8 +59,10 @@ export function changesBroker(broker: Broker): ChangesRoad {
         retryMs: 200,
         onBatch: (messages) => handle(messages.map((message) => message.body.toString())),
       })
-      await subscription.ready
-      return subscription
+      // A broker that answers no more must not keep whoever starts the lane.
+      if (await withinDeadline(subscription.ready)) return subscription
+      await subscription.close()
+      throw new Error(`${laneQueue(lane)}: nothing could be consumed within ${READY_MS} ms`)
     },
     close: () => publisher.close(),
   }
@@ -90,6 +94,14 @@ export async function startApplier(lane: () => Lane, broker: ChangesBroker, opti
       return 0
     }
   })
+}
+
+async function withinDeadline(ready: Promise<void>): Promise<boolean> {
+  const timer = new AbortController()
+  const late = pause(READY_MS, false, { signal: timer.signal }).catch(() => false)
+  const inTime = await Promise.race([ready.then(() => true), late])
+  timer.abort()
+  return inTime
 }
 
 function parseChange(body: string): Change {

@@ -1,7 +1,7 @@
 import { noteWait, openIntent } from '../control/intents.ts'
 import { act } from './act.ts'
 import { createBackground } from './background.ts'
-import { nextAction } from './next-action.ts'
+import { type Action, nextAction } from './next-action.ts'
 import { observe } from './observe.ts'
 import type { Runtime } from './runtime.ts'
 import type { Wakeups } from './wakeups.ts'
@@ -12,17 +12,31 @@ const WAIT_MS = 100
 const SWITCHING_WAIT_MS = 5
 const STUMBLE_MS = 500
 
+/** What opens a side, and what leads there: with the broker away, writers must not wait for its return. */
+const NEEDS_NO_LANE: ReadonlySet<Action['do']> = new Set([
+  'wait',
+  'begin-abort',
+  'raise-target',
+  'unfence-source',
+  'end-abort',
+  'unfence',
+  'release',
+])
+
 /** Looks, decides, acts, and again, for as long as this process leads. */
 export async function followContext(run: Runtime, wakeups: Wakeups): Promise<void> {
   const background = createBackground(run)
   const { lost } = run.leadership
   const { context } = run.plan
   let told = ''
+  const noteLane = (err: unknown) => run.logger.warn({ err, context }, 'a lane could not be started; going on without')
   while (!lost.aborted) {
     try {
       const sight = await observe(run)
       const action = nextAction(sight.stored, sight.seen, sight.intent)
-      await background.adjust(sight.stored, sight.seen.mine)
+      const adjusted = background.adjust(sight.stored, sight.seen.mine)
+      if (NEEDS_NO_LANE.has(action.do)) adjusted.catch(noteLane)
+      else await adjusted
       if (lost.aborted) break
       if (action.do !== 'rest' && action.do !== 'wait') run.logger.debug({ context, action }, 'acts')
       await act(run, sight, action)
