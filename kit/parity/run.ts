@@ -206,8 +206,8 @@ export function createRunner(options: RunOptions): Runner {
 }
 
 /**
- * What every sequence may use: `{{unique}}`, a word no other sequence of the run has, and `{{number}}`, a whole number
- * with room for nine neighbours; both the same on every side and for the same seed.
+ * What every sequence may use: `{{unique}}`, a word no other sequence of the run has, and `{{number}}`, a whole number,
+ * and `{{other}}`, another; all the same on every side and for the same seed.
  */
 function startVariables(seed: number, sequence: string): Variables {
   let hash = 2_166_136_261
@@ -215,6 +215,7 @@ function startVariables(seed: number, sequence: string): Variables {
   const unique = `${hash.toString(36)}${sequence.replace(/\D/g, '')}`.toUpperCase()
   return new Map<string, unknown>([
     ['unique', unique],
-    ['number', 1_000_000_000 + hash * 10],
+    ['number', 1_000_000_000 + hash * 1_000],
+    ['other', 1_000_000_999 + hash * 1_000],
   ])
 }

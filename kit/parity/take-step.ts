@@ -21,11 +21,9 @@ export function isSafe(step: Step): boolean {
 
 /** Takes one step at one side: asks, captures into `variables`, and looks at what else it did. */
 export async function takeStep(side: Side, step: Step, variables: Variables): Promise<Taken> {
-  const asked = render(step, new Map(variables).set('index', 0))
+  const asked = render(step, burstVariables(variables, 0))
   const answers = await Promise.all(
-    Array.from({ length: step.together ?? 1 }, (_, index) =>
-      side.ask(render(step, new Map(variables).set('index', index))),
-    ),
+    Array.from({ length: step.together ?? 1 }, (_, index) => side.ask(render(step, burstVariables(variables, index)))),
   )
   const effects = isSafe(step) ? undefined : await side.effects?.collect()
   const document: Observation | BurstObservation =
@@ -34,6 +32,11 @@ export async function takeStep(side: Side, step: Step, variables: Variables): Pr
       : (withoutNames({ outcomes: answers.sort(byOutcome), ...effects }, step.either ?? []) as BurstObservation)
   for (const [name, path] of Object.entries(step.capture ?? {})) variables.set(name, valueAt(document, path))
   return { document, asked, unmet: unmetOf(step, document, variables) }
+}
+
+/** Of requests sent at once, `{{index}}` is which it is and `{{nth}}` a whole number of its own. */
+function burstVariables(variables: Variables, index: number): Variables {
+  return new Map(variables).set('index', index).set('nth', Number(variables.get('number')) + 1 + index)
 }
 
 /** By what became of them: status and code first, for the rest may vary by itself. */

@@ -12,6 +12,7 @@ import { addDoctor } from './commands/doctor.ts'
 import { explain } from './commands/explain.ts'
 import { addInit } from './commands/init.ts'
 import { createOutput } from './commands/output.ts'
+import { addParity } from './commands/parity.ts'
 import { addPause } from './commands/pause.ts'
 import { addPlan } from './commands/plan.ts'
 import { addPrepare } from './commands/prepare.ts'
@@ -48,6 +49,7 @@ const COMMANDS = [
   addRun,
   addDlq,
   addAudit,
+  addParity,
 ]
 
 const cli: Cli = {

@@ -1,0 +1,61 @@
+/** The same seed data in every world: made once, then copied. */
+import pg from 'pg'
+import { migrate } from '../embedded/migrate.ts'
+import { ROOT } from '../embedded/stack.ts'
+import { connected, inDatabase } from '../provision/database.ts'
+
+export type Databases = {
+  /** A database with the schema and the seed data. @returns its URL */
+  copy(name: string): Promise<string>
+  /** An empty database with the schema of a service, filled with the tables that moved to it. */
+  extract(name: string, database: string, tables: readonly string[]): Promise<string>
+  /** Drops everything made here. */
+  drop(): Promise<void>
+}
+
+/** @param prefix of every name, so that runs do not meet */
+export async function seedDatabases(adminUrl: string, prefix: string): Promise<Databases> {
+  const made: string[] = []
+  const admin = (statement: string) => connected(adminUrl, (client) => client.query(statement))
+  const create = async (name: string, template?: string) => {
+    const whole = `${prefix}_${name}`
+    made.push(whole)
+    await admin(`create database ${whole}${template ? ` template ${prefix}_${template}` : ''}`)
+    return inDatabase(adminUrl, whole)
+  }
+  const seed = await create('seed')
+  await migrate(ROOT, 'shop', seed)
+  return {
+    copy: (name) => create(name, 'seed'),
+    async extract(name, database, tables) {
+      const url = await create(name)
+      await migrate(ROOT, database, url)
+      await connected(seed, (from) => connected(url, (to) => moveTables(from, to, tables)))
+      return url
+    },
+    async drop() {
+      for (const name of made) await admin(`drop database if exists ${name} with (force)`)
+    },
+  }
+}
+
+async function moveTables(from: pg.Client, to: pg.Client, tables: readonly string[]): Promise<void> {
+  // Neither foreign keys nor fences look at rows that are copied in one go, parents and children alike.
+  await to.query('set session_replication_role = replica')
+  for (const table of tables) {
+    const name = pg.escapeIdentifier(table)
+    const { rows } = await from.query(`select coalesce(jsonb_agg(t), '[]')::text as all from ${name} t`)
+    await to.query(`insert into ${name} select * from jsonb_populate_recordset(null::${name}, $1::jsonb)`, [
+      rows[0].all,
+    ])
+  }
+  // Ids go on where the monolith's would, so that both worlds give the same.
+  const { rows } = await from.query<{ name: string; last: string; called: boolean }>(
+    `select c.relname as name, coalesce(s.last_value, s.start_value)::text as last, s.last_value is not null as called
+     from pg_class c join pg_depend d on d.objid = c.oid and d.deptype in ('a', 'i')
+     join pg_class t on t.oid = d.refobjid join pg_sequences s on s.sequencename = c.relname and s.schemaname = 'public'
+     where c.relkind = 'S' and t.relname = any($1)`,
+    [tables],
+  )
+  for (const { name, last, called } of rows) await to.query('select setval($1::regclass, $2, $3)', [name, last, called])
+}

@@ -1,0 +1,128 @@
+/** Isolated worlds: each side on its own databases and broker vhost, from the same seed data. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Child, startNode } from '../embedded/child.ts'
+import { freePorts } from '../embedded/ports.ts'
+import { newPlace, startBrokerServer, startDatabaseServer } from '../embedded/servers.ts'
+import { ROOT } from '../embedded/stack.ts'
+import { becomesTrue, GaveUp } from '../embedded/wait.ts'
+import { connected } from '../provision/database.ts'
+import { type Keys, newKeys } from '../provision/keys.ts'
+import { CONTEXTS } from './contexts.ts'
+import { seedDatabases } from './databases.ts'
+import { createVhosts } from './vhosts.ts'
+
+/** What `banyan parity --sides` reads of one side. */
+export type World = { name: string; url: string; database: string; amqp: string; identities: Record<string, unknown> }
+export type Worlds = { left: World; right: World; twin?: World; stop(): Promise<void> }
+
+/**
+ * @param options.context what is compared: the monolith alone against the context's service as owner
+ * @param options.twin whether a second monolith runs, to know the noise of writes
+ * @param options.serviceEnv more environment for the service
+ * @throws when a part does not come up; what had started is stopped first
+ */
+export async function startWorlds(options: {
+  context: string
+  folder: string
+  twin: boolean
+  announce: (line: string) => void
+}): Promise<Worlds> {
+  const context = CONTEXTS[options.context]
+  if (!context)
+    throw new Error(`no worlds are known for "${options.context}"; there are: ${Object.keys(CONTEXTS).join(', ')}`)
+  const logs = join(options.folder, 'logs')
+  mkdirSync(logs, { recursive: true })
+  const prefix = `parity_${process.pid}_${Date.now().toString(36)}`
+  const cleanups: (() => Promise<unknown>)[] = []
+  const stop = async () => {
+    for (const clean of cleanups.splice(0).reverse()) await clean().catch((error) => options.announce(String(error)))
+  }
+  try {
+    const place = newPlace(logs, options.announce)
+    const servers = await Promise.allSettled([startDatabaseServer(place), startBrokerServer(place, [], true)])
+    for (const each of servers) if (each.status === 'fulfilled') cleanups.push(async () => each.value.child?.stop())
+    const [database, broker] = servers.map((each) => {
+      if (each.status === 'rejected') throw each.reason
+      return each.value
+    }) as [Awaited<ReturnType<typeof startDatabaseServer>>, Awaited<ReturnType<typeof startBrokerServer>>]
+
+    const databases = await seedDatabases(database.url, prefix)
+    cleanups.push(() => databases.drop())
+    const vhosts = createVhosts(broker.api ?? '', broker.url, prefix)
+    cleanups.push(() => vhosts.drop())
+    const keys = await newKeys(['monolith', context.service])
+    const children: Child[] = []
+    cleanups.push(() => Promise.all(children.map((child) => child.stop())))
+
+    const monolith = async (name: string): Promise<World> => {
+      const [url, amqp] = [await databases.copy(name), await vhosts.create(name)]
+      const identities = identitiesOf(keys, context.service, 'monolith')
+      const env = { JWT_KEYS: keys.userKeys, PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
+      const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
+      return { name, url: at, database: url, amqp, identities }
+    }
+    const service = async (): Promise<World> => {
+      const name = context.service
+      const [url, amqp] = [
+        await databases.extract('service', context.database, context.tables),
+        await vhosts.create(name),
+      ]
+      await connected(url, (client) =>
+        client.query("update banyan.owner set owner = 'service', term = term + 1 where context = $1", [
+          options.context,
+        ]),
+      )
+      const at = await startSide(name, context.main, url, amqp, { JWT_JWKS: keys.userJwks })
+      return { name, url: at, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
+    }
+    const startSide = async (name: string, file: string, url: string, amqp: string, more: Record<string, string>) => {
+      const [port] = (await freePorts(1)) as [number]
+      const shared = {
+        HOST: '127.0.0.1',
+        LOG_LEVEL: 'warn',
+        JWT_ISSUER: 'banyan-shop',
+        INTERNAL_JWKS: keys.internalJwks,
+      }
+      const env = { ...shared, ...more, PORT: String(port), DATABASE_URL: url, AMQP_URL: amqp }
+      const log = join(logs, `${name}.log`)
+      const child = startNode(name, join(ROOT, file), [], env, log)
+      children.push(child)
+      const at = `http://127.0.0.1:${port}`
+      const serves = async () => {
+        if (!child.isRunning()) throw new GaveUp(`${name} ended while starting; its log: ${log}`)
+        return (await fetch(`${at}/health/ready`, { signal: AbortSignal.timeout(2_000) })).ok
+      }
+      await becomesTrue(`${name} to answer (its log: ${log})`, serves, 120_000)
+      return at
+    }
+
+    // One after the other: PostgreSQL refuses to copy a database twice at once.
+    const left = await monolith('monolith')
+    const right = await service()
+    const twin = options.twin ? await monolith('twin') : undefined
+    return { left, right, ...(twin ? { twin } : {}), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Administrator, customer, and another process of the shop; the same people in every world. */
+function identitiesOf(keys: Keys, caller: string, callee: string): Record<string, unknown> {
+  const { keys: users } = JSON.parse(keys.userKeys) as { keys: unknown[] }
+  const user = (sub: string, role: string) => ({
+    sign: {
+      privateJwk: users[0],
+      issuer: 'banyan-shop',
+      audience: 'banyan-shop',
+      typ: 'at+jwt',
+      claims: { sub, role },
+    },
+  })
+  const service = {
+    privateJwk: JSON.parse(keys.internalKey(caller)),
+    ...{ issuer: caller, audience: callee, typ: 'internal+jwt', claims: { sub: caller } },
+  }
+  return { admin: user('1', 'admin'), customer: user('2', 'customer'), service: { sign: service } }
+}

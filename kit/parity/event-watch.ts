@@ -1,0 +1,93 @@
+import { type AsyncMessage, Connection } from 'rabbitmq-client'
+
+export type EventWatch = {
+  /** Forgets what has arrived. */
+  begin(): void
+  /** The events that arrived, once there are `expected` of them or the deadline is over. */
+  collect(expected: number): Promise<unknown[]>
+  close(): Promise<void>
+}
+
+const DEADLINE_MS = 5_000
+
+/** Reads along with every event of an exchange, through a queue of its own that goes with its connection. */
+export async function createEventWatch(options: { url: string; exchange: string }): Promise<EventWatch> {
+  const { url, exchange } = options
+  const connection = new Connection({ url, connectionName: 'banyan parity', acquireTimeout: 10_000 })
+  let broken: unknown
+  connection.on('error', (error) => {
+    broken = error
+  })
+  let arrived: unknown[] = []
+  let wake: () => void = () => undefined
+  const consumer = connection.createConsumer(
+    {
+      queueOptions: { exclusive: true, autoDelete: true },
+      exchanges: [{ exchange, type: 'topic', durable: true }],
+      queueBindings: [{ exchange, routingKey: '#' }],
+      noAck: true,
+    },
+    async (message) => {
+      arrived.push(toComparable(message))
+      wake()
+    },
+  )
+  consumer.on('error', (error) => {
+    broken = error
+  })
+  await ready(() => broken, consumer)
+  return {
+    begin() {
+      arrived = []
+    },
+    async collect(expected) {
+      const deadline = Date.now() + DEADLINE_MS
+      while (arrived.length < expected && Date.now() < deadline) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, Math.max(1, deadline - Date.now()))
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+      const seen = arrived
+      arrived = []
+      return seen
+    },
+    async close() {
+      await consumer.close()
+      await connection.close()
+    },
+  }
+}
+
+async function ready(why: () => unknown, consumer: { once(event: 'ready', listener: () => void): unknown }) {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`events cannot be read: ${String(why() ?? 'no answer')}`)), 10_000)
+  })
+  await Promise.race([new Promise<void>((resolve) => consumer.once('ready', () => resolve())), late])
+  clearTimeout(timer)
+}
+
+/** Its attributes and its data; what is new with each event and each run is left out. */
+function toComparable({ routingKey, headers = {}, body }: AsyncMessage): unknown {
+  const attributes = Object.fromEntries(
+    Object.entries(headers as Record<string, unknown>)
+      .filter(([name]) => name.startsWith('ce-') && !PER_EVENT.has(name))
+      .map(([name, value]) => [name.slice(3), value]),
+  )
+  return { routingKey, ...attributes, data: dataOf(body) }
+}
+
+const PER_EVENT = new Set(['ce-id', 'ce-time', 'ce-sequence'])
+
+function dataOf(body: unknown): unknown {
+  if (!Buffer.isBuffer(body)) return body
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    return body.toString()
+  }
+}

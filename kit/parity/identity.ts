@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { createTokenSigner } from '../service/tokens.ts'
+import type { Identify } from './side.ts'
+
+const TTL_SECONDS = 300
+const REUSE_MS = 120_000
+
+const jwk = z.looseObject({ kty: z.string() })
+
+/** A token as it is, or a key to sign short-lived ones with, so that a long run does not outlive them. */
+export const identityShape = z.union([
+  z.strictObject({ bearer: z.string().min(1) }),
+  z.strictObject({
+    sign: z.strictObject({
+      privateJwk: jwk,
+      issuer: z.string(),
+      audience: z.string(),
+      typ: z.string(),
+      claims: z.record(z.string(), z.unknown()),
+    }),
+  }),
+])
+
+/** @param identities by the names that scenarios use under `as` */
+export function createIdentify(identities: Readonly<Record<string, z.infer<typeof identityShape>>>): Identify {
+  const made = new Map<string, { token: Promise<string>; until: number }>()
+  return async (who) => {
+    const identity = identities[who]
+    if (!identity) return undefined
+    if ('bearer' in identity) return `Bearer ${identity.bearer}`
+    const known = made.get(who)
+    if (known && known.until > Date.now()) return `Bearer ${await known.token}`
+    const { claims, privateJwk, ...expected } = identity.sign
+    const signer = createTokenSigner({ ...expected, privateJwk: privateJwk as never, ttlSeconds: TTL_SECONDS })
+    const token = signer.sign(claims)
+    made.set(who, { token, until: Date.now() + REUSE_MS })
+    return `Bearer ${await token}`
+  }
+}

@@ -1,0 +1,127 @@
+/** The whole run: a context's folder and two sides in, one report out. */
+import { z } from 'zod'
+import { readContract } from './contract.ts'
+import { watchEffects } from './effects.ts'
+import { drawSequences, sequenceArbitrary, shrink } from './generate.ts'
+import { createIdentify, identityShape } from './identity.ts'
+import { createMask } from './mask.ts'
+import { createOperations } from './operations.ts'
+import { createReport, type Report, type Reproduction, spotOf } from './report.ts'
+import type { WatchedTable } from './row-watch.ts'
+import { createRunner, type Runner, type RunResult } from './run.ts'
+import { readParityFolder } from './settings.ts'
+import { createSide, type Side } from './side.ts'
+import type { Sequence, Step } from './step.ts'
+
+/** Where a side is, and what of it may be looked at. */
+export const placeShape = z.strictObject({
+  name: z.string(),
+  url: z.url(),
+  database: z.string().optional(),
+  amqp: z.string().optional(),
+  identities: z.record(z.string(), identityShape).default({}),
+})
+export type Place = z.infer<typeof placeShape>
+
+export type ParityOptions = {
+  context: string
+  /** With `parity.yaml` and the scenarios. */
+  folder: string
+  left: Place
+  right: Place
+  twin?: Place | undefined
+  tables: { left: readonly WatchedTable[]; right: readonly WatchedTable[] }
+  seed: number
+  /** How many generated requests; 0 runs the scenarios alone. */
+  requests: number
+  /** The one sequence to run, by name. */
+  only?: string | undefined
+  now: Date
+  /** The command line that runs one sequence of this run again. */
+  reproduce(sequence: string): string
+  progress?: (done: { requests: number; share: number; differences: number }) => void
+}
+
+/** Of how many differences the shortest sequence is looked for, and by how many tries each. */
+const SHRUNK_AT_MOST = 5
+const TRIES = 40
+
+/** @throws Error when the folder or the contract cannot be read, or a side's database or broker cannot be reached */
+export async function testParity(options: ParityOptions): Promise<Report> {
+  const { settings, contract: file, scenarios } = readParityFolder(options.folder)
+  const contract = readContract(file)
+  const arbitrary = sequenceArbitrary(contract, settings)
+  const generated = options.requests > 0 ? drawSequences(arbitrary, options.seed, options.requests) : []
+  const all = [...scenarios, ...generated]
+  const sequences = options.only === undefined ? all : all.filter(({ name }) => name === options.only)
+  const opened: Side[] = []
+  try {
+    const open = async (place: Place, tables: readonly WatchedTable[]) => {
+      const side = await openSide(place, tables)
+      opened.push(side)
+      return side
+    }
+    const left = await open(options.left, options.tables.left)
+    const right = await open(options.right, options.tables.right)
+    const twin = options.twin && (await open(options.twin, options.tables.left))
+    let done = 0
+    const runner = createRunner({
+      ...{ left, right, twin, rules: settings.rules, operations: createOperations(contract), seed: options.seed },
+      today: options.now.toISOString().slice(0, 10),
+      secrets: secretsOf([options.left, options.right, ...(options.twin ? [options.twin] : [])]),
+      progress: ({ requests, differences }) =>
+        options.progress?.({ requests, differences, share: ++done / sequences.length }),
+    })
+    await runner.run(sequences)
+    await runner.settle()
+    const result = runner.result()
+    const reproductions = new Map<string, Reproduction>()
+    for (const finding of result.real) {
+      const sequence = sequences[finding.origin.index]!
+      const steps = sequence.steps.slice(0, finding.origin.step + 1)
+      const shorter = reproductions.size < SHRUNK_AT_MOST ? await shorten(runner, sequence, finding) : undefined
+      reproductions.set(spotOf(finding), {
+        command: options.reproduce(sequence.name),
+        requests: (shorter ?? steps).map(lineOf),
+      })
+    }
+    return createReport(result, {
+      ...{ context: options.context, sides: { left: left.name, right: right.name }, seed: options.seed },
+      ...{ at: options.now.toISOString(), minimum: options.only === undefined ? settings.minimum : 1, reproductions },
+      operations: settings.operations ?? contract.map(({ operationId }) => operationId),
+    })
+  } finally {
+    for (const side of opened) await side.close()
+  }
+
+  async function shorten(runner: Runner, sequence: Sequence, finding: RunResult['real'][number]) {
+    if (sequence.kind !== 'generated') return undefined
+    const at = Number(/\d+$/.exec(sequence.name))
+    return await shrink(arbitrary, { seed: options.seed, at, tries: TRIES }, async (steps) =>
+      (await runner.replay({ ...sequence, steps })).some(({ sides }) =>
+        sides.some((spot) => spotOf(spot) === spotOf(finding)),
+      ),
+    )
+  }
+}
+
+async function openSide(place: Place, tables: readonly WatchedTable[]): Promise<Side> {
+  const { name, url: baseUrl, database, amqp } = place
+  const effects = database === undefined ? undefined : await watchEffects({ database, tables, amqp })
+  return createSide({ name, baseUrl, identify: createIdentify(place.identities), effects })
+}
+
+function secretsOf(places: readonly Place[]): string[] {
+  return places.flatMap(({ identities, database, amqp }) => [
+    ...Object.values(identities).flatMap((identity) => ('bearer' in identity ? [identity.bearer] : [])),
+    ...[database, amqp].flatMap((url) => (url === undefined ? [] : [new URL(url).password])),
+  ])
+}
+
+const mask = createMask()
+
+function lineOf({ method, path, query, as, body, raw, together }: Step): string {
+  const asked = `${method} ${path}${query ? ` ${JSON.stringify(mask.value(query))}` : ''}`
+  const sent = raw ?? (body === undefined ? '' : JSON.stringify(mask.value(body)))
+  return [asked, as ? `as ${as}` : '', together ? `${together} at once` : '', mask.text(sent)].filter(Boolean).join(' ')
+}

@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { ruleShape } from './rules.ts'
+import type { Sequence, Step } from './step.ts'
+
+const reference = z.strictObject({
+  /** The operation whose answer holds it, and where. */
+  from: z.string(),
+  at: z.string().startsWith('$'),
+  /** Members and parameters that take it; `getProduct.id` is the parameter of one operation. */
+  fields: z.array(z.string()).min(1),
+  /** What stands in when nothing was made yet. */
+  fallback: z.number().int().default(1),
+  /** Others that may be there or not. */
+  also: z.array(z.unknown()).default([]),
+})
+
+const settingsShape = z.strictObject({
+  /** The OpenAPI file, seen from this one. */
+  contract: z.string(),
+  /** What of the contract belongs to the context; all of it without. */
+  operations: z.array(z.string()).optional(),
+  /** Who may ask, by security scheme; the first one usually does. */
+  identities: z.record(z.string(), z.array(z.string()).min(1)).default({}),
+  /** Comparisons below which nothing is proven. */
+  minimum: z.number().int().min(1).default(50),
+  generate: z
+    .strictObject({
+      values: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
+      references: z.record(z.string(), reference).default({}),
+    })
+    .prefault({}),
+  rules: z.array(ruleShape).default([]),
+})
+export type Settings = z.infer<typeof settingsShape>
+
+const VERBS = ['get', 'post', 'put', 'patch', 'delete'] as const
+
+const stepShape = z
+  .strictObject({
+    name: z.string().optional(),
+    as: z.string().optional(),
+    get: z.string().startsWith('/').optional(),
+    post: z.string().startsWith('/').optional(),
+    put: z.string().startsWith('/').optional(),
+    patch: z.string().startsWith('/').optional(),
+    delete: z.string().startsWith('/').optional(),
+    query: z.record(z.string(), z.unknown()).optional(),
+    headers: z.record(z.string(), z.string()).optional(),
+    body: z.unknown().optional(),
+    raw: z.string().optional(),
+    together: z.number().int().min(2).max(100).optional(),
+    either: z.array(z.string()).optional(),
+    capture: z.record(z.string(), z.string().startsWith('$')).optional(),
+    expect: z.record(z.string(), z.unknown()).optional(),
+  })
+  .refine(
+    (step) => VERBS.filter((verb) => step[verb] !== undefined).length === 1,
+    `must say exactly one of ${VERBS.join(', ')}, each with a path`,
+  )
+  .transform(({ get, post, put, patch, delete: remove, ...step }): Step => {
+    const paths = { get, post, put, patch, delete: remove }
+    const verb = VERBS.find((each) => paths[each] !== undefined)!
+    return { ...step, method: verb.toUpperCase(), path: paths[verb]! }
+  })
+
+const scenarioShape = z.strictObject({ scenario: z.string().min(1), steps: z.array(stepShape).min(1) })
+
+/** The file of a context's folder that is no scenario. */
+const SETTINGS_FILE = 'parity.yaml'
+
+/**
+ * Reads a context's folder: `parity.yaml`, and every other YAML file as a scenario.
+ * @throws Error that names the file, the place in it and what is wrong
+ */
+export function readParityFolder(folder: string): { settings: Settings; contract: string; scenarios: Sequence[] } {
+  const settings = check(settingsShape, join(folder, SETTINGS_FILE))
+  const files = readdirSync(folder).filter((file) => /\.ya?ml$/.test(file) && file !== SETTINGS_FILE)
+  const scenarios = files.sort().map((file): Sequence => {
+    const { scenario, steps } = check(scenarioShape, join(folder, file))
+    return { name: scenario, kind: 'scenario', steps }
+  })
+  return { settings, contract: join(folder, settings.contract), scenarios }
+}
+
+function check<T>(shape: z.ZodType<T>, file: string): T {
+  const parsed = shape.safeParse(parse(readFileSync(file, 'utf8')))
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || 'the file'}: ${issue.message}`)
+  throw new Error(`${file} is not right:\n${faults.join('\n')}`)
+}

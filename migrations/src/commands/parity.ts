@@ -1,0 +1,149 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  EXIT_CODES,
+  htmlOf,
+  junitOf,
+  type ParityOptions,
+  placeShape,
+  type Report,
+  testParity,
+} from '@banyan/kit/parity'
+import { z } from 'zod'
+import type { Plan } from '../plan/plan.ts'
+import { readPlans } from '../plan/read.ts'
+import type { AddCommand } from './cli.ts'
+import { explain } from './explain.ts'
+import { createOutput, type Output } from './output.ts'
+
+type Given = {
+  left?: string
+  right?: string
+  twin?: string
+  sides?: string
+  folder: string
+  plans: string
+  seed: string
+  requests: string
+  only?: string
+  report?: string
+  coverage?: boolean
+  rerun: string
+  json?: boolean
+}
+
+const sidesShape = z.strictObject({ left: placeShape, right: placeShape, twin: placeShape.optional() })
+
+/** Needs no control database: any two sides can be compared. */
+export const addParity: AddCommand = (program) => {
+  program
+    .command('parity <context>')
+    .description(
+      'ask two sides the same, and say whether they are alike: exit code 0 alike, 1 different, 2 inconclusive',
+    )
+    .option('--left <url>', 'the side that is right, such as the monolith')
+    .option('--right <url>', 'the side that is compared with it')
+    .option('--twin <url>', 'another copy of the left, to know the noise of writes')
+    .option('--sides <file>', 'JSON with name, url, database, amqp and identities of left, right and twin')
+    .option('--folder <path>', 'where <context>/parity.yaml and its scenarios are', 'tests/parity')
+    .option('--plans <path>', 'where the plan is, for the tables', 'migrations/shop/plans')
+    .option('--seed <n>', 'of the generated requests; the same one asks the same', '1')
+    .option('--requests <n>', 'how many requests are generated', '300')
+    .option('--only <name>', 'run this one sequence, a scenario or "generated 7"')
+    .option('--report <folder>', 'write report.html, report.json and junit.xml there')
+    .option('--coverage', 'say which operations of the contract were never compared; any makes the run inconclusive')
+    .option('--rerun <command>', 'how a reader of the report runs this again', 'banyan parity')
+    .option('--json', 'print the report as JSON')
+    .action(async (context: string, given: Given) => {
+      const out = createOutput({ json: given.json === true, out: process.stdout, err: process.stderr })
+      try {
+        const report = await testParity(await optionsOf(context, given, out))
+        out.endProgress()
+        if (given.report) writeReports(given.report, report)
+        const uncovered = given.coverage === true && report.uncovered.length > 0
+        out.result(report, summaryOf(report, given))
+        process.exitCode =
+          uncovered && report.verdict === 'alike' ? EXIT_CODES.inconclusive : EXIT_CODES[report.verdict]
+      } catch (error) {
+        out.endProgress()
+        const { text, value } = explain(error)
+        // A run that could not be made has proven nothing.
+        process.exitCode = EXIT_CODES.inconclusive
+        if (out.json) out.result(value, text)
+        else process.stderr.write(`${text}\n`)
+      }
+    })
+}
+
+async function optionsOf(context: string, given: Given, out: Output): Promise<ParityOptions> {
+  const sides = readSides(given)
+  let told = -1
+  const [seed, requests] = [
+    z.coerce.number().int().parse(given.seed),
+    z.coerce.number().int().min(0).parse(given.requests),
+  ]
+  return {
+    ...{ context, ...sides, seed, requests, only: given.only, now: new Date() },
+    folder: join(given.folder, context),
+    tables: tablesOf((await readPlans(given.plans)).get(context)),
+    reproduce: (sequence) =>
+      `${given.rerun} ${context} --seed ${seed} --requests ${requests} --only '${sequence.replaceAll("'", "'\\''")}'`,
+    progress: ({ requests: asked, share, differences }) => {
+      // Plain lines, where there is no bar, come twenty to a run.
+      const twentieth = Math.floor(share * 20)
+      if (twentieth === told && process.stderr.isTTY !== true) return
+      told = twentieth
+      out.progress(`${asked} requests, ${differences} differences`, share)
+    },
+  }
+}
+
+function readSides({ sides, left, right, twin }: Given): z.infer<typeof sidesShape> {
+  if (sides) return sidesShape.parse(JSON.parse(readFileSync(sides, 'utf8')))
+  if (!left || !right) throw new Error('say --left URL and --right URL, or --sides FILE')
+  return sidesShape.parse({
+    left: { name: 'left', url: left },
+    right: { name: 'right', url: right },
+    ...(twin ? { twin: { name: 'twin', url: twin } } : {}),
+  })
+}
+
+/** Rows are reported by the service's names; a context without a plan has its answers compared alone. */
+function tablesOf(plan: Plan | undefined): ParityOptions['tables'] {
+  const tables = plan?.tables ?? []
+  return {
+    left: tables.map(({ from, to, columns }) => ({ table: from, as: to, columns })),
+    right: tables.map(({ to }) => ({ table: to, as: to })),
+  }
+}
+
+function writeReports(folder: string, report: Report): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'report.html'), htmlOf(report))
+  writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
+  writeFileSync(join(folder, 'junit.xml'), junitOf(report))
+}
+
+function summaryOf(report: Report, given: Given): string {
+  const { verdict, reasons, differences, uncovered, requests, seconds, requestsPerSecond, comparerShare } = report
+  return [
+    `${verdict}: ${reasons.join('; ')}`,
+    ...differences
+      .slice(0, 20)
+      .map(({ operation, at, kind, sample, reproduction }) =>
+        [
+          `  ${operation} ${at}: ${kind}; ${JSON.stringify(sample.left)} | ${JSON.stringify(sample.right)}`.slice(
+            0,
+            300,
+          ),
+          ...(reproduction ? [`    ${reproduction.command}`] : []),
+        ].join('\n'),
+      ),
+    ...report.unmet
+      .slice(0, 10)
+      .map(({ sequence, step, side, what }) => `  ${sequence}, step ${step + 1}, ${side}: ${what}`),
+    ...(given.coverage ? [`never compared: ${uncovered.join(', ') || 'nothing; every operation was'}`] : []),
+    `${requests} requests in ${seconds} s, ${requestsPerSecond} a second; comparing took ${Math.round(comparerShare * 100)} % of it`,
+    ...(given.report ? [`report: ${join(given.report, 'report.html')}`] : []),
+  ].join('\n')
+}
