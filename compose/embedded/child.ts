@@ -30,7 +30,8 @@ export function startNode(
   env: Record<string, string>,
   logFile: string,
 ): Child {
-  const whole = { PATH: process.env.PATH ?? '', BANYAN_LIFELINE: 'stdin', ...env }
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
+  const whole = { PATH, NODE_COMPILE_CACHE, BANYAN_LIFELINE: 'stdin', ...env }
   return start(name, [file, ...args], whole, logFile, (child) => void child.kill('SIGTERM'))
 }
 
