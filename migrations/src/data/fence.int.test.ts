@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { installCapture } from './capture.ts'
+import { emptyTarget } from './empty-target.ts'
 import { closeTarget, Drifted, fenceSource, readFence, restoreSource, tellOwner, unfenceTarget } from './fence.ts'
 import { fingerprint } from './fingerprint.ts'
 import { LockBusy } from './lock-retry.ts'
@@ -100,12 +102,12 @@ test('rule 18: a fence that cannot get its lock gives up after the deadline and 
   const writer = await it.sourceApp.connect()
   await writer.query(`begin; update items set name = 'b' where id = 1`)
   const begun = performance.now()
-  await expect(fenceSource(it.lane, { deadlineMs: 1000 })).rejects.toThrow(LockBusy)
+  await expect(fenceSource(it.withToken(2n), { deadlineMs: 1000 })).rejects.toThrow(/no lock after \d+ ms and \d tries/)
   expect(performance.now() - begun).toBeLessThan(2500)
   await writer.query('commit')
   writer.release()
   await it.sourceApp.query(`insert into items values (2, 'free')`)
-  expect(await readFence(it.lane.from, 'shop')).toEqual({ closed: false, token: 0n })
+  expect(await readFence(it.lane.from, 'shop')).toEqual({ closed: false, token: 1n })
 })
 
 test('rule 18: in a deadlock the mover is the victim, never the application', async () => {
@@ -185,6 +187,15 @@ test('rule 22: an abort sees the target closed, and opens the source even where 
 test('rule 22: an abort that finds the target open is told so', async () => {
   await unfenceTarget(it.lane, { owner: 'service', term: 2n })
   expect(await raiseToken(it.lane.to, it.withToken(2n))).toEqual({ closed: false })
+})
+
+test('rule 12: what changes structure or rows alone stores its token, so that an older attempt comes too late', async () => {
+  await installCapture(it.withToken(5n))
+  expect(await readFence(it.lane.from, 'shop')).toEqual({ closed: false, token: 5n })
+  await expect(installCapture(it.withToken(4n))).rejects.toThrow(TokenOverruled)
+  await emptyTarget(it.withToken(6n))
+  expect(await readFence(it.lane.to, 'shop')).toEqual({ closed: true, token: 6n })
+  await expect(emptyTarget(it.withToken(5n))).rejects.toThrow(TokenOverruled)
 })
 
 test('closing a side twice is the same as once', async () => {

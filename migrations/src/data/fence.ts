@@ -6,7 +6,7 @@ import { inNameOrder, tableId } from './lane.ts'
 import { LOCK_TIMEOUT_MS, retryLock } from './lock-retry.ts'
 import { insertMarker } from './marker.ts'
 import { ident, qualified } from './sql-text.ts'
-import { storeToken, type TokenOptions, TokenOverruled, underToken } from './token.ts'
+import { type TokenOptions, TokenOverruled, underToken } from './token.ts'
 import { FENCE } from './trigger-names.ts'
 
 export interface Ownership {
@@ -106,16 +106,7 @@ export async function unfenceTarget(lane: Lane, owner: Ownership, options: { dea
 export async function restoreSource(lane: Lane, owner: Ownership, options: { deadlineMs?: number } = {}) {
   const tables = inNameOrder(lane).map((table) => table.source)
   await retryLock(`${lane.context}: opening the source`, options.deadlineMs ?? 3000, () =>
-    underToken(
-      lane.from,
-      lane,
-      'update',
-      async ({ tx }) => {
-        await storeToken(tx, lane)
-        await open(tx, lane, tables, owner)
-      },
-      BOUNDED,
-    ),
+    underToken(lane.from, lane, 'update', ({ tx }) => open(tx, lane, tables, owner), BOUNDED),
   )
 }
 

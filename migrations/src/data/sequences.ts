@@ -2,7 +2,7 @@
 import type { Lane, TableName, Tx } from './lane.ts'
 import { withConnection } from './open-db.ts'
 import { ident, literal, qualified } from './sql-text.ts'
-import { storeToken, underToken } from './token.ts'
+import { underToken } from './token.ts'
 
 export interface SequencePair {
   readonly source: TableName
@@ -44,7 +44,6 @@ export async function alignSequences(
     lane,
     'update',
     async ({ tx }) => {
-      await storeToken(tx, lane)
       const states: SequenceState[] = []
       for (const wish of await wishes(lane, tx, options.declared ?? [])) {
         states.push(await align(tx, wish, options.margin ?? MARGIN))

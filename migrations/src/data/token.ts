@@ -37,7 +37,8 @@ export interface Held {
 
 /**
  * Runs `work` in a READ COMMITTED transaction that holds the context's fence row.
- * @param mode `share` for chunk, batch and repair; `update` for what fences, unfences or changes structure
+ * @param mode `share` for chunk, batch and repair; `update` for what fences, unfences or changes structure: it also
+ *   stores this attempt's token where a lower one stands
  * @throws TokenOverruled when a higher token is stored; SideOpen under `receiving`; what `work` throws. Nothing of the
  *   transaction stays then.
  */
@@ -64,6 +65,8 @@ export async function underTokenOn<T>(
   if (options.receiving && !held.closed) {
     throw new SideOpen(`${claim.context}: this side accepts application writes; the mover does not write to it`)
   }
+  // Whatever this attempt changes, nobody with a lower token may change after it.
+  if (mode === 'update' && held.stored < claim.token) await storeToken(tx, claim)
   const result = await work(held)
   await tx.query('commit')
   return result
@@ -80,7 +83,7 @@ export async function raiseToken(
   claim: Claim,
   options: { deadlineMs?: number } = {},
 ): Promise<{ closed: boolean }> {
-  const raise = ({ tx, closed }: Held) => storeToken(tx, claim).then(() => ({ closed }))
+  const raise = async ({ closed }: Held) => ({ closed })
   return retryLock(`${claim.context}: the token`, options.deadlineMs ?? 10_000, async () => {
     try {
       return await underToken(db, claim, 'update', raise, { lockTimeoutMs: LOCK_TIMEOUT_MS })
@@ -104,8 +107,7 @@ async function endStopped(db: Db): Promise<void> {
   )
 }
 
-/** Stores the token in the transaction at hand, which holds the fence row for update. */
-export async function storeToken(tx: Tx, claim: Claim): Promise<void> {
+async function storeToken(tx: Tx, claim: Claim): Promise<void> {
   await tx.query('update banyan.fence set token = $2 where context = $1', [claim.context, claim.token])
 }
 
