@@ -10,7 +10,11 @@ export const addUnprepare: AddCommand = (program, cli) =>
     steps: (plan, stored) => [
       controlSql(stored, { phase: 'idle', step: 'unpreparing', token: stored.token + 1n }),
       ...[...plan.tables].reverse().map((table) => `delete from public.${table.to};  -- ${plan.databases.service}`),
-      `-- ${plan.databases.monolith} and ${plan.databases.service}: the triggers of capture and fence are dropped`,
+      `-- ${plan.databases.monolith} and ${plan.databases.service}: the triggers of capture and fence are dropped, captured changes deleted`,
+      ...plan.crossingKeys.map(
+        (key) => `-- ${plan.databases.monolith}: ${key.constraint} of ${key.table} comes back if it was dropped`,
+      ),
+      '-- RabbitMQ: the queues of both directions are deleted',
       `update banyan.contexts set step = null where context = '${plan.context}';  -- banyan_control`,
     ],
   })

@@ -47,10 +47,19 @@ export async function installCapture(lane: Lane, options: { deadlineMs?: number 
   )
 }
 
-/** Takes capture, guard and fence away from the lane's `from`; what was captured stays. */
+/** Takes capture, guard and fence away from the lane's `from`, and what was captured there for the context. */
 export async function removeCapture(lane: Lane, options: { deadlineMs?: number } = {}): Promise<void> {
   await retryLock(`${lane.context}: capture`, options.deadlineMs ?? 10_000, () =>
-    underToken(lane.from, lane, 'update', ({ tx }) => dropTriggers(tx, lane), { lockTimeoutMs: LOCK_TIMEOUT_MS }),
+    underToken(
+      lane.from,
+      lane,
+      'update',
+      async ({ tx }) => {
+        await dropTriggers(tx, lane)
+        await tx.query('delete from banyan.changes where context = $1', [lane.context])
+      },
+      { lockTimeoutMs: LOCK_TIMEOUT_MS },
+    ),
   )
 }
 
