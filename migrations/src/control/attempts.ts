@@ -1,5 +1,5 @@
 import type { Queryable } from './contexts.ts'
-import type { Direction } from './stored.ts'
+import type { Direction, Stored } from './stored.ts'
 
 export type Attempt = {
   token: bigint
@@ -76,12 +76,17 @@ export async function endAttempt(
   return rows[0] ? { reason: rows[0].reason, totalMs: Math.round(Number(rows[0].total_ms)) } : null
 }
 
-/** Writes down why the attempt under way must be called off; the first reason stands. */
-export async function noteTrouble(db: Queryable, context: string, reason: string, again: boolean): Promise<void> {
+/** Writes down why this attempt must be called off, and never another mover's; the first reason stands. */
+export async function noteTrouble(
+  db: Queryable,
+  attempt: Pick<Stored, 'context' | 'token'>,
+  reason: string,
+  again: boolean,
+): Promise<void> {
   await db.query(
-    `update banyan.attempts set reason = $2, again = $3
-     where context = $1 and ended_at is null and reason is null`,
-    [context, reason, again],
+    `update banyan.attempts set reason = $3, again = $4
+     where context = $1 and token = $2 and ended_at is null and reason is null`,
+    [attempt.context, String(attempt.token), reason, again],
   )
 }
 

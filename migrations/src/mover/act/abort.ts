@@ -9,7 +9,7 @@ import { compareOf, direction, laneOf } from './switch.ts'
 
 /** Rule 22: the abort is decided in the control row before anything is undone. */
 export async function beginAbort(run: Runtime, stored: Stored, reason: string, again: boolean): Promise<void> {
-  await noteTrouble(run.control, stored.context, reason, again)
+  await noteTrouble(run.control, stored, reason, again)
   await failPoint('mover.abort.before-begin')
   const token = stored.token + 1n
   const begun = await changeContext(

@@ -13,6 +13,9 @@ import { raiseToken } from '../../data/token.ts'
 import type { Runtime } from '../runtime.ts'
 import { timed } from './timed.ts'
 
+/** Several tries, each of at most 800 ms, well within an attempt's budget. */
+const UNLINK_MS = 2_000
+
 /** Begins an attempt by compare-and-set (rule 16). Back to the monolith there is nothing to unlink, so the hold is at once. */
 export async function beginSwitch(run: Runtime, stored: Stored, intent: Intent, direction: Direction): Promise<void> {
   const token = stored.token + 1n
@@ -35,16 +38,17 @@ export function startAttempt(run: Runtime, token: bigint, move: bigint): void {
   run.marks = { hold: performance.now() }
 }
 
+/** Nothing is held yet, so the keys' tables may be tried for a while. */
 export async function unlink(run: Runtime, stored: Stored): Promise<void> {
   const lane = await laneOf(run, stored)
   await failPoint('mover.switch.before-unlink')
-  await troubled(run, async () => {
+  await troubled(run, stored, async () => {
     await timed(run, 'unlink', () =>
       dropCrossingKeys(
         lane.from,
         lane,
         lane.tables.map((table) => table.source),
-        { deadlineMs: 1 },
+        { deadlineMs: UNLINK_MS },
       ),
     )
     await failPoint('mover.switch.before-hold')
@@ -65,7 +69,7 @@ export async function fence(run: Runtime, stored: Stored): Promise<void> {
   const lane = await laneOf(run, stored)
   const prepared = await preparedFingerprints(run.control, stored.context, stored.move)
   await failPoint('mover.switch.before-fence')
-  await troubled(run, async () => {
+  await troubled(run, stored, async () => {
     const options = { deadlineMs: 1, ...(prepared ? { fingerprint: prepared[lane.fromSide].hash } : {}) }
     const { marker } = await timed(run, 'fence', () => fenceSource(lane, options))
     await failPoint('mover.switch.after-fence')
@@ -82,7 +86,7 @@ export async function reconcileToMarker(run: Runtime, stored: Stored, marker: bi
   await failPoint('mover.switch.after-marker')
   const { complete, blocked } = await timed(run, 'reconcile', () => reconcile(lane, marker))
   await failPoint('mover.switch.after-reconcile')
-  if (blocked) await noteTrouble(run.control, stored.context, `${blocked.tbl} ${blocked.key}: ${blocked.reason}`, false)
+  if (blocked) await noteTrouble(run.control, stored, `${blocked.tbl} ${blocked.key}: ${blocked.reason}`, false)
   if (complete) await toStep(run, stored, { step: 'sequences' })
 }
 
@@ -152,12 +156,12 @@ const toStep = (run: Runtime, stored: Stored, changes: Parameters<typeof changeC
   changeContext(run.control, stored.context, compareOf(stored), changes)
 
 /** A busy lock or a changed schema is stored as this attempt's trouble; what is next is then to abort. */
-async function troubled(run: Runtime, work: () => Promise<void>): Promise<void> {
+async function troubled(run: Runtime, stored: Stored, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    if (error instanceof LockBusy) await noteTrouble(run.control, run.plan.context, error.message, true)
-    else if (error instanceof Drifted) await noteTrouble(run.control, run.plan.context, error.message, false)
+    if (error instanceof LockBusy) await noteTrouble(run.control, stored, error.message, true)
+    else if (error instanceof Drifted) await noteTrouble(run.control, stored, error.message, false)
     else throw error
   }
 }
