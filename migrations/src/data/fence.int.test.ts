@@ -198,6 +198,18 @@ test('rule 12: what changes structure or rows alone stores its token, so that an
   await expect(emptyTarget(it.withToken(5n))).rejects.toThrow(TokenOverruled)
 })
 
+test('a transaction that asked for another context does not keep the former owner from being told', async () => {
+  await it.sourceAdmin.query(`insert into banyan.owner (context, owner) values ('other', 'monolith')`)
+  await fenceSource(it.withToken(2n))
+  const long = await it.sourceApp.connect()
+  await long.query(`begin; select * from banyan.owner_of('other')`)
+  await tellOwner(it.lane.from, it.withToken(2n), { owner: 'service', term: 2n })
+  await long.query('commit')
+  long.release()
+  const { rows } = await it.sourceAdmin.query(`select owner, term::text from banyan.owner where context = 'shop'`)
+  expect(rows[0]).toEqual({ owner: 'service', term: '2' })
+})
+
 test('closing a side twice is the same as once', async () => {
   await closeTarget(it.lane)
   await closeTarget(it.lane)

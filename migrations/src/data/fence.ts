@@ -110,10 +110,13 @@ export async function restoreSource(lane: Lane, owner: Ownership, options: { dea
   )
 }
 
-/** Tells a side that stays closed who the owner is now, so that it answers "not owner" rather than "moving". */
+/**
+ * Tells a side that stays closed who the owner is now, so that it answers "not owner" rather than "moving". Nobody can
+ * write here by what they read before, so this waits for readers of the context's own row only, not for the table.
+ */
 export async function tellOwner(db: Db, claim: Claim, owner: Ownership): Promise<void> {
   await retryLock(`${claim.context}: the owner's name`, 3000, () =>
-    underToken(db, claim, 'update', ({ tx }) => setOwner(tx, claim, owner), BOUNDED),
+    underToken(db, claim, 'update', ({ tx }) => writeOwner(tx, claim, owner), BOUNDED),
   )
 }
 
@@ -136,6 +139,10 @@ async function open(tx: Tx, claim: Claim, tables: readonly TableName[], owner: O
 /** The lock waits for every transaction that has decided by the owner and not yet ended. */
 async function setOwner(tx: Tx, claim: Claim, owner: Ownership | { owner: 'moving' }): Promise<void> {
   await tx.query('lock table banyan.owner in exclusive mode')
+  await writeOwner(tx, claim, owner)
+}
+
+async function writeOwner(tx: Tx, claim: Claim, owner: Ownership | { owner: 'moving' }): Promise<void> {
   const term = 'term' in owner ? owner.term : null
   await tx.query(
     `insert into banyan.owner as o (context, owner, term) values ($1, $2, coalesce($3, 1))
