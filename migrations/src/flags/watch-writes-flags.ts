@@ -21,8 +21,8 @@ export function watchWritesFlags(
   const look = async (context: string): Promise<void> => {
     const flip = readFlip(known.get(context) ?? null, flags.share(`${context}-writes`))
     const stored = flip.wish && (await readContext(control, context))
-    if (flip.wish && stored) await ask(control, context, flip.wish, stored)
-    // Only now: a control database that was away must not swallow the wish.
+    // A control database that was away, or another intent that is open, must not swallow the wish.
+    if (flip.wish && stored && !(await ask(control, context, flip.wish, stored))) return
     known.set(context, flip.known)
   }
   let closed = false
@@ -43,16 +43,18 @@ export function watchWritesFlags(
   }
 }
 
+/** Says whether the wish was taken, or is true already; otherwise it is to be asked again. */
 async function ask(
   control: Pool,
   context: string,
   wish: 'switch' | 'rollback',
   stored: { owner: 'monolith' | 'service'; phase: string; direction: string | null },
-): Promise<void> {
+): Promise<boolean> {
   const wanted = wish === 'switch' ? 'service' : 'monolith'
   const underWay = stored.phase === 'switching' ? (stored.direction === 'to-service' ? 'service' : 'monolith') : null
   const flag = `${context}-writes`
-  if (underWay !== null && underWay !== wanted) await askAbort(control, context, `the flag ${flag} was flipped back`)
-  else if (underWay === null && stored.owner !== wanted)
-    await askFor(control, { context, verb: wish, source: 'flag', who: 'unleash', why: `the flag ${flag} was flipped` })
+  if (underWay === wanted || (underWay === null && stored.owner === wanted)) return true
+  if (underWay !== null) return (await askAbort(control, context, `the flag ${flag} was flipped back`)) !== null
+  const why = `the flag ${flag} was flipped`
+  return (await askFor(control, { context, verb: wish, source: 'flag', who: 'unleash', why })) !== null
 }
