@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { dropCrossingKeys, findCrossingKeys, restoreCrossingKeys, validateCrossingKeys } from './crossing-keys.ts'
 import { fenceSource, unfenceTarget } from './fence.ts'
-import { retireTables } from './retire.ts'
+import { dependsOnTables, retireTables } from './retire.ts'
 import { alignSequences } from './sequences.ts'
 import { copyAll, createLane, drain, type FixtureOptions, type LaneFixture, rowsOf } from './testing/lane-fixture.ts'
 import { raiseToken, SideOpen } from './token.ts'
@@ -123,4 +123,15 @@ test('rule 26: the old tables move away in the transaction that drops their fenc
   const { rows } = await it.sourceAdmin.query('select name from retired.items')
   expect(rows).toEqual([{ name: 'kept' }])
   expect(await rowsOf(it.targetAdmin, 'items')).toHaveLength(1)
+})
+
+test('what depends on the old tables is known before they are dropped, and asking drops nothing', async () => {
+  await start({ ddl: 'create table items (id int primary key, name text)', tables: ['items'] })
+  await it.sourceApp.query(`insert into items values (1, 'kept')`)
+  await copyAll(it.lane)
+  await switchOver()
+  expect(await dependsOnTables(it.withToken(2n))).toBeNull()
+  await it.sourceAdmin.query('create view names as select name from items')
+  expect(await dependsOnTables(it.withToken(2n))).toContain('view public.names depends on table public.items')
+  expect(await rowsOf(it.sourceAdmin, 'items')).toEqual(['(1,kept)'])
 })

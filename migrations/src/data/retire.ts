@@ -7,6 +7,7 @@ import { ident, qualified } from './sql-text.ts'
 import { underToken } from './token.ts'
 
 const RETIRED = 'retired'
+const DEPENDENT_OBJECTS = '2BP01'
 
 /**
  * Moves the old side's tables (the lane's `from`) to the schema `retired`, in the transaction that drops their fence:
@@ -55,6 +56,30 @@ export async function releaseTables(lane: Lane, options: { deadlineMs?: number }
 export async function dropRetired(db: Db, tables: readonly TableName[]): Promise<void> {
   const names = tables.map((table) => `${RETIRED}.${ident(table.name)}`)
   if (names.length > 0) await db.query(`drop table if exists ${names.join(', ')}`)
+}
+
+/**
+ * Whether the old side's tables (the lane's `from`) could be dropped now: tried, and taken back.
+ * @returns what depends on them from outside, in PostgreSQL's words; null when nothing does
+ * @throws LockBusy, TokenOverruled
+ */
+export async function dependsOnTables(lane: Lane): Promise<string | null> {
+  const names = inNameOrder(lane).map((table) => qualified(table.source))
+  const undo = new Error('taken back')
+  const attempt = async ({ tx }: { tx: Tx }): Promise<never> => {
+    await tx.query(`drop table ${names.join(', ')}`)
+    throw undo
+  }
+  try {
+    return await retryLock(`${lane.context}: the tables to be dropped`, 3000, () =>
+      underToken(lane.from, lane, 'update', attempt, { receiving: true, lockTimeoutMs: LOCK_TIMEOUT_MS }),
+    )
+  } catch (error) {
+    if (error === undo) return null
+    const { code, detail, message } = error as { code?: string; detail?: string; message: string }
+    if (code !== DEPENDENT_OBJECTS) throw error
+    return detail ?? message
+  }
 }
 
 async function makeSchema(tx: Tx): Promise<void> {

@@ -1,6 +1,7 @@
 import { lastSwitchAgoMs } from '../control/attempts.ts'
 import type { Intent, Stored } from '../control/stored.ts'
 import { lastVerification } from '../control/verifications.ts'
+import { dependsOnTables } from '../data/retire.ts'
 import type { Runtime } from './runtime.ts'
 import type { Interlock } from './seen.ts'
 
@@ -24,7 +25,14 @@ export async function completionLocks(run: Runtime, stored: Stored, intent: Inte
     held.push('a clean verification of the last 15 minutes: banyan verify')
   if (run.blocked.now) held.push(`a blocked change: ${run.blocked.now}`)
   if (held.length === 0) held.push(...(await stillRead(run)))
+  if (held.length === 0 && intent.args.drop === true) held.push(...(await stillNeeded(run)))
   return held.map((waitsFor) => ({ waitsFor, passing: false }))
+}
+
+/** Without this, a drop that fails would only be noticed when there is no way back any more. */
+async function stillNeeded(run: Runtime): Promise<string[]> {
+  const needed = await dependsOnTables({ ...(await run.lanes.of('to-service')) })
+  return needed === null ? [] : [`nothing to depend on the tables that --drop takes: ${needed.replaceAll('\n', '; ')}`]
 }
 
 /** Watches the monolith's old tables for readers: their scan counters must stand still. */

@@ -148,6 +148,14 @@ describe('an interlock', () => {
   })
 })
 
+it('a completion that was accepted is held by what has come in its way since, until it has begun', () => {
+  const standing = { interlocks: [{ waitsFor: 'readers', passing: false }] }
+  const switched = { phase: 'switched', owner: 'service' } as const
+  expect(decide(switched, standing, wants('complete'))).toMatchObject({ do: 'settle', as: 'refused' })
+  expect(decide(switched, {}, wants('complete'))).toEqual({ do: 'complete' })
+  expect(decide({ ...switched, step: 'completing' }, standing, wants('complete'))).toEqual({ do: 'complete' })
+})
+
 describe('after an abort', () => {
   const aborted = (times: number, agoMs: number, again = true) => ({
     aborts: { aborted: times, lastAbort: { reason: 'no lock', agoMs, again } },

@@ -167,7 +167,8 @@ function runningIntent(stored: Stored, seen: Seen, intent: Intent): Action | nul
     case 'rollback':
       return phase === 'switched' ? attempt(seen, 'to-monolith') : done('the monolith owns the context')
     case 'complete':
-      return { do: 'complete' }
+      // Looked at until `completing` is stored: the mover that accepted it may not be the one that carries it out.
+      return heldBy(seen, seen.waitedMs) ?? { do: 'complete' }
   }
 }
 

@@ -90,7 +90,7 @@ async function locksOf(run: Runtime, stored: Stored, intent: Intent): Promise<re
     return interlocks(await gatherFacts(run, stored, 'to-service'))
   if (stored.phase !== 'switched') return []
   if (intent.verb === 'rollback') return interlocks(await gatherFacts(run, stored, 'to-monolith'))
-  return intent.verb === 'complete' && intent.state === 'pending' ? completionLocks(run, stored, intent) : []
+  return intent.verb === 'complete' ? completionLocks(run, stored, intent) : []
 }
 
 async function endOf(run: Runtime, intent: Intent): Promise<Seen['ended']> {
