@@ -1,5 +1,5 @@
 /** `npm run parity -- <context>`: two isolated worlds, compared by `banyan parity`; ends with its exit code. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { endWithStarter } from '../embedded/lifeline.ts'
@@ -8,8 +8,9 @@ import { startWorlds, type Worlds } from './worlds.ts'
 
 const INCONCLUSIVE = 2
 const [context, ...options] = process.argv.slice(2)
-let worlds: Worlds | undefined
-let sides: string | undefined
+let starting: Promise<Worlds> | undefined
+let comparing: ChildProcess | undefined
+let folder: string | undefined
 endWithStarter(end)
 
 try {
@@ -26,22 +27,35 @@ async function main(): Promise<number> {
     console.error('usage: npm run parity -- <context> [--seed n] [--requests n] [--only name] [--coverage] [--twin]')
     return INCONCLUSIVE
   }
-  const folder = join(ROOT, '.banyan', `parity-${context}-${process.pid}`)
+  folder = join(ROOT, '.banyan', `parity-${context}-${process.pid}`)
   mkdirSync(folder, { recursive: true })
-  const twin = options.includes('--twin')
-  worlds = await startWorlds({ context, folder, twin, announce: (line) => console.error(line) })
-  const { stop: _, ...places } = worlds
-  sides = join(folder, 'sides.json')
+  const twin = take('--twin') !== undefined
+  const serviceFile = take('--service-file', true)
+  starting = startWorlds({ context, folder, twin, serviceFile, announce: (line) => console.error(line) })
+  const { stop: _, ...places } = await starting
+  const sides = join(folder, 'sides.json')
   writeFileSync(sides, JSON.stringify(places), { mode: 0o600 })
   const report = options.includes('--report') ? [] : ['--report', join(ROOT, '.banyan', `parity-${context}`)]
-  const rest = options.filter((option) => option !== '--twin')
-  const args = ['parity', context, '--sides', sides, '--rerun', 'npm run parity --', ...report, ...rest]
+  const args = ['parity', context, '--sides', sides, '--rerun', 'npm run parity --', ...report, ...options]
   const child = spawn(process.execPath, [join(ROOT, 'migrations/src/cli.ts'), ...args], { cwd: ROOT, stdio: 'inherit' })
+  comparing = child
   return await new Promise((resolve) => child.on('close', (code) => resolve(code ?? INCONCLUSIVE)))
 }
 
-/** The keys of the worlds go with them. */
+/** Takes an option of this program out of those that `banyan parity` gets. */
+function take(name: string, hasValue = false): string | undefined {
+  const at = options.indexOf(name)
+  if (at < 0) return undefined
+  return options.splice(at, hasValue ? 2 : 1).at(-1)
+}
+
+/** The worlds' keys and logs go with them; the logs stay where they may say why nothing was proven. */
 async function end(): Promise<void> {
-  if (sides) rmSync(sides, { force: true })
+  comparing?.kill()
+  // Half a world cannot be taken down: it is finished first, or takes itself down.
+  const worlds = await starting?.catch(() => undefined)
   await worlds?.stop()
+  if (!folder) return
+  rmSync(join(folder, 'sides.json'), { force: true })
+  if (process.exitCode !== INCONCLUSIVE) rmSync(folder, { recursive: true, force: true })
 }

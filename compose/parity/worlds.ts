@@ -1,6 +1,6 @@
 /** Isolated worlds: each side on its own databases and broker vhost, from the same seed data. */
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Child, startNode } from '../embedded/child.ts'
 import { freePorts } from '../embedded/ports.ts'
 import { newPlace, startBrokerServer, startDatabaseServer } from '../embedded/servers.ts'
@@ -19,13 +19,14 @@ export type Worlds = { left: World; right: World; twin?: World; stop(): Promise<
 /**
  * @param options.context what is compared: the monolith alone against the context's service as owner
  * @param options.twin whether a second monolith runs, to know the noise of writes
- * @param options.serviceEnv more environment for the service
+ * @param options.serviceFile another build of the service: its main.ts, from the repository's root or absolute
  * @throws when a part does not come up; what had started is stopped first
  */
 export async function startWorlds(options: {
   context: string
   folder: string
   twin: boolean
+  serviceFile?: string | undefined
   announce: (line: string) => void
 }): Promise<Worlds> {
   const context = CONTEXTS[options.context]
@@ -73,7 +74,7 @@ export async function startWorlds(options: {
           options.context,
         ]),
       )
-      const at = await startSide(name, context.main, url, amqp, { JWT_JWKS: keys.userJwks })
+      const at = await startSide(name, options.serviceFile ?? context.main, url, amqp, { JWT_JWKS: keys.userJwks })
       return { name, url: at, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
     }
     const startSide = async (name: string, file: string, url: string, amqp: string, more: Record<string, string>) => {
@@ -86,7 +87,7 @@ export async function startWorlds(options: {
       }
       const env = { ...shared, ...more, PORT: String(port), DATABASE_URL: url, AMQP_URL: amqp }
       const log = join(logs, `${name}.log`)
-      const child = startNode(name, join(ROOT, file), [], env, log)
+      const child = startNode(name, resolve(ROOT, file), [], env, log)
       children.push(child)
       const at = `http://127.0.0.1:${port}`
       const serves = async () => {

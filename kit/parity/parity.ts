@@ -36,15 +36,16 @@ export type ParityOptions = {
   requests: number
   /** The one sequence to run, by name. */
   only?: string | undefined
+  /** How many shorter sequences are tried for a difference; 0 shows it as it was found. */
+  tries: number
   now: Date
   /** The command line that runs one sequence of this run again. */
   reproduce(sequence: string): string
   progress?: (done: { requests: number; share: number; differences: number }) => void
 }
 
-/** Of how many differences the shortest sequence is looked for, and by how many tries each. */
+/** Of how many differences the shortest sequence is looked for. */
 const SHRUNK_AT_MOST = 5
-const TRIES = 40
 
 /** @throws Error when the folder or the contract cannot be read, or a side's database or broker cannot be reached */
 export async function testParity(options: ParityOptions): Promise<Report> {
@@ -95,9 +96,9 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   }
 
   async function shorten(runner: Runner, sequence: Sequence, finding: RunResult['real'][number]) {
-    if (sequence.kind !== 'generated') return undefined
+    if (sequence.kind !== 'generated' || options.tries === 0) return undefined
     const at = Number(/\d+$/.exec(sequence.name))
-    return await shrink(arbitrary, { seed: options.seed, at, tries: TRIES }, async (steps) =>
+    return await shrink(arbitrary, { seed: options.seed, at, tries: options.tries }, async (steps) =>
       (await runner.replay({ ...sequence, steps })).some(({ sides }) =>
         sides.some((spot) => spotOf(spot) === spotOf(finding)),
       ),

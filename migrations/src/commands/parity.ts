@@ -26,6 +26,7 @@ type Given = {
   seed: string
   requests: string
   only?: string
+  tries: string
   report?: string
   coverage?: boolean
   rerun: string
@@ -50,6 +51,7 @@ export const addParity: AddCommand = (program) => {
     .option('--seed <n>', 'of the generated requests; the same one asks the same', '1')
     .option('--requests <n>', 'how many requests are generated', '300')
     .option('--only <name>', 'run this one sequence, a scenario or "generated 7"')
+    .option('--tries <n>', 'how many shorter sequences are tried to show a difference', '40')
     .option('--report <folder>', 'write report.html, report.json and junit.xml there')
     .option('--coverage', 'say which operations of the contract were never compared; any makes the run inconclusive')
     .option('--rerun <command>', 'how a reader of the report runs this again', 'banyan parity')
@@ -82,8 +84,9 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
     z.coerce.number().int().parse(given.seed),
     z.coerce.number().int().min(0).parse(given.requests),
   ]
+  const tries = z.coerce.number().int().min(0).parse(given.tries)
   return {
-    ...{ context, ...sides, seed, requests, only: given.only, now: new Date() },
+    ...{ context, ...sides, seed, requests, only: given.only, tries, now: new Date() },
     folder: join(given.folder, context),
     tables: tablesOf((await readPlans(given.plans)).get(context)),
     reproduce: (sequence) =>

@@ -1,0 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { parity, readReport } from './run-parity.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+it.each([11, 12, 13, 14, 15])(
+  'inventory is alike in 2,000 generated requests of seed %i',
+  async (seed) => {
+    const { code, said } = await parity(folder, 'inventory', '--requests', '2000', '--seed', String(seed))
+    expect(readReport(folder)).toMatchObject({ verdict: 'alike', differences: [], doubtful: [] })
+    expect(code, said).toBe(0)
+  },
+  1_200_000,
+)
