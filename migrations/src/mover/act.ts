@@ -1,4 +1,4 @@
-import { beginAbort, raiseTarget, unfenceSource } from './act/abort.ts'
+import { beginAbort, raiseTarget, reopen, unfenceSource } from './act/abort.ts'
 import { complete } from './act/complete.ts'
 import { beginCopy, copy, endCopy, setPaused } from './act/copy.ts'
 import { endAbort, endSwitch } from './act/end.ts'
@@ -69,6 +69,8 @@ export async function act(run: Runtime, { stored, intent, marker }: Sight, actio
       return unfenceSource(run, stored)
     case 'end-abort':
       return endAbort(run, stored)
+    case 'reopen':
+      return reopen(run, stored)
     case 'relink':
       return relink(run)
     case 'complete':

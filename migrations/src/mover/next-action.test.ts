@@ -172,6 +172,10 @@ describe('after an abort', () => {
 })
 
 describe('without anything asked', () => {
+  it('an owner that is closed at rest is opened before anything else', () => {
+    for (const phase of ['prepared', 'copying', 'following', 'ready', 'switched'] as const)
+      expect(decide({ phase }, { ownerClosed: true }, wants('switch'))).toEqual({ do: 'reopen' })
+  })
   it('a copy goes on, and ends by itself', () => {
     expect(decide({ phase: 'copying' })).toEqual({ do: 'copy' })
     expect(decide({ phase: 'copying', paused: true })).toEqual({ do: 'rest' })

@@ -31,6 +31,7 @@ export type Action =
   | { do: 'raise-target' }
   | { do: 'unfence-source' }
   | { do: 'end-abort' }
+  | { do: 'reopen' }
   | { do: 'relink' }
   | { do: 'complete' }
 
@@ -118,6 +119,7 @@ function whenAborting({ step }: Stored): Action {
 }
 
 function whenAtRest(stored: Stored, seen: Seen, intent: Intent | null): Action {
+  if (seen.ownerClosed) return { do: 'reopen' }
   if (intent?.state === 'pending') return newIntent(stored, seen, intent)
   if (intent?.state === 'running') {
     const action = runningIntent(stored, seen, intent)

@@ -5,6 +5,7 @@ import type { Intent, Stored } from '../control/stored.ts'
 import { readSubscribers, removeLapsed } from '../control/subscribers.ts'
 import { lastVerification } from '../control/verifications.ts'
 import { copyProgress } from '../data/copy-progress.ts'
+import { readFence } from '../data/fence.ts'
 import { markerApplied } from '../data/marker.ts'
 import { examine } from '../plan/doctor.ts'
 import { describeFinding } from '../plan/finding.ts'
@@ -51,14 +52,15 @@ async function look(
   if (stored.phase === 'switching') return lookAtSwitch(run, stored, marker)
   if (stored.phase === 'aborting' || stored.phase === 'completed' || stored.step !== null) return {}
   if (stored.phase === 'idle') return intent?.verb === 'prepare' ? { doctor: await doctor(run) } : {}
-  const [aborts, ended, foreignKeysToRestore, copy, locks] = await Promise.all([
+  const [aborts, ended, foreignKeysToRestore, copy, locks, fence] = await Promise.all([
     intent ? abortsOf(run.control, intent.id) : NOTHING_SEEN.aborts,
     intent ? endOf(run, intent) : null,
     stored.owner === 'monolith' ? keysToRestore(run) : 0,
     stored.phase === 'copying' ? progress(run) : NOTHING_SEEN.copy,
     intent ? locksOf(run, stored, intent) : [],
+    readFence(run.sides[stored.owner], stored.context),
   ])
-  return { aborts, ended, foreignKeysToRestore, copy, interlocks: locks }
+  return { aborts, ended, foreignKeysToRestore, copy, interlocks: locks, ownerClosed: fence?.closed === true }
 }
 
 async function lookAtSwitch(run: Runtime, stored: Stored, marker: bigint | null): Promise<Partial<Seen>> {

@@ -25,6 +25,8 @@ export type Seen = {
   aborts: { aborted: number; lastAbort: { reason: string; agoMs: number; again: boolean } | null }
   /** Crossing foreign keys of the plan that the monolith's database lacks, or has without validation. */
   foreignKeysToRestore: number
+  /** At rest: the side that owns the context does not accept writes, though nothing is under way. */
+  ownerClosed: boolean
 }
 
 export type Interlock = { waitsFor: string; passing: boolean }
@@ -44,4 +46,5 @@ export const NOTHING_SEEN: Seen = Object.freeze({
   ended: null,
   aborts: { aborted: 0, lastAbort: null },
   foreignKeysToRestore: 0,
+  ownerClosed: false,
 })

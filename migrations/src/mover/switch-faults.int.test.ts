@@ -78,3 +78,20 @@ it('rule 20: an owner commit whose reply is lost is read again, and neither repe
   expect(await attemptsOf(id)).toEqual(['committed'])
   expect(await world.stored()).toMatchObject({ owner: 'monolith', term: term + 1n, hold: false })
 })
+
+it('an owner that a lost attempt left closed is opened again, under a token above the lost one', async () => {
+  const lost = (await world.stored()).token + 5n
+  await world.db.shop.query(
+    `begin; alter table products enable always trigger "!!banyan_fence"; alter table stock enable always trigger "!!banyan_fence";
+     update banyan.owner set owner = 'moving' where context = 'goods';
+     update banyan.fence set closed = true, token = ${lost} where context = 'goods'; commit`,
+  )
+  await until('the owner to accept writes', 20_000, () =>
+    world.db.shop.query('update products set price = price + 1 where id = 1').catch(() => null),
+  )
+  await until('the mover to be at rest', 10_000, async () => (await world.stored()).step === null)
+  const { token, ...row } = await world.stored()
+  expect(token).toBeGreaterThan(lost)
+  expect(row).toMatchObject({ phase: 'ready', owner: 'monolith', direction: null, hold: false })
+  await expect(world.db.goods.query('update products set price = 0')).rejects.toMatchObject({ code: 'BN001' })
+})

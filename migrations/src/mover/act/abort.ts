@@ -2,7 +2,7 @@ import { failPoint } from '@banyan/kit/service'
 import { noteTrouble } from '../../control/attempts.ts'
 import { changeContext } from '../../control/contexts.ts'
 import { type Stored, targetOf } from '../../control/stored.ts'
-import { restoreSource } from '../../data/fence.ts'
+import { readFence, restoreSource } from '../../data/fence.ts'
 import { raiseToken } from '../../data/token.ts'
 import type { Runtime } from '../runtime.ts'
 import { compareOf, direction, laneOf } from './switch.ts'
@@ -48,4 +48,24 @@ export async function unfenceSource(run: Runtime, stored: Stored): Promise<void>
   await failPoint('mover.abort.after-unfence-source')
   await changeContext(run.control, stored.context, compareOf(stored), { step: 'release', hold: false })
   await failPoint('mover.abort.after-release')
+}
+
+/**
+ * At rest the owner's side is closed: a failover of the control database has lost an attempt from its beginning. The
+ * way out is an abort's, which sees the other side closed before it opens this one, or rolls forward. The lost
+ * attempt's token may be above the row's, so it is taken from the fences too.
+ */
+export async function reopen(run: Runtime, stored: Stored): Promise<void> {
+  const fences = await Promise.all([run.sides.monolith, run.sides.service].map((db) => readFence(db, stored.context)))
+  const highest = fences.reduce((most, fence) => (fence && fence.token > most ? fence.token : most), stored.token)
+  const token = highest + 1n
+  const begun = await changeContext(run.control, stored.context, compareOf(stored), {
+    phase: 'aborting',
+    step: 'raise-target',
+    direction: stored.owner === 'monolith' ? 'to-service' : 'to-monolith',
+    formerPhase: stored.phase,
+    token,
+  })
+  run.logger.warn({ context: stored.context, begun }, 'the owner was closed at rest; it is opened under a new token')
+  if (begun) run.lanes.adopt(token, stored.move)
 }
