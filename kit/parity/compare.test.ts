@@ -59,6 +59,12 @@ describe('rules', () => {
     ])
   })
 
+  it('do not keep a list in another order from being seen as that', () => {
+    const items = ['b', 'a'].map((sku) => ({ sku, at: '2026-01-01T00:00:00Z' }))
+    const later = ['a', 'b'].map((sku) => ({ sku, at: '2026-01-01T00:00:01Z' }))
+    expect(differences({ items }, { items: later }, { at: '$..at', window: '5s' })).toEqual(['$.items order'])
+  })
+
   it('ask both for a form', () => {
     const rule = { at: '$.tag', pattern: '^W/"' }
     expect(differences({ tag: 'W/"1"' }, { tag: 'W/"2"' }, rule)).toEqual([])

@@ -39,13 +39,24 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
     const by = rules.find((rule) => rule.unordered)?.unordered
     const [one, other] = by ? [sorted(a, by), sorted(b, by)] : [a, b]
     if (one.length !== other.length) add(path, 'length', one.length, other.length)
-    else if (isReordered(one, other)) {
+    else if (isReordered(one.map(signed(path)), other.map(signed(path)))) {
       add(path, 'order', one, other)
       return
     }
     // Elements beyond the shorter list are told by the length alone.
     for (let index = 0; index < Math.min(one.length, other.length); index++)
       walk(one[index], other[index], `${path}[${index}]`)
+  }
+
+  /** An element as text in which what a rule lets vary is left out: it is the same element all the same. */
+  function signed(path: string): (element: unknown) => string {
+    const blank = (node: unknown, at: string): unknown => {
+      if (book.at(operation, at).length > 0 && !Array.isArray(node)) return '*'
+      if (Array.isArray(node)) return node.map((item, index) => blank(item, `${at}[${index}]`))
+      if (typeof node !== 'object' || node === null) return node
+      return Object.fromEntries(Object.entries(node).map(([name, item]) => [name, blank(item, `${at}.${name}`)]))
+    }
+    return (element) => stable(blank(element, `${path}[0]`))
   }
 
   function leaf(a: unknown, b: unknown, path: string, rules: readonly Rule[]): void {
@@ -94,11 +105,9 @@ function sorted(list: readonly unknown[], by: string): unknown[] {
 const byKey = (a: { key: string }, b: { key: string }) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 
 /** The same elements in another order are one difference, not one for each place. */
-function isReordered(a: readonly unknown[], b: readonly unknown[]): boolean {
-  if (a.length < 2) return false
-  const [one, other] = [a.map(stable), b.map(stable)]
+function isReordered(one: readonly string[], other: readonly string[]): boolean {
   if (one.every((text, index) => text === other[index])) return false
-  const [first, second] = [one.sort(), other.sort()]
+  const [first, second] = [[...one].sort(), [...other].sort()]
   return first.every((text, index) => text === second[index])
 }
 
