@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { connectBroker } from '@banyan/kit/broker'
 import { expect, test } from 'vitest'
 import { createTestVhost } from '../../../tests/support/infra.ts'
@@ -44,5 +46,23 @@ test('changes go over a real queue, stand before what cannot be applied, and go 
     await broker.close()
     await vhost.drop()
     await it.drop()
+  }
+}, 60_000)
+
+test('a broker that takes the connection and answers nothing keeps nobody for ever', async () => {
+  const sockets: Socket[] = []
+  const silent = createServer((socket) => sockets.push(socket.on('error', () => undefined)))
+  await once(silent.listen(0, '127.0.0.1'), 'listening')
+  const { port } = silent.address() as AddressInfo
+  const broker = connectBroker({ url: `amqp://guest:guest@127.0.0.1:${port}`, name: 'lane test', logger: log })
+  const lane = { context: 'shop', toSide: 'service' } as const
+  const begun = performance.now()
+  try {
+    await expect(changesBroker(broker).consume(lane, async () => 0)).rejects.toThrow(/nothing could be consumed/)
+    expect(performance.now() - begun).toBeLessThan(20_000)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    silent.close()
+    await broker.close()
   }
 }, 60_000)
