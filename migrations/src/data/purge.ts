@@ -5,7 +5,7 @@ import { underToken } from './token.ts'
 /** A moment at the source: the highest id it had given out, and what was open then. */
 export interface Moment {
   readonly id: bigint
-  /** The first transaction id that had not begun. */
+  /** A transaction id that was given out after all of theirs. */
   readonly horizon: bigint
 }
 
@@ -14,10 +14,10 @@ export async function takeMoment(lane: Lane): Promise<Moment> {
   const last = await lane.from.query<{ id: string | null }>(
     `select pg_sequence_last_value(pg_get_serial_sequence('banyan.changes', 'id')::regclass) as id`,
   )
-  // In this order: a horizon read together with the id could be older than the transaction that took it.
-  const open = await lane.from.query<{ horizon: string }>(
-    'select pg_snapshot_xmax(pg_current_snapshot())::text as horizon',
-  )
+  // In this order: a horizon read together with the id could be older than the transaction that took it. And a number
+  // of our own, not the snapshot's xmax: that one is only past what has completed, so that on a quiet server the
+  // very transaction that is open would stand beyond it.
+  const open = await lane.from.query<{ horizon: string }>('select pg_current_xact_id()::text as horizon')
   return { id: BigInt(last.rows[0]!.id ?? 0), horizon: BigInt(open.rows[0]!.horizon) }
 }
 
