@@ -7,6 +7,8 @@ import type { Interlock } from './seen.ts'
 
 const VERIFIED_WITHIN_MS = 15 * 60_000
 const WATCH_READS_MS = 1_500
+/** A session that falls idle reports its last reads up to 10 s later; what was read before is no reader of today. */
+const LATE_REPORTS_MS = 12_000
 
 /** What stands in the way of the step without a way back: confirmation, quiet time, verification, readers. */
 export async function completionLocks(run: Runtime, stored: Stored, intent: Intent): Promise<Interlock[]> {
@@ -48,14 +50,16 @@ async function stillRead(run: Runtime): Promise<string[]> {
   }
   run.quiet = true
   try {
-    // The mover's own reads have to be counted before the watch begins; the server reports them with a delay of 1 s.
+    const until = performance.now() + LATE_REPORTS_MS
     await new Promise((resolve) => setTimeout(resolve, WATCH_READS_MS))
-    const before = await scans()
-    await new Promise((resolve) => setTimeout(resolve, WATCH_READS_MS))
-    const after = await scans()
-    return tables
-      .filter((name) => before.get(name) !== after.get(name))
-      .map((name) => `${run.plan.databases.monolith}.${name} to be left alone: it is still being read`)
+    for (let before = await scans(); ; ) {
+      await new Promise((resolve) => setTimeout(resolve, WATCH_READS_MS))
+      const after = await scans()
+      const read = tables.filter((name) => before.get(name) !== after.get(name))
+      if (read.length === 0 || performance.now() > until)
+        return read.map((name) => `${run.plan.databases.monolith}.${name} to be left alone: it is still being read`)
+      before = after
+    }
   } finally {
     run.quiet = false
   }
