@@ -6,7 +6,15 @@ import { pageQuery } from '../http.ts'
 import { startPeriodic } from '../periodic.ts'
 import { LETTERS } from './letters.ts'
 import { createMailer, type Mailer } from './mailer.ts'
-import { claimLetters, keepLetter, listNotifications, markSent, markUnsent, toNotification } from './store.ts'
+import {
+  claimLetters,
+  keepLetter,
+  listNotifications,
+  markSent,
+  markUnsent,
+  type NotificationRow,
+  toNotification,
+} from './store.ts'
 
 const BATCH = 20
 /** Longer than sending a batch can take; after a kill in between, a letter goes out a second time at the earliest now. */
@@ -44,19 +52,32 @@ export const notificationsContext = (deps: Pick<Deps, 'config' | 'db' | 'broker'
   }
 }
 
-/** A batch passes the gate as one step: it is short, and after a hold no letter is left half sent. */
+/**
+ * A batch passes the gate as one step: it is short, and after a hold no letter is left half sent. Letters to one person
+ * go one after the other, so that nobody reads of a cancellation before the order; when one is refused, the rest of
+ * them wait as well, which also keeps the batch within its lease.
+ */
 const sendDue = async ({ db, gate, logger }: Pick<Deps, 'db' | 'gate' | 'logger'>, mailer: Mailer): Promise<void> => {
+  const send = async (letter: NotificationRow): Promise<boolean> => {
+    try {
+      await mailer.send(letter)
+    } catch (error) {
+      logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
+      return false
+    }
+    await markSent(db, letter.id)
+    return true
+  }
   await gate.pass(['notifications'], async () => {
-    const letters = await claimLetters(db, BATCH, LEASE_MS)
+    const letters = (await claimLetters(db, BATCH, LEASE_MS)).sort((a, b) => a.id - b.id)
+    const piles = Map.groupBy(letters, (letter) => letter.recipient)
     await Promise.all(
-      letters.map(async (letter) => {
-        try {
-          await mailer.send(letter)
-        } catch (error) {
-          logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
-          return markUnsent(db, letter)
+      [...piles.values()].map(async (pile) => {
+        let taken = true
+        for (const letter of pile) {
+          taken &&= await send(letter)
+          if (!taken) await markUnsent(db, letter)
         }
-        return markSent(db, letter.id)
       }),
     )
   })
