@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 const ignored = ['**/node_modules/**', '**/.banyan/**']
 
 // The suffix of a test says what it costs: `.test.ts` is pure, `.int.test.ts` uses a real PostgreSQL or RabbitMQ,
-// `.system.test.ts` starts all processes, `.long.test.ts` is the chaos and soak that only `npm run test:all` pays for.
+// `.system.test.ts` starts all processes, `.long.test.ts` is the chaos that only `npm run test:all` pays for.
 // The groups run one after the other: a whole stack beside other tests on two cores would measure only the crowd.
 let order = 0
 const project = (name: string, include: string[], exclude: string[], more: object) => ({

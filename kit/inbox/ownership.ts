@@ -25,6 +25,7 @@ export async function waitForOwner(
   signal: AbortSignal,
 ): Promise<boolean> {
   while (!signal.aborted) {
+    // A database that cannot answer is asked again: without its word nobody is the owner, so nothing is consumed.
     const owner = await transaction((sql) => readOwner(sql, context)).catch(() => undefined)
     if (owner === side) return true
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined)
