@@ -30,10 +30,18 @@ if (unknown.length > 0) {
 
 const stopServices = await setup()
 const rows: Row[] = []
+const broken: string[] = []
 try {
   for (const name of chosen) {
     console.error(`bench: ${name} …`)
-    rows.push(...(await BENCHES[name]!()))
+    // What the others measured in the last quarter of an hour is not lost with the one that failed.
+    await BENCHES[name]!().then(
+      (measured) => rows.push(...measured),
+      (error) => {
+        console.error(`bench: ${name} failed:`, error)
+        broken.push(name)
+      },
+    )
   }
 } finally {
   await stopServices?.()
@@ -42,7 +50,7 @@ const machine = { cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 
 console.log(markdown(rows))
 console.log(`\n${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}`)
 if (values.json) writeFileSync(values.json, `${JSON.stringify({ machine, rows }, null, 2)}\n`)
-process.exit(rows.some((row) => row.ok === false) ? 1 : 0)
+process.exit(broken.length > 0 || rows.some((row) => row.ok === false) ? 1 : 0)
 
 function markdown(all: readonly Row[]): string {
   const lines = all.map((row) => {

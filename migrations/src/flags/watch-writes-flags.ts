@@ -6,20 +6,42 @@ import { askAbort, askFor } from '../control/intents.ts'
 import { type Known, readFlip } from './flip.ts'
 
 const LOOK_MS = 250
+/** Longer than what the mover set itself needs to come back through Unleash's poll and this process's own. */
+const ECHO_MS = 5_000
+
+export type WritesFlagsWatch = {
+  /**
+   * Announces that the mover itself sets a context's flag. Without it the flag's echo, seen while the next switch or
+   * rollback has begun, would be taken for somebody's flip back and call that off.
+   * @param set resolves when Unleash has taken it; rejects when it has not, or may not have
+   */
+  setting(context: string, share: 0 | 100, set: Promise<void>): void
+  close(): Promise<void>
+}
 
 /**
  * Turns an observed flip of `<context>-writes` into an intent, unless the flag merely says what is true already. A
  * flip back while the switch it asked for is under way calls that switch off.
+ * @param options.echoMs how long the mover's own setting may take to be seen here; later sights are somebody else's
  */
 export function watchWritesFlags(
   flags: Pick<Flags, 'share' | 'freshness'>,
   contexts: readonly string[],
   control: Pool,
   logger: Logger,
-): { close(): Promise<void> } {
+  { echoMs = ECHO_MS }: { echoMs?: number } = {},
+): WritesFlagsWatch {
   const known = new Map<string, Known>()
+  const echoes = new Map<string, { share: 0 | 100; until: number }>()
   const look = async (context: string): Promise<void> => {
-    const flip = readFlip(known.get(context) ?? null, flags.share(`${context}-writes`))
+    const share = flags.share(`${context}-writes`)
+    const echo = echoes.get(context)
+    if (echo) {
+      if (share !== echo.share && performance.now() < echo.until) return
+      echoes.delete(context)
+      known.set(context, echo.share)
+    }
+    const flip = readFlip(known.get(context) ?? null, share)
     const stored = flip.wish && (await readContext(control, context))
     // A control database that was away, or another intent that is open, must not swallow the wish.
     if (flip.wish && stored && !(await ask(control, context, flip.wish, stored))) return
@@ -35,6 +57,16 @@ export function watchWritesFlags(
     })
   }, LOOK_MS)
   return {
+    setting(context, share, set) {
+      const echo = { share, until: performance.now() + echoMs }
+      echoes.set(context, echo)
+      // Whatever the flag says after a setting that may have failed is no wish: as at the start, it is only shown.
+      set.catch(() => {
+        if (echoes.get(context) !== echo) return
+        echoes.delete(context)
+        known.delete(context)
+      })
+    },
     async close() {
       closed = true
       clearInterval(timer)

@@ -75,7 +75,8 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
   }
   const wakeups = listenForWakeups(options.controlUrl)
   const contexts = [...plans.keys()]
-  const flags = options.flags && watchWritesFlags(options.flags.watch, contexts, control, logger)
+  const watch = options.flags && watchWritesFlags(options.flags.watch, contexts, control, logger)
+  const admin = options.flags?.admin
   const resign = () => void leadership.resign()
   stop.addEventListener('abort', resign)
   if (stop.aborted) resign()
@@ -90,7 +91,7 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
         sides,
         lanes: createLanes(plan, sides),
         broker: lanes,
-        flags: options.flags?.admin ?? null,
+        flags: watch && admin ? { admin, watch } : null,
         logger,
         budgetMs: options.budgetMs,
         timings: {},
@@ -107,7 +108,7 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
     stop.removeEventListener('abort', resign)
     const closing = [
       leadership.resign(),
-      flags?.close(),
+      watch?.close(),
       wakeups.close(),
       lanes.close().then(() => broker.close()),
       control.end(),

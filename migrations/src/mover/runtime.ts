@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import type { Leadership } from '../control/leader.ts'
 import type { ChangesRoad } from '../data/change-lane.ts'
 import type { FlagAdmin } from '../flags/unleash-admin.ts'
+import type { WritesFlagsWatch } from '../flags/watch-writes-flags.ts'
 import type { Sides } from '../plan/finding.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Lanes } from './lanes.ts'
@@ -17,7 +18,7 @@ export type Runtime = {
   lanes: Lanes
   broker: ChangesRoad
   /** Null where no Unleash is configured: flags are then neither watched nor set. */
-  flags: FlagAdmin | null
+  flags: { admin: FlagAdmin; watch: Pick<WritesFlagsWatch, 'setting'> } | null
   logger: Logger
   budgetMs: number
   /** Milliseconds that each step of the attempt under way took, for the audit. */

@@ -49,7 +49,7 @@ async function tablesStand(run: Runtime): Promise<boolean> {
 /** Flags say nothing any more; without Unleash they are left, and the log says so. */
 async function archiveFlags(run: Runtime): Promise<void> {
   for (const kind of ['reads', 'shadow', 'writes'])
-    await run.flags
-      ?.archive(`${run.plan.context}-${kind}`)
+    await run.flags?.admin
+      .archive(`${run.plan.context}-${kind}`)
       .catch((err) => run.logger.warn({ err }, 'a flag could not be archived'))
 }

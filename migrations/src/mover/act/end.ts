@@ -56,7 +56,9 @@ async function close(
 
 /** Sets `<context>-writes` to what is true, so that the flag never asks for what has just ended. Without Unleash, later. */
 export function showOwner(run: Runtime, { context, owner }: Pick<Stored, 'context' | 'owner'>): void {
-  run.flags
-    ?.setOn(`${context}-writes`, owner === 'service')
-    .catch((err) => run.logger.warn({ err, context }, 'the writes flag could not be set to the owner'))
+  if (!run.flags) return
+  const on = owner === 'service'
+  const set = run.flags.admin.setOn(`${context}-writes`, on)
+  run.flags.watch.setting(context, on ? 100 : 0, set)
+  set.catch((err) => run.logger.warn({ err, context }, 'the writes flag could not be set to the owner'))
 }
