@@ -14,6 +14,7 @@ export { createMetrics, type Metrics } from './metrics.ts'
 export { Problem, problem } from './problem.ts'
 export { problemBody, problemDetails, toProblem } from './problem-details.ts'
 export { isRefusal, refusal, type Side } from './refusal.ts'
+export { createRemoteCall, nowhere, type RemoteCall } from './remote-call.ts'
 export {
   acceptTraceparent,
   childTraceparent,

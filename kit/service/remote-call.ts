@@ -1,0 +1,78 @@
+/** A port's calls to the service that has the context now: answers and silence become the Problems of this process. */
+import type { Answer } from './attempt.ts'
+import { CallError, NotSent } from './call-errors.ts'
+import type { Call, Caller } from './caller.ts'
+import { failPoint } from './fail-points.ts'
+import { Problem, problem } from './problem.ts'
+import { isRefusal } from './refusal.ts'
+
+/** @returns the body of an answer of success @throws Problem */
+export type RemoteCall = <T>(operation: string, call: Omit<Call, 'method'> & { method?: string }) => Promise<T>
+
+/** In front of a retry, where a Problem has them. */
+const headers = { 'Retry-After': '1' }
+
+/**
+ * What the service answers as a problem is thrown as the same Problem, as if it had happened here; of a call without an
+ * answer the code says what to assume: `<context>-unreachable` (503: nothing was done), `<context>-unclear` (504: it may
+ * have been done, and asking again finds out, if the call carries an idempotency key).
+ * @param options.context what the service answers for: in codes, texts and fail points
+ * @param options.deadlineMs for one call with its retries; 2,000 unless told
+ * @returns POSTs unless told; passes the fail points `remote-<context>.before-<operation>` and `.after-<operation>`
+ */
+export function createRemoteCall(options: { context: string; caller: Caller; deadlineMs?: number }): RemoteCall {
+  const { context, caller, deadlineMs = 2_000 } = options
+  return async <T>(operation: string, call: Omit<Call, 'method'> & { method?: string }): Promise<T> => {
+    await failPoint(`remote-${context}.before-${operation}`)
+    const answer = await caller.call({ method: 'POST', deadlineMs, ...call }).catch((error) => {
+      throw error instanceof CallError ? unanswered(context, error) : error
+    })
+    await failPoint(`remote-${context}.after-${operation}`)
+    if (answer.status >= 200 && answer.status < 300) return answer.body as T
+    throw asProblem(context, answer)
+  }
+}
+
+/**
+ * Stands where no service is configured: the monolith as one process owns the context itself and never comes here.
+ * @param variable the variable that would say where the service is
+ */
+export const nowhere = (context: string, variable: string) => async (): Promise<never> => {
+  throw unreachable(context, `${context} has moved, and ${variable} does not say where`)
+}
+
+function unanswered(context: string, cause: CallError): Problem {
+  return cause instanceof NotSent
+    ? unreachable(context, `${context} cannot be reached; nothing was done. Try again.`, cause)
+    : problem(504, `${context}-unclear`, `${context} did not answer; it may have been done. Ask again.`, {
+        cause,
+        headers,
+      })
+}
+
+function asProblem(context: string, answer: Answer): Problem {
+  const { type, title, status, code, detail, instance, traceId, ...members } = (
+    typeof answer.body === 'object' ? answer.body : {}
+  ) as Record<string, unknown>
+  const refused = isRefusal(answer)
+  // A 401 or 403 is about this process's own token: told to the client of here, it would read as if theirs were wrong.
+  const ours = answer.status === 401 || answer.status === 403
+  if (typeof code !== 'string' || ours || (answer.status >= 500 && !refused))
+    return unreachable(context, `${context} answered ${answer.status}; try again`)
+  return new Problem(answer.status, code, String(detail ?? ''), {
+    ...members,
+    headers: refused ? headersOf(answer) : {},
+  })
+}
+
+function headersOf(answer: Answer): Record<string, string> {
+  const kept = ['Banyan-Refused', 'Retry-After'].flatMap((name) => {
+    const value = answer.headers[name.toLowerCase()]
+    return typeof value === 'string' ? [[name, value]] : []
+  })
+  return Object.fromEntries(kept)
+}
+
+function unreachable(context: string, detail: string, cause?: CallError): Problem {
+  return problem(503, `${context}-unreachable`, detail, { cause, headers })
+}
