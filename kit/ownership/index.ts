@@ -2,6 +2,7 @@
 export { fromPg, type Sql } from '../sql.ts'
 export { installControl, installParticipant } from './install.ts'
 export { type Instance, listInstances, registerInstance } from './instances.ts'
+export { openGate } from './open-gate.ts'
 export { type Owner, ownerOf, requireOwner } from './owner-of.ts'
 export type { Ownership, Phase } from './ownership.ts'
 export { type OwnershipWatch, type Subscriber, type WatchOptions, watchOwnership } from './watch.ts'

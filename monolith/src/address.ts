@@ -1,5 +1,5 @@
+import { storableText } from '@banyan/kit/service'
 import { z } from 'zod'
-import { storableText } from './text.ts'
 
 const line = storableText(1, 200)
 

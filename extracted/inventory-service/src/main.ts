@@ -1,6 +1,5 @@
 import { readConfig } from '@banyan/kit/service'
-import { configSchema } from './config.ts'
-import { startInventoryService } from './service.ts'
+import { configSchema, startInventoryService } from './service.ts'
 
 await startInventoryService(readConfig(configSchema, process.env), { ownProcess: true }).catch((error: Error) => {
   console.error(error.message)

@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { fromPg, installControl } from '@banyan/kit/ownership'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -144,16 +141,5 @@ describe('the control database', () => {
       await client.end()
       await control.drop()
     }
-  })
-})
-
-describe('the domain', () => {
-  it('is the monolith’s to the letter, but for the side it stands on', async () => {
-    const here = join(import.meta.dirname, 'inventory')
-    const there = join(import.meta.dirname, '../../../monolith/src/inventory')
-    const differing = (await readdir(here)).filter(
-      (name) => readFileSync(join(here, name), 'utf8') !== readFileSync(join(there, name), 'utf8'),
-    )
-    expect(differing).toEqual(['side.ts'])
   })
 })

@@ -1,11 +1,13 @@
-import { requireUser } from '@banyan/kit/service'
+import type { Broker } from '@banyan/kit/broker'
+import { consumeEvents, type EventHandler } from '@banyan/kit/inbox'
+import type { WorkGate } from '@banyan/kit/ownership'
+import { type Context, type Logger, pageQuery, requireUser, startPeriodic } from '@banyan/kit/service'
 import { Router } from 'express'
-import { consumeEvents, type EventHandler } from '../consume.ts'
-import type { Context, Deps } from '../deps.ts'
-import { pageQuery } from '../http.ts'
-import { startPeriodic } from '../periodic.ts'
+import type { Knex } from 'knex'
 import { LETTERS } from './letters.ts'
 import { createMailer, type Mailer } from './mailer.ts'
+import type { NotificationsSettings } from './settings.ts'
+import { CONTEXT, SIDE } from './side.ts'
 import {
   claimLetters,
   keepLetter,
@@ -20,8 +22,16 @@ const BATCH = 20
 /** Longer than sending a batch can take; after a kill in between, a letter goes out a second time at the earliest now. */
 const LEASE_MS = 60_000
 
+export type NotificationsDeps = {
+  config: NotificationsSettings
+  db: Knex
+  broker: Broker | undefined
+  gate: WorkGate
+  logger: Logger
+}
+
 /** The notifications context: a letter for each event that customers want to hear of, sent by a worker. */
-export const notificationsContext = (deps: Pick<Deps, 'config' | 'db' | 'broker' | 'gate' | 'logger'>): Context => {
+export const notificationsContext = (deps: NotificationsDeps): Context => {
   const { config, db, logger } = deps
   const routes = Router()
   routes.get('/api/notifications', requireUser, async (req, res) => {
@@ -30,14 +40,14 @@ export const notificationsContext = (deps: Pick<Deps, 'config' | 'db' | 'broker'
     res.set('Cache-Control', 'private, no-cache').json({ items: items.map(toNotification), page, size, total })
   })
 
-  const handlers = Object.entries(LETTERS).map(([type, write]): [string, EventHandler] => [
+  const handlers = Object.entries(LETTERS).map(([type, write]): [string, EventHandler<Knex.Transaction>] => [
     type,
     (trx, event) => keepLetter(trx, event, write(event.payload)),
   ])
   return {
     routes,
     start() {
-      const consumer = consumeEvents(deps, 'notifications', Object.fromEntries(handlers))
+      const consumer = consumeEvents({ ...deps, context: CONTEXT, side: SIDE, handlers: Object.fromEntries(handlers) })
       const mailer = config.SMTP_URL ? createMailer(config.SMTP_URL) : undefined
       // Without a mail server letters wait, as events do without a broker.
       const sending =
@@ -57,7 +67,7 @@ export const notificationsContext = (deps: Pick<Deps, 'config' | 'db' | 'broker'
  * go one after the other, so that nobody reads of a cancellation before the order; when one is refused, the rest of
  * them wait as well, which also keeps the batch within its lease.
  */
-const sendDue = async ({ db, gate, logger }: Pick<Deps, 'db' | 'gate' | 'logger'>, mailer: Mailer): Promise<void> => {
+const sendDue = async ({ db, gate, logger }: NotificationsDeps, mailer: Mailer): Promise<void> => {
   const send = async (letter: NotificationRow): Promise<boolean> => {
     try {
       await mailer.send(letter)
@@ -68,7 +78,7 @@ const sendDue = async ({ db, gate, logger }: Pick<Deps, 'db' | 'gate' | 'logger'
     await markSent(db, letter.id)
     return true
   }
-  await gate.pass(['notifications'], async () => {
+  await gate.pass([CONTEXT], async () => {
     const letters = (await claimLetters(db, BATCH, LEASE_MS)).sort((a, b) => a.id - b.id)
     const piles = Map.groupBy(letters, (letter) => letter.recipient)
     await Promise.all(

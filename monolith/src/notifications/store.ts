@@ -1,6 +1,7 @@
 import { requireOwner } from '@banyan/kit/ownership'
 import type { Knex } from 'knex'
 import type { Letter } from './letters.ts'
+import { CONTEXT, SIDE } from './side.ts'
 
 export type NotificationRow = {
   id: number
@@ -20,7 +21,7 @@ const MOST_ATTEMPTS = 20
 
 const writeNotifications = <T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> =>
   db.transaction(async (trx) => {
-    await requireOwner(trx, 'notifications', 'monolith')
+    await requireOwner(trx, CONTEXT, SIDE)
     return work(trx)
   })
 

@@ -1,12 +1,13 @@
+import type { EventHandler } from '@banyan/kit/inbox'
+import type { Knex } from 'knex'
 import { z } from 'zod'
-import type { EventHandler } from '../consume.ts'
 import { forgetProduct } from './cart.ts'
 
 const ProductDeleted = z.object({ productId: z.int() })
 const ShipmentDispatched = z.object({ orderId: z.int() })
 
 /** What orders must know of the other contexts. */
-export const orderHandlers: Record<string, EventHandler> = {
+export const orderHandlers: Record<string, EventHandler<Knex.Transaction>> = {
   async ProductDeleted(trx, { payload }) {
     await forgetProduct(trx, ProductDeleted.parse(payload).productId)
   },

@@ -1,14 +1,17 @@
+import type { Broker } from '@banyan/kit/broker'
+import { consumeEvents } from '@banyan/kit/inbox'
+import type { WorkGate } from '@banyan/kit/ownership'
 import { createSagaRunner, createSagaStore } from '@banyan/kit/saga'
-import { failPoint } from '@banyan/kit/service'
+import { type Context, failPoint, type Logger } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import { consumeEvents } from '../consume.ts'
-import type { Context, Deps } from '../deps.ts'
+import type { InventoryPort } from '../inventory/port.ts'
 import type { PaymentsPort } from '../payments/port.ts'
 import { orderHandlers } from './consumer.ts'
 import { gradePortError } from './grade.ts'
 import type { Customer } from './order.ts'
 import { ordersRoutes } from './routes.ts'
 import { cancelOrder, placeOrder } from './sagas.ts'
+import { CONTEXT, SIDE } from './side.ts'
 import { writeOrders } from './store.ts'
 
 /** An order is answered within two seconds, with 202 if need be; a little is left for the way. Milliseconds. */
@@ -17,15 +20,20 @@ const PATIENCE_MS = 1_900
 const LEASE_MS = 6_000
 const CALL_TIMEOUT_MS = 3_000
 /** A hold on any of these holds the sagas: their steps write all three. */
-const TOUCHED = ['orders', 'inventory', 'payments']
+const TOUCHED = [CONTEXT, 'inventory', 'payments']
+
+export type OrdersDeps = {
+  db: Knex
+  broker: Broker | undefined
+  gate: WorkGate
+  logger: Logger
+  inventory: InventoryPort
+  payments: PaymentsPort
+  customerOf(userId: number): Promise<Customer>
+}
 
 /** The orders context; `start` resumes the sagas that a crash left behind, and reacts to events. */
-export const ordersContext = (
-  deps: Pick<Deps, 'db' | 'broker' | 'gate' | 'logger' | 'inventory'> & {
-    payments: PaymentsPort
-    customerOf(userId: number): Promise<Customer>
-  },
-): Context => {
+export const ordersContext = (deps: OrdersDeps): Context => {
   const { db, gate, logger } = deps
   const runner = createSagaRunner<Knex.Transaction>({
     store: createSagaStore({ transaction: (work) => writeOrders(db, work) }),
@@ -41,7 +49,7 @@ export const ordersContext = (
     routes: ordersRoutes({ ...deps, runner, patienceMs: PATIENCE_MS }),
     start() {
       runner.run()
-      const consumer = consumeEvents(deps, 'orders', orderHandlers)
+      const consumer = consumeEvents({ ...deps, context: CONTEXT, side: SIDE, handlers: orderHandlers })
       return {
         async close() {
           await Promise.all([runner.close(), consumer.close()])

@@ -1,6 +1,7 @@
 import { append } from '@banyan/kit/outbox'
 import type { Knex } from 'knex'
 import type { Order } from './order.ts'
+import { CONTEXT } from './side.ts'
 
 // Each is appended while the transaction holds the order's row: within the stream, ids follow commit order.
 // Every OrderPlaced is followed by one OrderConfirmed or one OrderCancelled; a confirmed order may yet be cancelled.
@@ -15,7 +16,7 @@ const about = (order: Order) => ({
 
 const emit = (trx: Knex.Transaction, order: Order, type: string, more: object) =>
   append(trx, {
-    context: 'orders',
+    context: CONTEXT,
     stream: `order-${order.id}`,
     type,
     version: 1,

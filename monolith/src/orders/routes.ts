@@ -1,6 +1,5 @@
-import { problem, problemBody, requireUser } from '@banyan/kit/service'
+import { idempotencyKey, pageQuery, pathId, problem, problemBody, requireUser } from '@banyan/kit/service'
 import { type Request, type Response, Router } from 'express'
-import { idempotencyKey, pageQuery, pathId } from '../http.ts'
 import { cancel } from './cancel.ts'
 import { getCart, removeCartItem, setCartItem } from './cart.ts'
 import { shown } from './order.ts'

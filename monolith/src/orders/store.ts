@@ -3,6 +3,7 @@ import { problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { Address } from '../address.ts'
 import type { Customer, Order, OrderLine, OrderStatus, StoredResponse } from './order.ts'
+import { CONTEXT, SIDE } from './side.ts'
 
 type OrderRow = {
   id: number
@@ -27,10 +28,10 @@ export type NewOrder = Pick<Order, 'userId' | 'totalCents' | 'items' | 'customer
   requestHash: string
 }
 
-/** Runs a write of the orders context; refused unless the monolith owns it. */
+/** Runs a write of the orders context; refused unless this side owns it. */
 export const writeOrders = <T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> =>
   db.transaction(async (trx) => {
-    await requireOwner(trx, 'orders', 'monolith')
+    await requireOwner(trx, CONTEXT, SIDE)
     return work(trx)
   })
 

@@ -1,21 +1,20 @@
 import type { WorkGate } from '@banyan/kit/ownership'
-import { createCaller, type Logger, problem } from '@banyan/kit/service'
+import { type Context, createCaller, type Logger, problem, startPeriodic } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import type { Config } from '../config.ts'
-import type { Context } from '../deps.ts'
-import { startPeriodic } from '../periodic.ts'
 import { createLocalPayments } from './charges.ts'
 import type { PaymentsPort } from './port.ts'
 import { createPaymentProvider, type PaymentProvider } from './provider.ts'
 import { settlePendingRefunds } from './refunds.ts'
 import { paymentsRoutes } from './routes.ts'
+import type { PaymentsSettings } from './settings.ts'
+import { CONTEXT } from './side.ts'
 
 /** A card is charged, or not, within this; a later answer is asked for again under the same key. Milliseconds. */
 const PROVIDER_DEADLINE_MS = 1_000
 
 /** The payments context, and the port by which orders reach it. */
 export const paymentsContext = (deps: {
-  config: Config
+  config: PaymentsSettings
   db: Knex
   logger: Logger
   gate: WorkGate
@@ -27,7 +26,7 @@ export const paymentsContext = (deps: {
     routes: paymentsRoutes({ db, provider }),
     start() {
       const settling = startPeriodic({ logger, what: 'settling refunds', intervalMs: 2_000 }, () =>
-        gate.pass(['payments'], () => settlePendingRefunds(db, provider)),
+        gate.pass([CONTEXT], () => settlePendingRefunds(db, provider)),
       )
       return {
         async close() {
@@ -39,7 +38,7 @@ export const paymentsContext = (deps: {
   }
 }
 
-const connectProvider = ({ config, logger }: { config: Config; logger: Logger }) => {
+const connectProvider = ({ config, logger }: { config: PaymentsSettings; logger: Logger }) => {
   const { PAYMENT_PROVIDER_URL: baseUrl, PAYMENT_PROVIDER_KEY: key } = config
   if (!baseUrl) return { provider: createPaymentProvider(notConfigured), close: async () => undefined }
   const caller = createCaller({ baseUrl, name: 'payment-provider', deadlineMs: PROVIDER_DEADLINE_MS, logger })

@@ -2,6 +2,7 @@ import { append } from '@banyan/kit/outbox'
 import { requireOwner } from '@banyan/kit/ownership'
 import type { Knex } from 'knex'
 import type { PaymentState, PaymentStatus } from './payment.ts'
+import { CONTEXT, SIDE } from './side.ts'
 
 export type PaymentRow = {
   id: number
@@ -32,10 +33,10 @@ export const stateOf = (row: PaymentRow): PaymentState => ({
   refundedCents: row.refunded_cents,
 })
 
-/** Runs a write of the payments context; refused unless the monolith owns it. */
+/** Runs a write of the payments context; refused unless this side owns it. */
 export const writePayments = <T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> =>
   db.transaction(async (trx) => {
-    await requireOwner(trx, 'payments', 'monolith')
+    await requireOwner(trx, CONTEXT, SIDE)
     return work(trx)
   })
 
@@ -69,7 +70,7 @@ export const savePayment = async (
       provider_ref: more.providerRef ?? row.provider_ref,
       updated_at: trx.fn.now(),
     })
-  const event = { context: 'payments', stream: `payment-${row.order_id}`, version: 1 }
+  const event = { context: CONTEXT, stream: `payment-${row.order_id}`, version: 1 }
   const subject = { paymentId: row.id, orderId: row.order_id, userId: row.user_id }
   if (next.status === 'captured' && row.status === 'pending')
     await append(trx, { ...event, type: 'PaymentCaptured', payload: { ...subject, amountCents: row.amount_cents } })

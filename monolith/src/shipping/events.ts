@@ -1,5 +1,6 @@
+import type { EventHandler } from '@banyan/kit/inbox'
+import type { Knex } from 'knex'
 import { z } from 'zod'
-import type { EventHandler } from '../consume.ts'
 import { prepare, stop } from './shipments.ts'
 
 const Cancelled = z.object({ orderId: z.int(), userId: z.int() })
@@ -10,7 +11,7 @@ const Confirmed = Cancelled.extend({
 export type Confirmed = z.infer<typeof Confirmed>
 
 /** @param afterMs how long a parcel is packed before the carrier takes it; until then it can be stopped */
-export const shippingHandlers = (afterMs: number): Record<string, EventHandler> => ({
+export const shippingHandlers = (afterMs: number): Record<string, EventHandler<Knex.Transaction>> => ({
   OrderConfirmed: (trx, { payload }) => prepare(trx, Confirmed.parse(payload), afterMs),
   OrderCancelled: (trx, { payload }) => stop(trx, Cancelled.parse(payload)),
 })

@@ -4,6 +4,7 @@ import { requireOwner } from '@banyan/kit/ownership'
 import { problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { Confirmed } from './events.ts'
+import { CONTEXT, SIDE } from './side.ts'
 
 type ShipmentRow = {
   id: number
@@ -63,7 +64,7 @@ export const stop = async (trx: Knex.Transaction, order: { orderId: number; user
 /** Hands the next shipment that is due to the carrier. */
 export const dispatchNext = (db: Knex): Promise<boolean> =>
   db.transaction(async (trx) => {
-    await requireOwner(trx, 'shipping', 'monolith')
+    await requireOwner(trx, CONTEXT, SIDE)
     const { rows } = await trx.raw<{ rows: ShipmentRow[] }>(
       `select * from shipments where status = 'preparing' and dispatch_after <= now()
        order by dispatch_after limit 1 for update skip locked`,
@@ -76,7 +77,7 @@ export const dispatchNext = (db: Knex): Promise<boolean> =>
       .update({ status: 'dispatched', tracking_code: trackingCode, updated_at: trx.fn.now() })
     await note(trx, shipment.id, 'dispatched')
     await append(trx, {
-      context: 'shipping',
+      context: CONTEXT,
       stream: `shipment-${shipment.order_id}`,
       type: 'ShipmentDispatched',
       version: 1,

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createInternalSigner, readConfig } from '@banyan/kit/service'
-import type { Knex } from 'knex'
+import { createInternalSigner, databaseSettings, readConfig } from '@banyan/kit/service'
+import knex, { type Knex } from 'knex'
 import { createTestDatabase } from '../../../tests/support/infra.ts'
 import { newKey } from '../../../tests/support/keys.ts'
 import { type Config, configSchema } from '../config.ts'
-import { connectDatabase } from '../database.ts'
 import { startMonolith } from '../monolith.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
@@ -60,7 +59,7 @@ export async function startTestShop(env: Record<string, string> = {}): Promise<T
     ...env,
   })
   const served = await startMonolith(config, { ownProcess: false })
-  const db = connectDatabase(database.url, { name: 'test', max: 5 })
+  const db = knex(databaseSettings(database.url, { name: 'test', max: 5 }))
   const signer = createInternalSigner({ privateJwk: caller, name: 'inventory-service' })
 
   async function call(method: string, path: string, { token, body, headers }: CallOptions = {}): Promise<Answer> {

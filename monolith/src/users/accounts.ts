@@ -4,6 +4,7 @@ import { problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { Passwords } from './passwords.ts'
 import type { ProfilePatch, Registration } from './schemas.ts'
+import { CONTEXT, SIDE } from './side.ts'
 
 export type Role = 'customer' | 'admin'
 export type User = { id: number; email: string; name: string; role: Role; createdAt: string }
@@ -25,10 +26,10 @@ export const toUser = (row: UserRow): User => ({
   createdAt: row.created_at.toISOString(),
 })
 
-/** Runs a write of the users context; refused unless the monolith owns it. */
+/** Runs a write of the users context; refused unless this side owns it. */
 export const writeUsers = <T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> =>
   db.transaction(async (trx) => {
-    await requireOwner(trx, 'users', 'monolith')
+    await requireOwner(trx, CONTEXT, SIDE)
     return work(trx)
   })
 
@@ -52,7 +53,7 @@ export async function register(
     if (!row) throw emailTaken()
     const user = toUser(row)
     await append(trx, {
-      context: 'users',
+      context: CONTEXT,
       stream: `user-${user.id}`,
       type: 'UserRegistered',
       version: 1,

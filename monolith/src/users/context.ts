@@ -1,13 +1,12 @@
-import { createTokenSigner, publicJwks } from '@banyan/kit/service'
+import { type Context, createTokenSigner, publicJwks } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import type { Config } from '../config.ts'
-import type { Context } from '../deps.ts'
 import { ensureAdmin } from './accounts.ts'
 import { createPasswords } from './passwords.ts'
 import { usersRoutes } from './routes.ts'
+import type { UsersSettings } from './settings.ts'
 
 /** The users context; `start` makes the first administrator when the configuration names one. */
-export function usersContext({ config, db }: { config: Config; db: Knex }): Context {
+export function usersContext({ config, db }: { config: UsersSettings; db: Knex }): Context {
   const passwords = createPasswords({ memoryKib: config.ARGON2_MEMORY_KIB, passes: config.ARGON2_PASSES })
   const [privateJwk] = config.JWT_KEYS.keys
   if (!privateJwk) throw new Error('JWT_KEYS holds no key to sign with')

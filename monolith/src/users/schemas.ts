@@ -1,5 +1,5 @@
+import { storableText } from '@banyan/kit/service'
 import { z } from 'zod'
-import { storableText } from '../text.ts'
 
 // What one writes as Ada@Example.org and as ada@example.org is one account.
 const email = z.string().trim().toLowerCase().max(254).pipe(z.email())

@@ -1,5 +1,5 @@
+import { storableText } from '@banyan/kit/service'
 import { z } from 'zod'
-import { storableText } from '../text.ts'
 
 // A public integer id; 2^53 - 1 is where JSON numbers stop being exact.
 const id = z.int().positive()

@@ -1,6 +1,7 @@
-import { problem } from '@banyan/kit/service'
+/** What requests of any service look like: pages, ids, idempotency keys, texts. */
 import type { Request } from 'express'
 import { z } from 'zod'
+import { problem } from './problem.ts'
 
 /** Which part of a list; the first page is 1. */
 export const pageQuery = z.strictObject({
@@ -22,3 +23,12 @@ export const idempotencyKey = (req: Request): string => {
     )
   return key
 }
+
+/** A trimmed text that PostgreSQL can store: it has no way to keep a NUL, and JSON can carry one. */
+export const storableText = (min: number, max: number): z.ZodString =>
+  z
+    .string()
+    .trim()
+    .min(min)
+    .max(max)
+    .refine((text) => !text.includes('\0'), 'contains a NUL character')

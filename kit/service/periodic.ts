@@ -1,5 +1,5 @@
-import type { Logger } from '@banyan/kit/service'
-import type { Running } from './deps.ts'
+import type { Running } from './context.ts'
+import type { Logger } from './logger.ts'
 
 /**
  * Runs work again and again, `intervalMs` after it last ended; a failure is logged and the next round comes all the

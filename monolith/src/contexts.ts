@@ -1,0 +1,42 @@
+import type { Context, ServiceParts } from '@banyan/kit/service'
+import type { Knex } from 'knex'
+import type { Config } from './config.ts'
+import { inventoryContext } from './inventory/context.ts'
+import { createInventoryPort } from './inventory/port.ts'
+import { createRemoteInventory, noRemoteInventory } from './inventory/port-remote.ts'
+import { notificationsContext } from './notifications/context.ts'
+import { ordersContext } from './orders/context.ts'
+import { paymentsContext } from './payments/context.ts'
+import { shippingContext } from './shipping/context.ts'
+import { getUser } from './users/accounts.ts'
+import { usersContext } from './users/context.ts'
+
+/** Puts the shop's contexts together: here, and nowhere else, one gets to know another, by its port. */
+export function shopContexts(parts: ServiceParts<Config, Knex>): Context[] {
+  const { config, db } = parts
+  const payments = paymentsContext(parts)
+  return [
+    usersContext(parts),
+    inventoryContext(parts),
+    payments,
+    ordersContext({
+      ...parts,
+      inventory: createInventoryPort({
+        remote: remoteInventory(parts),
+        reservationSeconds: config.RESERVATION_SECONDS,
+      }),
+      payments: payments.port,
+      async customerOf(userId) {
+        const { name, email } = await getUser(db, userId)
+        return { name, email }
+      },
+    }),
+    shippingContext(parts),
+    notificationsContext(parts),
+  ]
+}
+
+function remoteInventory({ config, callerOf }: ServiceParts<Config, Knex>) {
+  const { INVENTORY_SERVICE_URL: url } = config
+  return url ? createRemoteInventory({ caller: callerOf('inventory-service', url) }) : noRemoteInventory()
+}
