@@ -16,7 +16,7 @@ export { createMetrics, type Metrics } from './metrics.ts'
 export { startPeriodic } from './periodic.ts'
 export { Problem, problem } from './problem.ts'
 export { problemBody, problemDetails, toProblem } from './problem-details.ts'
-export { isRefusal, refusal, type Side } from './refusal.ts'
+export { isRefusal, isRefused, refusal, type Side } from './refusal.ts'
 export { createRemoteCall, nowhere, type RemoteCall } from './remote-call.ts'
 export {
   acceptTraceparent,

@@ -32,3 +32,10 @@ export function isRefusal(answer: { status: number; headers: Readonly<Record<str
   const reason = answer.headers[REFUSED]
   return (answer.status === 421 && reason === 'not-owner') || (answer.status === 503 && reason === 'fenced')
 }
+
+/** @returns Whether a thrown error promises that nothing was done: a refusal as a Problem, or the fence itself (BN001). */
+export function isRefused(error: unknown): boolean {
+  if (!(error instanceof Problem)) return (error as { code?: unknown } | null)?.code === 'BN001'
+  const named = Object.entries(error.headers).map(([name, value]) => [name.toLowerCase(), value])
+  return isRefusal({ status: error.status, headers: Object.fromEntries(named) })
+}

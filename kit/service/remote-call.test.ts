@@ -66,6 +66,10 @@ describe('a call to the service that has a context', () => {
     ])
   })
 
+  it('says of an answer of 504 that it may have been done', async () => {
+    await expect(calling(answer(504, problemOf(504)))).rejects.toMatchObject({ status: 504, code: 'stock-unclear' })
+  })
+
   it('throws what is no failure of a call as it is', async () => {
     const error = new RangeError('a mistake')
     await expect(calling(error)).rejects.toBe(error)

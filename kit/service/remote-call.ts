@@ -44,11 +44,11 @@ export const nowhere = (context: string, variable: string) => async (): Promise<
 function unanswered(context: string, cause: CallError): Problem {
   return cause instanceof NotSent
     ? unreachable(context, `${context} cannot be reached; nothing was done. Try again.`, cause)
-    : problem(504, `${context}-unclear`, `${context} did not answer; it may have been done. Ask again.`, {
-        cause,
-        headers,
-      })
+    : unclear(context, 'did not answer', cause)
 }
+
+const unclear = (context: string, what: string, cause?: CallError): Problem =>
+  problem(504, `${context}-unclear`, `${context} ${what}; it may have been done. Ask again.`, { cause, headers })
 
 function asProblem(context: string, answer: Answer): Problem {
   const { type, title, status, code, detail, instance, traceId, ...members } = (
@@ -57,6 +57,7 @@ function asProblem(context: string, answer: Answer): Problem {
   const refused = isRefusal(answer)
   // A 401 or 403 is about this process's own token: told to the client of here, it would read as if theirs were wrong.
   const ours = answer.status === 401 || answer.status === 403
+  if (answer.status === 504) return unclear(context, 'answered 504')
   if (typeof code !== 'string' || ours || (answer.status >= 500 && !refused))
     return unreachable(context, `${context} answered ${answer.status}; try again`)
   return new Problem(answer.status, code, String(detail ?? ''), {

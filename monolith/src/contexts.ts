@@ -7,6 +7,8 @@ import { createRemoteInventory, noRemoteInventory } from './inventory/port-remot
 import { notificationsContext } from './notifications/context.ts'
 import { ordersContext } from './orders/context.ts'
 import { paymentsContext } from './payments/context.ts'
+import { createPaymentsPort } from './payments/port-by-owner.ts'
+import { createRemotePayments, noRemotePayments } from './payments/port-remote.ts'
 import { shippingContext } from './shipping/context.ts'
 import { getUser } from './users/accounts.ts'
 import { usersContext } from './users/context.ts'
@@ -25,7 +27,7 @@ export function shopContexts(parts: ServiceParts<Config, Knex>): Context[] {
         remote: remoteInventory(parts),
         reservationSeconds: config.RESERVATION_SECONDS,
       }),
-      payments: payments.port,
+      payments: createPaymentsPort({ db, local: payments.charges, remote: remotePayments(parts) }),
       async customerOf(userId) {
         const { name, email } = await getUser(db, userId)
         return { name, email }
@@ -39,4 +41,9 @@ export function shopContexts(parts: ServiceParts<Config, Knex>): Context[] {
 function remoteInventory({ config, callerOf }: ServiceParts<Config, Knex>) {
   const { INVENTORY_SERVICE_URL: url } = config
   return url ? createRemoteInventory({ caller: callerOf('inventory-service', url) }) : noRemoteInventory()
+}
+
+function remotePayments({ config, callerOf }: ServiceParts<Config, Knex>) {
+  const { PAYMENT_SERVICE_URL: url } = config
+  return url ? createRemotePayments({ caller: callerOf('payment-service', url) }) : noRemotePayments()
 }

@@ -3,6 +3,7 @@ import { commonContract } from './suite/common.ts'
 import { inventoryContract } from './suite/inventory.ts'
 import { inventoryInternalContract } from './suite/inventory-internal.ts'
 import { ordersContract } from './suite/orders.ts'
+import { paymentsInternalContract } from './suite/payments-internal.ts'
 import { usersContract } from './suite/users.ts'
 
 /** Whom the suite talks to, and as whom. */
@@ -23,6 +24,7 @@ const CONTEXTS = {
   users: usersContract,
   inventory: inventoryContract,
   'inventory-internal': inventoryInternalContract,
+  'payments-internal': paymentsInternalContract,
   /** Payments, shipments and letters come along: they follow from orders. */
   orders: ordersContract,
 }

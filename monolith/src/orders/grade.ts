@@ -1,5 +1,5 @@
 import { gradeError, type Outcome } from '@banyan/kit/saga'
-import { isRefusal, Problem } from '@banyan/kit/service'
+import { isRefused, Problem } from '@banyan/kit/service'
 
 /** By these a callee refuses what is asked; by others (401, 429, 5xx, …) it only does not answer, for now. */
 const JUDGES = new Set([400, 402, 404, 409, 410, 422])
@@ -15,14 +15,6 @@ export const gradePortError = (error: unknown): Exclude<Outcome, { kind: 'done' 
   return { kind: 'refused', reason: { code, message, detail: { status, members } } }
 }
 
-const saysLater = (error: unknown): boolean => {
-  if (error instanceof Problem) {
-    const headers = Object.fromEntries(
-      Object.entries(error.headers).map(([name, value]) => [name.toLowerCase(), value]),
-    )
-    return isRefusal({ status: error.status, headers })
-  }
-  const { code, reason } = (error ?? {}) as { code?: string; reason?: string }
-  // The fence spoke after all, or the owner came back to this very process while we were about to call the other.
-  return code === 'BN001' || reason === 'owner-is-here'
-}
+/** A refusal; or the owner came back to this very process while we were about to call the other. */
+const saysLater = (error: unknown): boolean =>
+  isRefused(error) || (error as { reason?: unknown } | null)?.reason === 'owner-is-here'

@@ -1,7 +1,9 @@
 import type { WorkGate } from '@banyan/kit/ownership'
 import { type Context, createCaller, type Logger, problem, startPeriodic } from '@banyan/kit/service'
+import { Router } from 'express'
 import type { Knex } from 'knex'
 import { createLocalPayments } from './charges.ts'
+import { paymentsInternalRoutes } from './internal-routes.ts'
 import type { PaymentsPort } from './port.ts'
 import { createPaymentProvider, type PaymentProvider } from './provider.ts'
 import { settlePendingRefunds } from './refunds.ts'
@@ -12,18 +14,22 @@ import { CONTEXT } from './side.ts'
 /** A card is charged, or not, within this; a later answer is asked for again under the same key. Milliseconds. */
 const PROVIDER_DEADLINE_MS = 1_000
 
-/** The payments context, and the port by which orders reach it. */
+/** The payments context: its routes, the worker that settles refunds, and the charges as far as this side owns them. */
 export const paymentsContext = (deps: {
   config: PaymentsSettings
   db: Knex
   logger: Logger
   gate: WorkGate
-}): Context & { port: PaymentsPort } => {
+}): Context & { charges: PaymentsPort } => {
   const { db, gate, logger } = deps
   const { provider, close } = connectProvider(deps)
+  const charges = createLocalPayments(db, provider)
+  const routes = Router()
+  routes.use(paymentsRoutes({ db, provider }))
+  routes.use(paymentsInternalRoutes({ charges }))
   return {
-    port: createLocalPayments(db, provider),
-    routes: paymentsRoutes({ db, provider }),
+    charges,
+    routes,
     start() {
       const settling = startPeriodic({ logger, what: 'settling refunds', intervalMs: 2_000 }, () =>
         gate.pass([CONTEXT], () => settlePendingRefunds(db, provider)),

@@ -1,8 +1,10 @@
-import { failPoint, problem } from '@banyan/kit/service'
+import { ownerOf } from '@banyan/kit/ownership'
+import { failPoint, Problem, problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import { chargeKey } from './charges.ts'
 import { refund, refundable } from './payment.ts'
 import type { PaymentProvider } from './provider.ts'
+import { CONTEXT, SIDE } from './side.ts'
 import { type PaymentRow, savePayment, stateOf, writePayments } from './store.ts'
 
 export type RefundRow = {
@@ -28,19 +30,30 @@ type Wanted = { paymentId: number; idempotencyKey: string; amountCents: number |
 /**
  * Gives money of a captured payment back; the same key gives it back once.
  *
+ * @returns the refund; `pending` when the provider gave no clear answer: it is asked again, here or by the worker
  * @throws Problem 404 payment-not-found, 409 refund-too-large, 422 idempotency-key-reused
  */
 export const makeRefund = async (db: Knex, provider: PaymentProvider, wanted: Wanted): Promise<RefundRow> => {
   const intent = await writePayments(db, (trx) => intend(trx, wanted))
-  return intent.status === 'pending' ? settleRefund(db, provider, intent) : intent
+  if (intent.status !== 'pending') return intent
+  return settleRefund(db, provider, intent).catch((error) => {
+    if (error instanceof Problem && error.code === 'payment-unclear') return intent
+    throw error
+  })
 }
 
-/** Asks the provider about refunds that a kill or an outage left open. */
+/**
+ * Asks the provider about refunds that a kill or an outage left open.
+ *
+ * @returns how many; 0 too when the other side owns payments, whose business they then are
+ */
 export const settlePendingRefunds = async (
   db: Knex,
   provider: PaymentProvider,
   olderThanMs = 5_000,
 ): Promise<number> => {
+  const { owner } = await db.transaction((trx) => ownerOf(trx, CONTEXT))
+  if (owner !== SIDE) return 0
   const { rows } = await db.raw<{ rows: RefundRow[] }>(
     `select * from refunds where status = 'pending' and created_at < now() - make_interval(secs => ?)
      order by created_at limit 20`,

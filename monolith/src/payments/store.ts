@@ -54,22 +54,27 @@ export const lockPayment = async (
   return row as PaymentRow
 }
 
-/** Stores a state of a locked payment; appends the event that it means, once, when the state is a new one. */
+/**
+ * Stores a state of a locked payment; appends the event that it means, once, when the state is a new one.
+ *
+ * @returns the row as it is then
+ */
 export const savePayment = async (
   trx: Knex.Transaction,
   row: PaymentRow,
   next: PaymentState,
   more: { providerRef?: string } = {},
-): Promise<void> => {
-  if (next.status === row.status && next.refundedCents === row.refunded_cents) return
-  await trx('payments')
+): Promise<PaymentRow> => {
+  if (next.status === row.status && next.refundedCents === row.refunded_cents) return row
+  const [saved] = await trx<PaymentRow>('payments')
     .where({ id: row.id })
     .update({
       status: next.status,
       refunded_cents: next.refundedCents,
       provider_ref: more.providerRef ?? row.provider_ref,
-      updated_at: trx.fn.now(),
+      updated_at: trx.fn.now() as never,
     })
+    .returning('*')
   const event = { context: CONTEXT, stream: `payment-${row.order_id}`, version: 1 }
   const subject = { paymentId: row.id, orderId: row.order_id, userId: row.user_id }
   if (next.status === 'captured' && row.status === 'pending')
@@ -77,4 +82,5 @@ export const savePayment = async (
   const refundedCents = next.refundedCents - row.refunded_cents
   if (refundedCents > 0)
     await append(trx, { ...event, type: 'PaymentRefunded', payload: { ...subject, amountCents: refundedCents } })
+  return saved as PaymentRow
 }
