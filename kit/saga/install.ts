@@ -2,7 +2,7 @@ import type { Sql } from '../sql.ts'
 
 /**
  * Creates the table that holds sagas, if it is not there: in the schema of the caller's own tables, because it moves
- * with them.
+ * with them. Beside it stands `<table>_definitions`, what these sagas look like, which stays: each side has its own.
  *
  * @param table a plain identifier, or `schema.table`
  */
@@ -27,4 +27,5 @@ export const installSagas = async (sql: Sql, table = 'sagas'): Promise<void> => 
     )`)
   const index = `${table.split('.').at(-1)}_open`
   await sql.raw(`create index if not exists ${index} on ${table} (next_at) where status in ('RUNNING', 'COMPENSATING')`)
+  await sql.raw(`create table if not exists ${table}_definitions (saga text primary key, definition jsonb not null)`)
 }

@@ -4,9 +4,10 @@ import { createTestDatabase } from '../../tests/support/infra.ts'
 import { fromPg, type Sql } from '../sql.ts'
 import { createVirtualClock } from './clock.ts'
 import { defineSaga, ELSEWHERE, type StepCall } from './define.ts'
-import { SagaRefusal } from './errors.ts'
+import { SagaLater, SagaRefusal } from './errors.ts'
 import { installSagas } from './install.ts'
 import { createSagaRunner } from './runner.ts'
+import { sketchOf } from './sketch.ts'
 import type { SagaState } from './state.ts'
 import { createSagaStore } from './store.ts'
 
@@ -304,4 +305,48 @@ it('is driven by one of many workers that look at once', async () => {
   const taken = await Promise.all(workers.map((worker) => worker.resumeDue()))
   expect(taken.reduce((sum, one) => sum + one, 0)).toBe(40)
   for (const id of ids) expect((await store.read(id))!.steps.map((step) => step.attempts)).toEqual([1, 2, 1, 1])
+})
+
+describe('runners on the two sides of a move', () => {
+  it('take over what the other side has in hand at once, and wait for a lease of their own side', async () => {
+    const clock = createVirtualClock(Date.now())
+    const failPoint = (name: string) => {
+      if (name === 'saga.order.charge.do.after') throw new Killed(name)
+    }
+    const { id } = await begin({ clock, side: 'old', failPoint })
+    expect(await runnerWith({ clock, side: 'old' }).resumeDue()).toBe(0)
+    expect(await runnerWith({ clock }).resumeDue()).toBe(0)
+    expect(await runnerWith({ clock, side: 'new' }).resumeDue()).toBe(1)
+    expect((await store.read(id))!.status).toBe('COMPLETED')
+    expect(await effectsOf(id)).toEqual({ place: 1, reserve: 1, charge: 1, confirm: 1 })
+  })
+
+  it('keep quiet while the other side is the owner, and say so when it is a failure', async () => {
+    let thrown: Error = new SagaLater('not the owner')
+    const looked = Promise.withResolvers<void>()
+    const errors: string[] = []
+    const guard = async () => {
+      looked.resolve()
+      throw thrown
+    }
+    const logger = { error: (_: object, message: string) => void errors.push(message) }
+    const quiet = runnerWith({ store: createSagaStore<Sql>({ transaction, guard }), logger })
+    quiet.run()
+    await looked.promise
+    await quiet.close()
+    expect(errors).toEqual([])
+    thrown = new Error('broken')
+    await runnerWith({ store: createSagaStore<Sql>({ transaction, guard }), logger }).close()
+    expect(errors).toEqual([expect.stringContaining('sagas in hand')])
+  })
+
+  it('each store what their sagas look like, whoever owns them', async () => {
+    const guard = async () => Promise.reject(new SagaLater('not the owner'))
+    const runner = runnerWith({ store: createSagaStore<Sql>({ transaction, guard }) })
+    runner.run()
+    await runner.close()
+    const { rows } = await pool.query("select definition from sagas_definitions where saga = 'order'")
+    expect(rows).toEqual([{ definition: sketchOf(order) }])
+    expect(await store.sketches()).toContainEqual(sketchOf(order))
+  })
 })

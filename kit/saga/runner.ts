@@ -6,9 +6,11 @@ import type { SagaData, SagaDefinition } from './define.ts'
 import { drive, leaseFor, type Standing } from './drive.ts'
 import { gradeError, type Outcome, type Reason, SagaError } from './errors.ts'
 import { walk } from './leg.ts'
+import { retrySaga } from './retry.ts'
+import { sketchOf } from './sketch.ts'
 import { isFinal, type SagaState } from './state.ts'
 import type { Lease, SagaStore } from './store.ts'
-import { begin, retried } from './transitions.ts'
+import { begin } from './transitions.ts'
 
 export type SagaRunner<Trx> = {
   /**
@@ -33,7 +35,7 @@ export type SagaRunner<Trx> = {
   retry(id: string): Promise<void>
   /** Claims what is due and drives it as far as it goes now. The worker's turn; also what a test calls. */
   resumeDue(): Promise<number>
-  /** Begins to look for due sagas. */
+  /** Stores what its sagas look like, for whoever has only the database, and begins to look for due ones. */
   run(): void
   /** Stops looking, finishes or stores the steps in hand. */
   close(): Promise<void>
@@ -44,13 +46,18 @@ type Options<Trx extends Sql> = {
   sagas: readonly SagaDefinition<Trx>[]
   logger: { error(context: object, message: string): void }
   clock?: Clock
-  /** Grades what an act threw; unknown errors must stay `failed`. */
+  /** Grades what an act, or the store's guard, threw; unknown errors must stay `failed`. */
   grade?: (error: unknown) => Exclude<Outcome, { kind: 'done' }>
   /** Every step passes here; undefined means that background work must stand still, and nothing was run. */
   pass?<T>(step: () => Promise<T>): Promise<T | undefined>
   /** Called as `saga.<saga>.<step>.<do|undo>.<before|after>` around each remote act. */
   failPoint?: (name: string) => unknown
   random?: () => number
+  /**
+   * Which side of a move this process is on. A lease that a runner of another side holds is void: the guard of the
+   * store lets only the owner's side write, so whoever gets past it need not wait for the other to run out.
+   */
+  side?: string
   /** How long a claim lasts without a sign of life, and, below it, how long one remote act may take. Milliseconds. */
   leaseMs?: number
   callTimeoutMs?: number
@@ -67,7 +74,8 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
   if (callTimeoutMs >= leaseMs)
     throw new SagaError('saga-invalid', `a call of ${callTimeoutMs} ms outlasts a lease of ${leaseMs} ms`)
   const definitions = new Map(options.sagas.map((saga) => [saga.name, saga]))
-  const me = randomUUID()
+  const side = options.side && `${options.side}/`
+  const me = `${side ?? ''}${randomUUID()}`
   const driven = new Map<string, { end: Promise<SagaState | undefined>; wake: AbortController }>()
   const closing = new AbortController()
   let held = Promise.withResolvers<void>()
@@ -111,7 +119,7 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
     // What cannot be stored now is resumed when the lease is over.
     const end = drive(id, from, wake.signal, driving)
       .catch((error) => {
-        logger.error({ err: error, saga: id }, 'saga left to be resumed')
+        unlessElsewhere(error, { saga: id }, 'saga left to be resumed')
         return from?.saga
       })
       .finally(() => driven.delete(id))
@@ -129,13 +137,21 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
 
   const claim = async (): Promise<Promise<SagaState | undefined>[]> => {
     const room = concurrency - driven.size
-    const claimed = room > 0 ? await pass(() => store.claim(lease(), clock.now(), room)) : []
+    const claimed = room > 0 ? await pass(() => store.claim(lease(), clock.now(), room, side)) : []
     return (claimed ?? []).map((id) => driveOnce(id))
   }
 
+  /** A process of the other side of a move owns the sagas: quiet, its business. */
+  const unlessElsewhere = (error: unknown, context: object, message: string): void => {
+    if (grade(error).kind !== 'later') logger.error({ ...context, err: error }, message)
+  }
+
   const look = async () => {
+    await store
+      .publish(options.sagas.map(sketchOf))
+      .catch((error) => logger.error({ err: error }, 'could not store what the sagas here look like'))
     while (!closing.signal.aborted) {
-      await claim().catch((error) => logger.error({ err: error }, 'could not look for sagas to resume'))
+      await claim().catch((error) => unlessElsewhere(error, {}, 'could not look for sagas to resume'))
       await clock.sleepUntil(clock.now() + pollMs, closing.signal)
     }
   }
@@ -169,15 +185,7 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
       driven.get(id)?.wake.abort()
       return saga
     },
-    async retry(id) {
-      await store.transaction(async (trx) => {
-        const locked = await store.lock(trx, id)
-        if (locked?.saga.status !== 'NEEDS_ATTENTION')
-          throw new SagaError('saga-not-stuck', `saga ${id} is ${locked?.saga.status ?? 'unknown'}`)
-        const { forwardOnly = false, deadlineMs } = definitionOf(locked.saga.saga)
-        await store.save(trx, retried(locked.saga, forwardOnly, deadlineMs, clock.now()), null)
-      })
-    },
+    retry: (id) => retrySaga(store, id, definitionOf, clock.now()),
     resumeDue: async () => (await Promise.all(await claim())).length,
     run() {
       looking ??= look()
@@ -188,7 +196,7 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
       await Promise.all([...driven.values()].map(({ end }) => end))
       await store
         .release(me)
-        .catch((error) => logger.error({ err: error }, 'sagas in hand are resumed when their lease is over'))
+        .catch((error) => unlessElsewhere(error, {}, 'sagas in hand are resumed when their lease is over'))
     },
   }
 }

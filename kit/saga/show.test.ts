@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { defineSaga } from './define.ts'
 import { SagaError } from './errors.ts'
 import { timeline, toMermaid } from './show.ts'
+import { sketchOf } from './sketch.ts'
 import { begin, finished } from './transitions.ts'
 
 const act = { remote: async () => undefined }
@@ -15,7 +16,7 @@ const saga = defineSaga({
 })
 
 it('draws the steps forward and the compensations back', () => {
-  expect(toMermaid(saga)).toBe(`stateDiagram-v2
+  expect(toMermaid(sketchOf(saga))).toBe(`stateDiagram-v2
   [*] --> reserve
   reserve --> confirm
   undo_reserve --> COMPENSATED

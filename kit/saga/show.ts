@@ -1,8 +1,8 @@
-import type { SagaDefinition } from './define.ts'
+import type { SagaSketch } from './sketch.ts'
 import type { SagaState } from './state.ts'
 
 /** A saga's table of steps as a Mermaid state diagram: forward on the left, compensations back on the right. */
-export const toMermaid = <Trx>(saga: SagaDefinition<Trx>): string => {
+export const toMermaid = (saga: SagaSketch): string => {
   const id = (name: string) => name.replace(/\W/g, '_')
   const lines = ['stateDiagram-v2', `  [*] --> ${id(saga.steps[0]!.name)}`]
   // Where a saga that turns back at a step goes: the nearest compensation at or before it.

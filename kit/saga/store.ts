@@ -1,4 +1,5 @@
 import type { Sql } from '../sql.ts'
+import type { SagaSketch } from './sketch.ts'
 import type { SagaState } from './state.ts'
 
 /** The sagas of one database. Times go in as parameters, so that a test's clock is the only one. */
@@ -9,12 +10,20 @@ export type SagaStore<Trx extends Sql> = {
   lock(trx: Trx, id: string): Promise<{ saga: SagaState; leaseOwner: string | null } | undefined>
   /** @param lease null lets go of the saga; absent, it stays with whoever has it */
   save(trx: Trx, saga: SagaState, lease?: Lease | null): Promise<void>
-  /** Takes up to `limit` sagas that are due and that nobody holds. */
-  claim(lease: Lease, now: number, limit: number): Promise<string[]>
+  /**
+   * Takes up to `limit` sagas that are due and that nobody holds.
+   * @param side how the lease owners begin whose leases count; all count where absent
+   */
+  claim(lease: Lease, now: number, limit: number, side?: string): Promise<string[]>
   /** Lets go of all that an owner holds. */
   release(owner: string): Promise<void>
   read(id: string): Promise<SagaState | undefined>
-  list(filter: { status?: SagaState['status']; limit: number }): Promise<SagaState[]>
+  /** The latest ones first. */
+  list(filter: { status?: SagaState['status']; saga?: string; limit: number }): Promise<SagaState[]>
+  /** Stores what the sagas look like that a process here runs; past the guard, since it is each side's own. */
+  publish(sketches: readonly SagaSketch[]): Promise<void>
+  /** What was published, by name. */
+  sketches(): Promise<SagaSketch[]>
 }
 
 export type Lease = { owner: string; until: number }
@@ -63,14 +72,14 @@ export const createSagaStore = <Trx extends Sql>({
       const sets = Object.keys(values).map((name) => `${name} = ${placeholder(name)}`)
       await trx.raw(`update ${table} set ${sets.join(', ')} where id = ?`, [...Object.values(values), saga.id])
     },
-    claim: (lease, now, limit) =>
+    claim: (lease, now, limit, side = '') =>
       guarded(async (trx) => {
         const { rows } = await trx.raw(
           `update ${table} set lease_owner = ?, lease_until = ${time} where id in (
              select id from ${table} where status in ('RUNNING', 'COMPENSATING') and next_at <= ${time}
-               and (lease_until is null or lease_until < ${time})
+               and (lease_until is null or lease_until < ${time} or not starts_with(lease_owner, ?))
              order by next_at limit ? for update skip locked) returning id`,
-          [lease.owner, lease.until, now, now, limit],
+          [lease.owner, lease.until, now, now, side, limit],
         )
         return rows.map((row) => row.id as string)
       }),
@@ -83,13 +92,29 @@ export const createSagaStore = <Trx extends Sql>({
         const { rows } = await trx.raw(`select ${columns} from ${table} where id = ?`, [id])
         return rows[0] && fromRow(rows[0])
       }),
-    list: ({ status, limit }) =>
+    list: ({ status, saga, limit }) =>
       transaction(async (trx) => {
         const { rows } = await trx.raw(
-          `select ${columns} from ${table} where ?::text is null or status = ? order by updated_at desc limit ?`,
-          [status ?? null, status ?? null, limit],
+          `select ${columns} from ${table} where status = coalesce(?, status) and saga = coalesce(?, saga)
+           order by updated_at desc limit ?`,
+          [status ?? null, saga ?? null, limit],
         )
         return rows.map(fromRow)
+      }),
+    publish: (sketches) =>
+      transaction(async (trx) => {
+        for (const sketch of sketches)
+          await trx.raw(
+            `insert into ${table}_definitions (saga, definition) values (?, ?)
+             on conflict (saga) do update set definition = excluded.definition
+             where ${table}_definitions.definition <> excluded.definition`,
+            [sketch.name, JSON.stringify(sketch)],
+          )
+      }),
+    sketches: () =>
+      transaction(async (trx) => {
+        const { rows } = await trx.raw(`select definition from ${table}_definitions order by saga`)
+        return rows.map((row) => row.definition as SagaSketch)
       }),
   }
 }

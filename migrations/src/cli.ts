@@ -5,13 +5,11 @@ import { Command } from 'commander'
 import { addAbort } from './commands/abort.ts'
 import { addAudit } from './commands/audit.ts'
 import { addBackfill } from './commands/backfill.ts'
-import type { Cli } from './commands/cli.ts'
 import { addComplete } from './commands/complete.ts'
+import { createCli } from './commands/create-cli.ts'
 import { addDlq } from './commands/dlq.ts'
 import { addDoctor } from './commands/doctor.ts'
-import { explain } from './commands/explain.ts'
 import { addInit } from './commands/init.ts'
-import { createOutput } from './commands/output.ts'
 import { addParity } from './commands/parity.ts'
 import { addPause } from './commands/pause.ts'
 import { addPlan } from './commands/plan.ts'
@@ -20,13 +18,13 @@ import { addRepair } from './commands/repair.ts'
 import { addResume } from './commands/resume.ts'
 import { addRollback } from './commands/rollback.ts'
 import { addRun } from './commands/run.ts'
+import { addSaga } from './commands/saga.ts'
 import { addShadow } from './commands/shadow.ts'
 import { addShift } from './commands/shift.ts'
 import { addStatus } from './commands/status.ts'
 import { addSwitch } from './commands/switch.ts'
 import { addUnprepare } from './commands/unprepare.ts'
 import { addVerify } from './commands/verify.ts'
-import { openSetup } from './setup.ts'
 
 const COMMANDS = [
   addInit,
@@ -48,28 +46,20 @@ const COMMANDS = [
   addComplete,
   addRun,
   addDlq,
+  addSaga,
   addAudit,
   addParity,
 ]
 
-const cli: Cli = {
+const cli = createCli({
+  env: process.env,
   who: process.env.BANYAN_WHO ?? userInfo().username,
-  async run(options, work) {
-    const out = createOutput({ json: options.json === true, out: process.stdout, err: process.stderr })
-    let setup: ReturnType<typeof openSetup> | undefined
-    try {
-      setup = openSetup(process.env)
-      await work(setup, out)
-    } catch (error) {
-      const { exitCode, text, value } = explain(error)
-      if (out.json) out.result(value, text)
-      else process.stderr.write(`${text}\n`)
-      process.exitCode = exitCode
-    } finally {
-      await setup?.close()
-    }
+  out: process.stdout,
+  err: process.stderr,
+  exit: (code) => {
+    process.exitCode = code
   },
-}
+})
 
 const program = new Command('banyan')
   .description('takes a bounded context out of a monolith, under live traffic, with a way back')
