@@ -15,6 +15,7 @@ COPY migrations/package.json migrations/
 COPY compose/package.json compose/
 COPY tests/package.json tests/
 COPY extracted/inventory-service/package.json extracted/inventory-service/
+COPY extracted/user-service/package.json extracted/user-service/
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     if [ -f /run/secrets/ca.pem ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca.pem NPM_CONFIG_CAFILE=/run/secrets/ca.pem; fi; \

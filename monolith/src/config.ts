@@ -16,6 +16,7 @@ export const configSchema = serviceConfig.extend({
   ...notificationsSettings,
   /** Where a context is asked once it has moved out; without it that context cannot move. */
   INVENTORY_SERVICE_URL: z.url().optional(),
+  USER_SERVICE_URL: z.url().optional(),
   PAYMENT_SERVICE_URL: z.url().optional(),
 })
 

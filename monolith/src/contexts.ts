@@ -10,12 +10,14 @@ import { paymentsContext } from './payments/context.ts'
 import { createPaymentsPort } from './payments/port-by-owner.ts'
 import { createRemotePayments, noRemotePayments } from './payments/port-remote.ts'
 import { shippingContext } from './shipping/context.ts'
-import { getUser } from './users/accounts.ts'
 import { usersContext } from './users/context.ts'
+import { createUsersPort } from './users/port.ts'
+import { createRemoteUsers, noRemoteUsers } from './users/port-remote.ts'
 
 /** Puts the shop's contexts together: here, and nowhere else, one gets to know another, by its port. */
 export function shopContexts(parts: ServiceParts<Config, Knex>): Context[] {
   const { config, db } = parts
+  const users = createUsersPort({ db, remote: remoteUsers(parts) })
   const payments = paymentsContext(parts)
   return [
     usersContext(parts),
@@ -28,10 +30,7 @@ export function shopContexts(parts: ServiceParts<Config, Knex>): Context[] {
         reservationSeconds: config.RESERVATION_SECONDS,
       }),
       payments: createPaymentsPort({ db, local: payments.charges, remote: remotePayments(parts) }),
-      async customerOf(userId) {
-        const { name, email } = await getUser(db, userId)
-        return { name, email }
-      },
+      customerOf: users.customer,
     }),
     shippingContext(parts),
     notificationsContext(parts),
@@ -46,4 +45,9 @@ function remoteInventory({ config, callerOf }: ServiceParts<Config, Knex>) {
 function remotePayments({ config, callerOf }: ServiceParts<Config, Knex>) {
   const { PAYMENT_SERVICE_URL: url } = config
   return url ? createRemotePayments({ caller: callerOf('payment-service', url) }) : noRemotePayments()
+}
+
+function remoteUsers({ config, callerOf }: ServiceParts<Config, Knex>) {
+  const { USER_SERVICE_URL: url } = config
+  return url ? createRemoteUsers({ caller: callerOf('user-service', url) }) : noRemoteUsers()
 }

@@ -5,6 +5,7 @@ import { inventoryInternalContract } from './suite/inventory-internal.ts'
 import { ordersContract } from './suite/orders.ts'
 import { paymentsInternalContract } from './suite/payments-internal.ts'
 import { usersContract } from './suite/users.ts'
+import { usersInternalContract } from './suite/users-internal.ts'
 
 /** Whom the suite talks to, and as whom. */
 export type Target = {
@@ -22,6 +23,7 @@ export type World = Target & { client: ContractClient; customerToken: string }
 const CONTEXTS = {
   common: commonContract,
   users: usersContract,
+  'users-internal': usersInternalContract,
   inventory: inventoryContract,
   'inventory-internal': inventoryInternalContract,
   'payments-internal': paymentsInternalContract,

@@ -63,6 +63,8 @@ export async function startTestService<S extends z.ZodObject, Db extends Raw>(op
     LOG_LEVEL: 'silent',
     DATABASE_URL: database.url,
     JWT_JWKS: JSON.stringify(publicJwks({ keys: [users] })),
+    // For a service that signs users' tokens itself; the others take no notice.
+    JWT_KEYS: JSON.stringify({ keys: [users] }),
     JWT_ISSUER: ISSUER,
     INTERNAL_KEY: JSON.stringify(newKey(options.name)),
     INTERNAL_JWKS: JSON.stringify(publicJwks({ keys: [caller] })),

@@ -99,4 +99,5 @@ export async function ensureAdmin(db: Knex, passwords: Passwords, email: string,
 }
 
 const emailTaken = () => problem(409, 'email-taken', 'this address has an account; sign in instead')
-const gone = () => problem(401, 'unauthenticated', 'the account of this token does not exist any more')
+/** The account behind a token that is valid itself. */
+export const gone = () => problem(401, 'unauthenticated', 'the account of this token does not exist any more')

@@ -1,6 +1,8 @@
 import { type Context, createTokenSigner, publicJwks } from '@banyan/kit/service'
+import { Router } from 'express'
 import type { Knex } from 'knex'
 import { ensureAdmin } from './accounts.ts'
+import { usersInternalRoutes } from './internal-routes.ts'
 import { createPasswords } from './passwords.ts'
 import { usersRoutes } from './routes.ts'
 import type { UsersSettings } from './settings.ts'
@@ -17,7 +19,7 @@ export function usersContext({ config, db }: { config: UsersSettings; db: Knex }
     typ: 'at+jwt',
     ttlSeconds: config.ACCESS_TOKEN_SECONDS,
   })
-  const routes = usersRoutes({
+  const publicRoutes = usersRoutes({
     db,
     passwords,
     sign: ({ id, role }) => signer.sign({ sub: String(id), role }),
@@ -25,6 +27,7 @@ export function usersContext({ config, db }: { config: UsersSettings; db: Knex }
     refreshTokenSeconds: config.REFRESH_TOKEN_SECONDS,
     jwks: publicJwks(config.JWT_KEYS),
   })
+  const routes = Router().use(publicRoutes, usersInternalRoutes({ db }))
   return {
     routes,
     async start() {

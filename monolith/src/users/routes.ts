@@ -1,9 +1,9 @@
-import { requireUser } from '@banyan/kit/service'
+import { pathId, requireUser } from '@banyan/kit/service'
 import { type Request, Router } from 'express'
 import { addressSchema } from '../address.ts'
 import { getUser, register, updateUser } from './accounts.ts'
 import { addAddress, listAddresses, removeAddress } from './address-book.ts'
-import { addressId, credentials, profilePatch, refreshRequest, registration } from './schemas.ts'
+import { credentials, profilePatch, refreshRequest, registration } from './schemas.ts'
 import { refresh, type SessionDeps, signIn, signOut } from './sessions.ts'
 
 /** @param jwks what `/.well-known/jwks.json` publishes: public keys only */
@@ -51,7 +51,7 @@ export function usersRoutes(deps: SessionDeps & { jwks: object }): Router {
     res.status(201).json(await addAddress(db, self(req), addressSchema.parse(req.body)))
   })
   router.delete('/api/users/me/addresses/:id', async (req, res) => {
-    await removeAddress(db, self(req), addressId.parse(req.params).id)
+    await removeAddress(db, self(req), pathId.parse(req.params).id)
     res.status(204).end()
   })
 

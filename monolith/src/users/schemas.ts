@@ -14,7 +14,6 @@ export const profilePatch = z
   .strictObject({ name, email })
   .partial()
   .refine((patch) => Object.keys(patch).length > 0, 'names no field to change')
-export const addressId = z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) })
 
 export type Registration = z.infer<typeof registration>
 export type Credentials = z.infer<typeof credentials>
