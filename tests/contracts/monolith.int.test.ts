@@ -33,7 +33,7 @@ beforeAll(async () => {
 })
 
 describe(`the contract, kept by ${given ?? 'the monolith'}`, () => {
-  const own = given ? [] : (['users-internal', 'inventory-internal', 'payments-internal'] as const)
+  const own = given ? [] : (['users-internal', 'inventory-internal', 'payments', 'payments-internal'] as const)
   contractSuite(['common', 'users', 'inventory', 'orders', ...own], () => ({
     baseUrl,
     adminToken,

@@ -3,6 +3,7 @@ import { commonContract } from './suite/common.ts'
 import { inventoryContract } from './suite/inventory.ts'
 import { inventoryInternalContract } from './suite/inventory-internal.ts'
 import { ordersContract } from './suite/orders.ts'
+import { paymentsContract } from './suite/payments.ts'
 import { paymentsInternalContract } from './suite/payments-internal.ts'
 import { usersContract } from './suite/users.ts'
 import { usersInternalContract } from './suite/users-internal.ts'
@@ -26,6 +27,8 @@ const CONTEXTS = {
   'users-internal': usersInternalContract,
   inventory: inventoryContract,
   'inventory-internal': inventoryInternalContract,
+  /** Charges by the internal routes, so it goes with the next. */
+  payments: paymentsContract,
   'payments-internal': paymentsInternalContract,
   /** Payments, shipments and letters come along: they follow from orders. */
   orders: ordersContract,

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 
 const MAIN = join(import.meta.dirname, '../main.ts')
 
-/** The monolith as a process of its own, for tests that kill it. */
+/** The monolith, or a service, as a process of its own, for tests that kill it. */
 export type ShopProcess = {
   url: string
   /** Resolves with the signal that ended it, or its exit code. */
@@ -12,9 +12,12 @@ export type ShopProcess = {
   close(): Promise<void>
 }
 
-/** @param env all that the process needs; it is given a port of its own */
-export async function startShopProcess(env: Record<string, string>): Promise<ShopProcess> {
-  const child: ChildProcess = spawn(process.execPath, [MAIN], {
+/**
+ * @param env all that the process needs; it is given a port of its own
+ * @param main another than the monolith's
+ */
+export async function startShopProcess(env: Record<string, string>, main = MAIN): Promise<ShopProcess> {
+  const child: ChildProcess = spawn(process.execPath, [main], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, PORT: '0', LOG_LEVEL: 'info', BANYAN_LIFELINE: 'stdin', ...env },
   })
@@ -22,7 +25,7 @@ export async function startShopProcess(env: Record<string, string>): Promise<Sho
     child.once('exit', (code, signal) => resolve(signal ?? code ?? 1)),
   )
   const listening = Promise.withResolvers<string>()
-  void ended.then((how) => listening.reject(new Error(`the shop ended with ${how} before it listened`)))
+  void ended.then((how) => listening.reject(new Error(`${main} ended with ${how} before it listened`)))
   createInterface({ input: child.stdout! }).on('line', (line) => {
     if (!line.startsWith('{')) return
     const { msg, url } = JSON.parse(line) as { msg?: string; url?: string }

@@ -7,11 +7,12 @@ type Row = { id: number; status: string; total_cents: number }
 /**
  * Compares the shop's books with the provider's ledger and with the stock: every confirmed order is paid once and
  * sold, every cancelled one holds neither money nor goods, nothing is on its way any more.
+ * @param payments where payments are, if they have left
  */
-export async function reconcile(db: Knex, sandbox: Sandbox): Promise<void> {
+export async function reconcile(db: Knex, sandbox: Sandbox, payments = db): Promise<void> {
   const orders: Row[] = await db('orders').select('id', 'status', 'total_cents').orderBy('id')
   const refunded = new Map<number, number>(
-    (await db('payments').select('order_id', 'refunded_cents')).map((row) => [row.order_id, row.refunded_cents]),
+    (await payments('payments').select('order_id', 'refunded_cents')).map((row) => [row.order_id, row.refunded_cents]),
   )
   const held = await sandbox.heldCents()
   const money = orders.map(({ id }) => ({ id, cents: held.get(`order-${id}`) ?? 0 }))
@@ -25,10 +26,9 @@ export async function reconcile(db: Knex, sandbox: Sandbox): Promise<void> {
   const charges = (await sandbox.ledger()).filter((entry) => entry.kind === 'charge').map((entry) => entry.key)
   expect(charges.length).toBe(new Set(charges).size)
 
-  const books: { amount_cents: number; refunded_cents: number; order_id: number }[] = await db('payments').whereIn(
-    'status',
-    ['captured', 'refunded'],
-  )
+  const books: { amount_cents: number; refunded_cents: number; order_id: number }[] = await payments(
+    'payments',
+  ).whereIn('status', ['captured', 'refunded'])
   for (const row of books)
     expect([row.order_id, held.get(`order-${row.order_id}`)]).toEqual([
       row.order_id,

@@ -31,7 +31,7 @@ export type TestShop = {
 }
 
 /** A new database with the shop's schema and catalogue. */
-export async function createShopDatabase(database: 'shop' | 'inventory' = 'shop') {
+export async function createShopDatabase(database: 'shop' | 'inventory' | 'payments' = 'shop') {
   const created = await createTestDatabase()
   await promisify(execFile)(process.execPath, [join(ROOT, 'migrations/src/migrate.ts'), database], {
     env: { DATABASE_URL: created.url, SCHEMA_DIR: join(ROOT, 'migrations/shop/schema') },

@@ -1,0 +1,3 @@
+/** The one difference between payments here and in the other house. */
+export const SIDE = 'service'
+export const CONTEXT = 'payments'
