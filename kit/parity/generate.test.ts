@@ -7,7 +7,8 @@ import { render } from './step.ts'
 
 const contract: Operation[] = [
   {
-    ...{ operationId: 'add', method: 'POST', path: '/items', security: ['user'], parameters: [] },
+    ...{ operationId: 'add', method: 'POST', path: '/items', security: ['user'] },
+    parameters: [{ name: 'X-Key', in: 'header', required: true, schema: { type: 'string', maxLength: 3 } }],
     body: {
       type: 'object',
       required: ['name', 'price'],
@@ -27,7 +28,7 @@ const settings: Settings = {
   identities: { user: ['admin', 'customer'] },
   minimum: 1,
   generate: {
-    values: {},
+    values: { 'add.X-Key': ['k1', '{{unique}}'] },
     references: { item: { from: 'add', at: '$.body.id', fields: ['get.id'], fallback: 1, also: [999] } },
   },
   rules: [],
@@ -53,6 +54,13 @@ describe('generated requests', () => {
       expect.arrayContaining(['/items/{{item|1}}', '/items/999', '/items/0']),
     )
     expect(steps.find(({ name }) => name === 'add')?.capture).toEqual({ item: '$.body.id' })
+  })
+
+  it('carry headers, as far as HTTP can', () => {
+    const steps = drawSequences(arbitrary, 1, 1_000).flatMap((sequence) => sequence.steps)
+    const keys = new Set(steps.flatMap(({ headers }) => (headers ? [headers['X-Key']] : [])))
+    expect([...keys]).toEqual(expect.arrayContaining(['k1', '{{unique}}', 'xxxx']))
+    for (const key of keys) expect(() => new Headers({ key: key ?? '' })).not.toThrow()
   })
 
   it('shrink to the shortest sequence that still differs, found again by seed and number', async () => {

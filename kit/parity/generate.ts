@@ -77,17 +77,21 @@ function stepArbitrary(operation: Operation, settings: Settings): fc.Arbitrary<S
     : fc.constant(undefined)
   return fc.tuple(parameters, body, as, raw).map(([values, json, who, text]) => {
     const query: Record<string, unknown> = {}
+    const headers: Record<string, string> = {}
     let path = operation.path
     for (const [at, parameter] of operation.parameters.entries()) {
       const value = values[at]
       if (parameter.in === 'path') path = path.replace(`{${parameter.name}}`, pathPart(value))
-      else if (parameter.in === 'query' && value !== undefined) query[parameter.name] = value
+      else if (value === undefined) continue
+      else if (parameter.in === 'query') query[parameter.name] = value
+      else headers[parameter.name] = headerText(value)
     }
     return {
       ...base,
       path,
       ...(who === undefined ? {} : { as: who }),
       ...(Object.keys(query).length > 0 ? { query } : {}),
+      ...(Object.keys(headers).length > 0 ? { headers } : {}),
       ...(text !== undefined ? { raw: text } : json === undefined ? {} : { body: json }),
     }
   })
@@ -97,6 +101,11 @@ function stepArbitrary(operation: Operation, settings: Settings): fc.Arbitrary<S
 function pathPart(value: unknown): string {
   const text = String(value)
   return text.startsWith('{{') ? text : encodeURIComponent(text)
+}
+
+/** As much of it as HTTP can carry: with the rest the request would never leave this process. */
+function headerText(value: unknown): string {
+  return String(value).replaceAll(/[^\x20-\x7e]/g, '')
 }
 
 function parameterArbitrary(
