@@ -16,9 +16,10 @@ export async function migrate(root: string, database: string, ownerUrl: string):
 /**
  * Runs `banyan init`: the control database's tables and one row per planned context.
  * @param controlUrl `banyan_control` as its owner
+ * @param plans the folder of the plans
  */
-export async function initControl(root: string, controlUrl: string): Promise<void> {
-  const env = { CONTROL_DATABASE_URL: controlUrl, BANYAN_PLANS: join(root, 'migrations/shop/plans') }
+export async function initControl(root: string, controlUrl: string, plans: string): Promise<void> {
+  const env = { CONTROL_DATABASE_URL: controlUrl, BANYAN_PLANS: plans }
   await runToEnd('banyan init', join(root, 'migrations/src/cli.ts'), ['init'], env)
 }
 

@@ -39,6 +39,6 @@ test('a killed monolith is started again by its name', async () => {
 
 test('a role of the shop reaches no other database', async () => {
   const { connected, inDatabase } = await import('../provision/database.ts')
-  const outside = inDatabase(stack.databases.shopApp, 'banyan_control')
+  const outside = inDatabase(stack.databases.side('shop').app, 'banyan_control')
   await expect(connected(outside, (client) => client.query('select 1'))).rejects.toThrow('permission denied')
 })

@@ -1,16 +1,18 @@
 /** A whole stack: servers → databases, accounts, keys, flags → the shop's processes; stopped in reverse, bounded. */
 import { randomBytes } from 'node:crypto'
+import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { shopAccounts, VHOST } from '../provision/broker.ts'
 import { provisionDatabase } from '../provision/database.ts'
 import { provisionFlags } from '../provision/flags.ts'
 import { newKeys } from '../provision/keys.ts'
+import { MONOLITH, type ServiceRow, type Stage, servicesOf } from '../provision/services.ts'
 import { type DatabaseUrls, provisionShopDatabases } from '../provision/shop-databases.ts'
 import { type Child, startNode } from './child.ts'
 import { initControl, migrate } from './migrate.ts'
 import { freePorts, portOr } from './ports.ts'
-import { addresses, type Facts, moverEnv, type Ports, PROCESSES, type ProcessRow, type Stage } from './processes.ts'
+import { addresses, type Facts, moverEnv, type Ports, type ProcessRow, processesOf, WELL_KNOWN } from './processes.ts'
 import { newPassword } from './rabbitmq.ts'
 import { newPlace, type Server, startBrokerServer, startDatabaseServer, startFlagServer } from './servers.ts'
 import { writeStackEnv } from './stack-env.ts'
@@ -80,14 +82,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 
   try {
-    const passwords = { monolith: newPassword(), 'inventory-service': newPassword(), mover: newPassword() }
+    const services = servicesOf(options.stage)
+    const shopNames = [MONOLITH.name, ...services.map((row) => row.name)]
+    const passwords = Object.fromEntries([...shopNames, 'mover'].map((account) => [account, newPassword()]))
     const accounts = shopAccounts(passwords)
     const broker = startBrokerServer(place, accounts, false)
     const database = await startDatabaseServer(place)
     note('postgres', database)
-    const flags = options.stage >= 1 ? withFlags(database.url) : Promise.resolve(undefined)
-    const shop = provision(database.url, options.stage)
-    const keys = newKeys(['monolith', 'inventory-service', 'proxy'])
+    const flags = options.stage >= 1 ? withFlags(database.url, services) : Promise.resolve(undefined)
+    const plans = copyPlans(folder, services)
+    const shop = provision(database.url, options.stage, plans)
+    const keys = newKeys([...shopNames, 'proxy'])
     const settled = await Promise.allSettled([broker, flags, shop, keys])
     if (settled[0].status === 'fulfilled') note('rabbitmq', settled[0].value)
     if (settled[1].status === 'fulfilled' && settled[1].value) note('unleash', settled[1].value)
@@ -97,16 +102,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       root: ROOT,
       folder,
       stage: options.stage,
-      ports: await choosePorts(options.ports),
+      ports: await choosePorts(options.ports, services),
       keys: madeKeys,
       databases,
-      amqp: {
-        monolith: account(brokerServer.url, 'monolith', passwords.monolith),
-        'inventory-service': account(brokerServer.url, 'inventory-service', passwords['inventory-service']),
-        mover: account(brokerServer.url, 'mover', passwords.mover),
-      },
+      amqp: (name) => account(brokerServer.url, name, passwords[name] ?? ''),
       unleash: flagServer?.access,
       admin: { email: 'admin@shop.example', password: `admin-${randomBytes(6).toString('hex')}` },
+      plans,
     }
     const env = { ...moverEnv(facts), ...addresses(facts) }
     removeEnv = writeStackEnv(ROOT, name, env)
@@ -117,11 +119,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await serves(row, child, facts, log)
       return child
     }
-    // The monolith is what everybody else asks first; the others may come up beside each other.
-    const rows = PROCESSES.filter((row) => row.since <= options.stage)
-    const first = rows.filter((row) => row.since === 0)
-    await Promise.all(first.map((row) => run(row)))
-    await Promise.all(rows.filter((row) => !first.includes(row)).map((row) => run(row)))
+    const groups = processesOf(options.stage)
+    for (const group of groups) await Promise.all(group.map((row) => run(row)))
 
     return {
       name,
@@ -136,7 +135,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         if (children.has(name)) await child(name).stop({ keepData: true })
         const server = servers.get(name)
         if (server?.restart) return watch(name, await server.restart())
-        const row = rows.find((each) => each.name === name)
+        const row = groups.flat().find((each) => each.name === name)
         if (!row) throw new Error(`no process "${name}" in this stack`)
         return await run(row, more)
       },
@@ -159,21 +158,30 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return found
   }
 
-  async function withFlags(adminUrl: string) {
+  async function withFlags(adminUrl: string, services: readonly ServiceRow[]) {
     const server = await startFlagServer(place, await provisionDatabase(adminUrl, 'unleash', 'unleash'))
-    await provisionFlags(server.access, 'inventory')
+    await Promise.all(services.map((row) => provisionFlags(server.access, row.context)))
     return server
   }
 }
 
-async function provision(adminUrl: string, stage: Stage): Promise<DatabaseUrls> {
-  const databases = await provisionShopDatabases(adminUrl)
+async function provision(adminUrl: string, stage: Stage, plans: string): Promise<DatabaseUrls> {
+  const names = servicesOf(stage).map((row) => row.database)
+  const databases = await provisionShopDatabases(adminUrl, names)
   await Promise.all([
-    ...(stage >= 1 ? [initControl(ROOT, databases.control)] : []),
-    migrate(ROOT, 'shop', databases.shopOwner),
-    ...(stage >= 3 ? [migrate(ROOT, 'inventory', databases.inventoryOwner)] : []),
+    ...(stage >= 1 ? [initControl(ROOT, databases.control, plans)] : []),
+    ...['shop', ...names].map((name) => migrate(ROOT, name, databases.side(name).owner)),
   ])
   return databases
+}
+
+/** Only the plans of this stage: the others speak of databases that it does not have. */
+function copyPlans(folder: string, services: readonly ServiceRow[]): string {
+  const plans = join(folder, 'plans')
+  mkdirSync(plans, { recursive: true })
+  for (const { context } of services)
+    copyFileSync(join(ROOT, 'migrations/shop/plans', `${context}.yaml`), join(plans, `${context}.yaml`))
+  return plans
 }
 
 async function serves(row: ProcessRow, child: Child, facts: Facts, log: string): Promise<void> {
@@ -188,21 +196,13 @@ async function serves(row: ProcessRow, child: Child, facts: Facts, log: string):
   )
 }
 
-async function choosePorts(how: StackOptions['ports']): Promise<Ports> {
-  const wished: Ports = {
-    monolith: 3000,
-    proxy: 8080,
-    ops: 8081,
-    inventory: 3002,
-    payments: 4001,
-    mailHttp: 4002,
-    smtp: 4025,
-  }
-  const names = Object.keys(wished) as (keyof Ports)[]
-  const any = await freePorts(names.length)
-  const chosen: [keyof Ports, number][] = []
-  for (const [index, name] of names.entries())
-    chosen.push([name, how === 'any' ? any[index]! : await portOr(wished[name])])
+async function choosePorts(how: StackOptions['ports'], services: readonly ServiceRow[]): Promise<Ports> {
+  const shop = Object.fromEntries([MONOLITH, ...services].map((row) => [row.name, row.port]))
+  const wished = Object.entries({ ...WELL_KNOWN, ...shop })
+  const any = await freePorts(wished.length)
+  const chosen: [string, number][] = []
+  for (const [index, [name, port]] of wished.entries())
+    chosen.push([name, how === 'any' ? any[index]! : await portOr(port)])
   return Object.fromEntries(chosen) as Ports
 }
 

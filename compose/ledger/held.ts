@@ -25,9 +25,9 @@ export type Holdings = {
 }
 
 export type Places = {
-  /** The shop's database, and inventory's own where it exists; as roles that may read. */
+  /** The shop's database, and by context that of its service; as roles that may read. */
   shopUrl: string
-  inventoryUrl?: string
+  serviceUrls: Readonly<Record<string, string>>
   /** The sandbox processes' HTTP addresses. */
   paymentsUrl: string
   paymentsKey: string
@@ -39,63 +39,66 @@ const MAIL_EVENTS = ['OrderPlaced', 'OrderCancelled', 'ShipmentDispatched']
 
 /** Reads the stock of the side that owns inventory now. */
 export async function readStock(places: Places): Promise<Stock> {
-  const url = await inventoryOwnerUrl(places)
-  return await connected(url, async (db) => {
-    const { rows } = await db.query('select product_id::int as id, available, reserved from stock')
-    return new Map(rows.map((row) => [row.id, { available: row.available, reserved: row.reserved }]))
-  })
+  const rows = await readOwned(places, 'inventory', 'select product_id::int as id, available, reserved from stock')
+  return new Map(rows.map((row) => [row.id, { available: row.available, reserved: row.reserved }]))
 }
 
-/** Reads everything, each part once. */
+/** Reads everything, each part once, and of each context from the side that owns it. */
 export async function readHoldings(places: Places): Promise<Holdings> {
-  const inventory = await inventoryOwnerUrl(places)
-  const [shop, reservations, stock, provider, mails] = await Promise.all([
-    readShop(places.shopUrl),
-    readReservations(inventory),
+  const [orders, payments, reservations, stock, mailEvents, provider, mails] = await Promise.all([
+    readOwned(places, 'orders', ORDERS),
+    readOwned(places, 'payments', PAYMENTS),
+    readOwned(places, 'inventory', 'select order_id::int as "orderId", status, lines from reservations'),
     readStock(places),
+    readMailEvents(places),
     readProvider(places),
     readMails(places),
   ])
-  return { ...shop, reservations, stock, provider, mails }
+  return {
+    orders: orders.map((row) => ({ ...row, lines: row.lines ?? [] })),
+    payments: new Map(payments.map((row) => [row.id, row.cents])),
+    reservations,
+    stock,
+    mailEvents,
+    provider,
+    mails,
+  }
 }
 
-async function readShop(url: string): Promise<Pick<Holdings, 'orders' | 'payments' | 'mailEvents'>> {
-  return await connected(url, async (db) => {
-    const orders = await db.query(`
-      select o.id::int as id, o.idempotency_key as key, o.status, o.total_cents as "totalCents",
-        (select jsonb_agg(jsonb_build_object('productId', i.product_id, 'quantity', i.quantity))
-         from order_items i where i.order_id = o.id) as lines
-      from orders o order by o.id`)
-    const payments = await db.query(`
-      select order_id::int as id, case when status in ('captured', 'refunded') then amount_cents - refunded_cents
-        else 0 end as cents from payments`)
-    const events = await db.query(
-      `select event_id as "eventId", type, (payload->>'orderId')::int as "orderId"
-       from banyan.outbox where type = any($1)`,
-      [MAIL_EVENTS],
-    )
-    return {
-      orders: orders.rows.map((row) => ({ ...row, lines: row.lines ?? [] })),
-      payments: new Map(payments.rows.map((row) => [row.id, row.cents])),
-      mailEvents: events.rows,
-    }
-  })
+const ORDERS = `
+  select o.id::int as id, o.idempotency_key as key, o.status, o.total_cents as "totalCents",
+    (select jsonb_agg(jsonb_build_object('productId', i.product_id, 'quantity', i.quantity))
+     from order_items i where i.order_id = o.id) as lines
+  from orders o order by o.id`
+
+const PAYMENTS = `
+  select order_id::int as id, case when status in ('captured', 'refunded') then amount_cents - refunded_cents
+    else 0 end as cents from payments`
+
+// A row has the shape its query gives it; the compiler cannot know it.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+type Rows = any[]
+
+async function readOwned(places: Places, context: string, query: string): Promise<Rows> {
+  return await connected(await ownerUrl(places, context), async (db) => (await db.query(query)).rows)
 }
 
-async function readReservations(url: string): Promise<Holdings['reservations']> {
-  return await connected(url, async (db) => {
-    const { rows } = await db.query('select order_id::int as "orderId", status, lines from reservations')
-    return rows
-  })
-}
-
-/** The participant database whose `banyan.owner` says that its own side owns inventory. */
-async function inventoryOwnerUrl({ shopUrl, inventoryUrl }: Places): Promise<string> {
-  if (!inventoryUrl) return shopUrl
+/** The database whose side owns the context: the shop's own word, which stays when the context has left for good. */
+async function ownerUrl({ shopUrl, serviceUrls }: Places, context: string): Promise<string> {
+  const service = serviceUrls[context]
+  if (service === undefined) return shopUrl
   return await connected(shopUrl, async (db) => {
-    const { rows } = await db.query("select owner from banyan.owner where context = 'inventory'")
-    return rows[0]?.owner === 'service' ? inventoryUrl : shopUrl
+    const { rows } = await db.query('select owner from banyan.owner where context = $1', [context])
+    return rows[0]?.owner === 'service' ? service : shopUrl
   })
+}
+
+/** Each side has appended its own. */
+async function readMailEvents({ shopUrl, serviceUrls }: Places): Promise<Holdings['mailEvents']> {
+  const query = `select event_id as "eventId", type, (payload->>'orderId')::int as "orderId"
+    from banyan.outbox where type = any($1)`
+  const read = (url: string) => connected(url, async (db) => (await db.query(query, [MAIL_EVENTS])).rows)
+  return (await Promise.all([shopUrl, ...Object.values(serviceUrls)].map(read))).flat()
 }
 
 type Entry = { kind: 'charge' | 'decline' | 'refund' | 'void'; key: string; amountCents: number }

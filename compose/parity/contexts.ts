@@ -1,11 +1,11 @@
 /** The contexts that have a service to be compared with the monolith. */
-export const CONTEXTS: Readonly<
-  Record<string, { service: string; main: string; database: string; tables: readonly string[] }>
-> = {
-  inventory: {
-    service: 'inventory-service',
-    main: 'extracted/inventory-service/src/main.ts',
-    database: 'inventory',
-    tables: ['categories', 'products', 'stock', 'reservations'],
-  },
-}
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../embedded/stack.ts'
+import { SERVICES, type ServiceRow } from '../provision/services.ts'
+
+export const CONTEXTS: ReadonlyMap<string, ServiceRow & { main: string }> = new Map(
+  SERVICES.map((row) => [row.context, { ...row, main: `extracted/${row.name}/src/main.ts` }] as const).filter(
+    ([, { main }]) => existsSync(join(ROOT, main)),
+  ),
+)

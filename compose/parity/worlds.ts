@@ -8,6 +8,7 @@ import { ROOT } from '../embedded/stack.ts'
 import { becomesTrue, GaveUp } from '../embedded/wait.ts'
 import { connected } from '../provision/database.ts'
 import { type Keys, newKeys } from '../provision/keys.ts'
+import { type ServiceRow, tablesOf } from '../provision/services.ts'
 import { CONTEXTS } from './contexts.ts'
 import { seedDatabases } from './databases.ts'
 import { createVhosts } from './vhosts.ts'
@@ -29,9 +30,9 @@ export async function startWorlds(options: {
   serviceFile?: string | undefined
   announce: (line: string) => void
 }): Promise<Worlds> {
-  const context = CONTEXTS[options.context]
+  const context = CONTEXTS.get(options.context)
   if (!context)
-    throw new Error(`no worlds are known for "${options.context}"; there are: ${Object.keys(CONTEXTS).join(', ')}`)
+    throw new Error(`no worlds are known for "${options.context}"; there are: ${[...CONTEXTS.keys()].join(', ')}`)
   const logs = join(options.folder, 'logs')
   mkdirSync(logs, { recursive: true })
   const prefix = `parity_${process.pid}_${Date.now().toString(36)}`
@@ -52,21 +53,21 @@ export async function startWorlds(options: {
     cleanups.push(() => databases.drop())
     const vhosts = createVhosts(broker.api ?? '', broker.url, prefix)
     cleanups.push(() => vhosts.drop())
-    const keys = await newKeys(['monolith', context.service])
+    const keys = await newKeys(['monolith', context.name])
     const children: Child[] = []
     cleanups.push(() => Promise.all(children.map((child) => child.stop())))
 
     const monolith = async (name: string): Promise<World> => {
       const [url, amqp] = [await databases.copy(name), await vhosts.create(name)]
-      const identities = identitiesOf(keys, context.service, 'monolith')
+      const identities = identitiesOf(keys, context.name, 'monolith')
       const env = { JWT_KEYS: keys.userKeys, PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
       const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
       return { name, url: at, database: url, amqp, identities }
     }
     const service = async (): Promise<World> => {
-      const name = context.service
+      const { name } = context
       const [url, amqp] = [
-        await databases.extract('service', context.database, context.tables),
+        await databases.extract('service', context.database, tablesOf(options.context)),
         await vhosts.create(name),
       ]
       await connected(url, (client) =>
@@ -74,7 +75,7 @@ export async function startWorlds(options: {
           options.context,
         ]),
       )
-      const at = await startSide(name, options.serviceFile ?? context.main, url, amqp, { JWT_JWKS: keys.userJwks })
+      const at = await startSide(name, options.serviceFile ?? context.main, url, amqp, envOf(context, keys))
       return { name, url: at, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
     }
     const startSide = async (name: string, file: string, url: string, amqp: string, more: Record<string, string>) => {
@@ -107,6 +108,11 @@ export async function startWorlds(options: {
     await stop()
     throw error
   }
+}
+
+/** A world has neither a mail server nor a payment provider that others can reach. */
+function envOf({ needs }: ServiceRow, keys: Keys): Record<string, string> {
+  return needs?.includes('user-keys') ? { JWT_KEYS: keys.userKeys } : { JWT_JWKS: keys.userJwks }
 }
 
 /** Administrator, customer, and another process of the shop; the same people in every world. */

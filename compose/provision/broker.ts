@@ -17,23 +17,17 @@ const MOVER = '^(banyan\\..*|amq\\.gen.*|amq\\.default)$'
 
 export const VHOST = 'banyan'
 
-/** @returns The accounts of the shop's processes, by least privilege, with the passwords given. */
-export function shopAccounts(passwords: Record<'monolith' | 'inventory-service' | 'mover', string>): BrokerAccount[] {
-  return [
-    { name: 'monolith', password: passwords.monolith, tags: [], permissions: { [VHOST]: EVENTS } },
-    {
-      name: 'inventory-service',
-      password: passwords['inventory-service'],
-      tags: [],
-      permissions: { [VHOST]: EVENTS },
-    },
-    {
-      name: 'mover',
-      password: passwords.mover,
-      tags: [],
-      permissions: { [VHOST]: { configure: MOVER, write: MOVER, read: MOVER } },
-    },
-  ]
+/**
+ * The accounts of the shop's processes, by least privilege: events for all, the lane of changes for the mover alone.
+ * @param passwords by the process's name
+ */
+export function shopAccounts(passwords: Readonly<Record<string, string>>): BrokerAccount[] {
+  return Object.entries(passwords).map(([name, password]) => ({
+    name,
+    password,
+    tags: [],
+    permissions: { [VHOST]: name === 'mover' ? { configure: MOVER, write: MOVER, read: MOVER } : EVENTS },
+  }))
 }
 
 /** @returns The account that may do everything, for setting up and for tests. */

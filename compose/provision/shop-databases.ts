@@ -2,39 +2,40 @@
 import { readFileSync } from 'node:fs'
 import { connected, inDatabase, provisionDatabase, provisionRole } from './database.ts'
 
+/** A database by its three roles. */
+export type SideUrls = { owner: string; app: string; mover: string }
+
 /** Every URL a process of the stack may get; each with a role of its own. */
 export type DatabaseUrls = {
-  shopOwner: string
-  shopApp: string
-  inventoryOwner: string
-  inventoryApp: string
   control: string
   watch: string
-  moverShop: string
-  moverInventory: string
+  /** @param database `shop`, or a service's @throws for one that was not made */
+  side(database: string): SideUrls
 }
 
 const CONTROL_TABLES = new URL('../../kit/ownership/control.sql', import.meta.url)
 
 /**
- * Makes databases `shop`, `inventory` and `banyan_control` with their roles; run again, it only renews the passwords.
+ * Makes databases `shop` and `banyan_control` and those given, with their roles; run again, it only renews the
+ * passwords.
  * @param adminUrl a superuser's URL
+ * @param services names of the services' databases
  */
-export async function provisionShopDatabases(adminUrl: string): Promise<DatabaseUrls> {
-  const shop = await provisionSide(adminUrl, 'shop')
-  const inventory = await provisionSide(adminUrl, 'inventory')
+export async function provisionShopDatabases(adminUrl: string, services: readonly string[]): Promise<DatabaseUrls> {
+  const names = ['shop', ...services]
+  const sides = new Map<string, Omit<SideUrls, 'mover'>>()
+  for (const name of names) sides.set(name, await provisionSide(adminUrl, name))
   const control = await provisionDatabase(adminUrl, 'banyan_control', 'banyan_control')
   const watch = await provisionWatch(adminUrl, control)
-  const mover = await provisionMover(adminUrl)
+  const mover = await provisionMover(adminUrl, names)
   return {
-    shopOwner: shop.owner,
-    shopApp: shop.app,
-    inventoryOwner: inventory.owner,
-    inventoryApp: inventory.app,
     control,
     watch,
-    moverShop: inDatabase(mover, 'shop'),
-    moverInventory: inDatabase(mover, 'inventory'),
+    side(database) {
+      const found = sides.get(database)
+      if (!found) throw new Error(`this stack has no database "${database}"`)
+      return { ...found, mover: inDatabase(mover, database) }
+    },
   }
 }
 
@@ -77,13 +78,14 @@ async function provisionWatch(adminUrl: string, controlUrl: string): Promise<str
   })
 }
 
-/** The mover works in both databases: as a member of the tables' owners, and past their triggers where it applies. */
-async function provisionMover(adminUrl: string): Promise<string> {
+/** The mover works in all of them: as a member of the tables' owners, and past their triggers where it applies. */
+async function provisionMover(adminUrl: string, databases: readonly string[]): Promise<string> {
   return await connected(adminUrl, async (client) => {
     const url = await provisionRole(client, adminUrl, 'banyan_mover')
-    await client.query('grant shop_owner, inventory_owner to banyan_mover')
+    const owners = databases.map((name) => `${name}_owner`)
+    await client.query(`grant ${owners.join(', ')} to banyan_mover`)
     await client.query('grant set on parameter session_replication_role, deadlock_timeout to banyan_mover')
-    await client.query('grant connect on database shop, inventory to banyan_mover')
+    await client.query(`grant connect on database ${databases.join(', ')} to banyan_mover`)
     return url
   })
 }

@@ -2,6 +2,7 @@
  * A request as the playbook shows it, on machines that have no curl:
  *   node compose/run.mjs compose/tour/ask.ts [METHOD] URL [--expect STATUS] [--bearer TOKEN] [--body JSON]
  *     [--header 'name: value'] [--show path.to.field] [--equals VALUE]
+ * A part `name=value` of the path takes the entry of a list that says so: contexts.context=inventory.owner
  * Prints the status and the answer, or only the field of `--show`; exit code 0 if what is expected holds.
  */
 import { parseArgs } from 'node:util'
@@ -32,8 +33,14 @@ if (values.equals !== undefined && shown !== values.equals)
 
 function field(json: string, path: string): unknown {
   let value: unknown = JSON.parse(json)
-  for (const name of path.split('.')) value = (value as Record<string, unknown> | null | undefined)?.[name]
+  for (const name of path.split('.')) value = part(value, name)
   return typeof value === 'object' ? JSON.stringify(value) : value
+}
+
+function part(of: unknown, name: string): unknown {
+  const [field, wanted] = name.split('=', 2)
+  if (wanted !== undefined && Array.isArray(of)) return of.find((entry) => String(entry?.[field ?? '']) === wanted)
+  return (of as Record<string, unknown> | null | undefined)?.[name]
 }
 
 function fail(why: string): never {

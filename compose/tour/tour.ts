@@ -1,11 +1,12 @@
 /** The tour's own course: stack → shoppers → playbook → ledger → report. */
 import { join } from 'node:path'
-import type { Stage } from '../embedded/processes.ts'
 import { ROOT, type Stack, startStack } from '../embedded/stack.ts'
 import { MAIN } from '../embedded/stack-env.ts'
 import { isExact } from '../ledger/compare.ts'
-import { type Places, readStock, type Stock } from '../ledger/held.ts'
+import { readStock, type Stock } from '../ledger/held.ts'
+import { placesOf } from '../ledger/places.ts'
 import { settledLedger } from '../ledger/settle.ts'
+import type { Stage } from '../provision/services.ts'
 import { type Crowd, startCrowd } from '../shoppers/crowd.ts'
 import type { Options } from './options.ts'
 import type { Chapter } from './playbook.ts'
@@ -18,8 +19,7 @@ const SETTLE_MS = 60_000
 
 /** Boots what the last of these chapters needs. */
 export async function startTourStack(chapters: readonly Chapter[]): Promise<Stack> {
-  const number = chapters.at(-1)?.number ?? 0
-  const stage: Stage = number >= 3 ? 3 : number >= 1 ? 1 : 0
+  const stage = (chapters.at(-1)?.number ?? 0) as Stage
   const started = performance.now()
   console.log('banyan: starting PostgreSQL, RabbitMQ and the shop …')
   const announce = (line: string) => console.log(`banyan: ${line}`)
@@ -65,16 +65,6 @@ async function letShoppersIn(stack: Stack, journalFile: string, stock: Stock, ra
   })
   console.log(`banyan: shoppers are let in at ${env.SHOP_URL}, ${rate} requests a second`)
   return crowd
-}
-
-function placesOf({ databases, facts, env }: Stack): Places {
-  return {
-    shopUrl: databases.shopOwner,
-    ...(facts.stage >= 3 ? { inventoryUrl: databases.inventoryOwner } : {}),
-    paymentsUrl: env.PAYMENTS_URL ?? '',
-    paymentsKey: facts.keys.paymentProviderKey,
-    mailUrl: env.MAIL_URL ?? '',
-  }
 }
 
 function welcome({ name, env, facts, unleashLogin, logs }: Stack): void {

@@ -1,27 +1,27 @@
 /** The invariants of the move, asked of the databases themselves. */
 import { expect } from 'vitest'
 import { connected } from '../../../compose/provision/database.ts'
+import { tablesOf } from '../../../compose/provision/services.ts'
 import { twoSidesOpen } from './memory.ts'
 import { rowOf, stateOf } from './moves.ts'
 import type { Side, System } from './system.ts'
 import { until } from './wait.ts'
 import type { Writers } from './writers.ts'
 
-const TABLES = { categories: 'id', products: 'id', stock: 'product_id', reservations: 'order_id' }
 /** A hold of 8 s, then the request itself: what takes longer was forgotten (I6). */
 const LONGEST_ANSWER_MS = 12_000
 
 /** Which sides would let an application write now: the fence's own word. */
 export async function openSides(system: System): Promise<Side[]> {
   const [monolith, service] = await Promise.all(
-    (['shop', 'inventory'] as const).map((database) =>
+    ['shop', system.database].map((database) =>
       connected(system.superuser(database), async (db) => {
         // Before the first prepare there is no fence; only the owner's side is written to then.
         const known = await db.query("select to_regclass('banyan.fence') is not null as known")
         if (!known.rows[0].known) return database === 'shop'
         const { rows } = await db.query(
-          `select coalesce((select not closed from banyan.fence where context = 'inventory'), $1) as open`,
-          [database === 'shop'],
+          `select coalesce((select not closed from banyan.fence where context = $2), $1) as open`,
+          [database === 'shop', system.context],
         )
         return rows[0].open as boolean
       }),
@@ -41,9 +41,9 @@ export async function expectAtRest(system: System, owner?: Side): Promise<void> 
   expect(row).toMatchObject({ hold: false, step: null, direction: null, ...(owner ? { owner } : {}) })
   expect(await openSides(system)).toEqual([row.owner])
   for (const side of ['monolith', 'service'] as const) {
-    const { rows } = await system.sides[side].query(
-      "select owner, term::int from banyan.owner where context = 'inventory'",
-    )
+    const { rows } = await system.sides[side].query('select owner, term::int from banyan.owner where context = $1', [
+      system.context,
+    ])
     expect(rows[0], `banyan.owner of the ${side}`).toEqual({ owner: row.owner, term: row.term })
   }
 }
@@ -61,13 +61,13 @@ export async function expectEqualSides(system: System, withinMs = 20_000): Promi
   )
 }
 
-async function digests({ sides }: System) {
+async function digests({ sides, context }: System) {
   const of = (side: Side) =>
     Promise.all(
-      Object.entries(TABLES).map(async ([table, key]) => {
+      tablesOf(context).map(async (table) => {
         const { rows } = await sides[side].query(
-          `select count(*)::int as rows, md5(coalesce(string_agg(md5(to_jsonb(t)::text), '' order by ${key}), '')) as hash
-           from ${table} t`,
+          `select count(*)::int as rows, md5(coalesce(string_agg(hash, '' order by hash), '')) as hash
+           from (select md5(to_jsonb(t)::text) as hash from ${table} t) as hashed`,
         )
         return { table, ...rows[0] }
       }),

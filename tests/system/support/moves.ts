@@ -14,22 +14,23 @@ export type Row = {
 
 export type Settled = { state: 'done' | 'failed' | 'refused' | 'cancelled'; because: string }
 
-/** The stored row of inventory. */
-export async function rowOf({ control }: Pick<System, 'control'>): Promise<Row> {
+/** The stored row of the context. */
+export async function rowOf({ control, context }: Pick<System, 'control' | 'context'>): Promise<Row> {
   const { rows } = await control.query(
-    `select phase, step, owner, hold, term::int, token::int, direction from banyan.contexts where context = 'inventory'`,
+    'select phase, step, owner, hold, term::int, token::int, direction from banyan.contexts where context = $1',
+    [context],
   )
   return rows[0]
 }
 
 /** @returns the intent's number @throws while another intent is open */
-export async function askFor({ control }: System, verb: string, args: object = {}): Promise<string> {
+export async function askFor({ control, context }: System, verb: string, args: object = {}): Promise<string> {
   const { rows } = await control.query(
-    `insert into banyan.intents (context, verb, args, source, who) values ('inventory', $1, $2, 'cli', 'test')
+    `insert into banyan.intents (context, verb, args, source, who) values ($3, $1, $2, 'cli', 'test')
      returning id`,
-    [verb, args],
+    [verb, args, context],
   )
-  await control.query("select pg_notify('banyan_intents', 'inventory')")
+  await control.query("select pg_notify('banyan_intents', $1)", [context])
   return rows[0].id
 }
 
@@ -73,13 +74,14 @@ export async function makeReady(system: System): Promise<void> {
 
 /** For whoever wonders why something did not end: the row, the open intent, who has not drained, the last audit. */
 export async function stateOf(system: System): Promise<unknown> {
-  const { control } = system
+  const { control, context } = system
   const [row, intents, subscribers, audit] = await Promise.all([
     rowOf(system),
     control.query('select id, verb, state, waits_for, result from banyan.intents order by id desc limit 2'),
     control.query(
       `select id, kind, epoch_seen::int, drained, round(extract(epoch from lease_until - clock_timestamp()) * 1000) as lease
-       from banyan.subscribers where context = 'inventory'`,
+       from banyan.subscribers where context = $1`,
+      [context],
     ),
     control.query(`select what, why, result from banyan.audit order by id desc limit 5`),
   ])
@@ -108,6 +110,9 @@ export async function askUntil(system: System, verb: string, there: (row: Row) =
 /** After a failed test: a mover that runs, no open intent, a row at rest; so that the next test starts from there. */
 export async function recover(system: System): Promise<void> {
   if (!system.stack.process('mover').isRunning()) await system.stack.restart('mover')
-  const { rows } = await system.control.query("select id from banyan.intents where state in ('pending', 'running')")
+  const { rows } = await system.control.query(
+    "select id from banyan.intents where state in ('pending', 'running') and context = $1",
+    [system.context],
+  )
   if (rows[0]) await follow(system, rows[0].id)
 }

@@ -1,4 +1,4 @@
-/** The whole shop of stage 3 as processes of their own, and the hands that a fault needs. */
+/** The whole shop of a stage as processes of their own, one context that is moved, and the hands that a fault needs. */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -6,9 +6,15 @@ import { type Child, startNode } from '../../../compose/embedded/child.ts'
 import { moverEnv } from '../../../compose/embedded/processes.ts'
 import { ROOT, type Stack, startStack } from '../../../compose/embedded/stack.ts'
 import type { Places } from '../../../compose/ledger/held.ts'
+import { placesOf } from '../../../compose/ledger/places.ts'
+import { SERVICES } from '../../../compose/provision/services.ts'
 
 export type System = {
   readonly stack: Stack
+  /** The one that is moved. */
+  readonly context: string
+  /** Its service's database. */
+  readonly database: string
   /** The control database as its owner, and both sides as the applications' own roles. */
   readonly control: pg.Pool
   readonly sides: Record<Side, pg.Pool>
@@ -26,11 +32,21 @@ const COMPILED = { NODE_COMPILE_CACHE: join(tmpdir(), 'banyan-test-compiled') }
 
 export type Side = 'monolith' | 'service'
 
-/** @param name of the stack's folder; @param env more environment for a process, by its name */
-export async function startSystem(name: string, env: Record<string, Record<string, string>> = {}): Promise<System> {
+/**
+ * @param name of the stack's folder
+ * @param env more environment for a process, by its name
+ * @param context which is moved; the stack has the services of its stage
+ */
+export async function startSystem(
+  name: string,
+  env: Record<string, Record<string, string>> = {},
+  context = 'inventory',
+): Promise<System> {
+  const row = SERVICES.find((each) => each.context === context)
+  if (!row) throw new Error(`no service takes ${context}`)
   const stack = await startStack({
     name: `test-${name}`,
-    stage: 3,
+    stage: row.since,
     ports: 'any',
     env: { ...env, mover: { ...COMPILED, ...env.mover } },
     announce: (line) => console.error(`system: ${line}`),
@@ -43,9 +59,11 @@ export async function startSystem(name: string, env: Record<string, Record<strin
     return made
   }
   const control = pool(databases.control, 4)
-  const sides = { monolith: pool(databases.shopApp, 12), service: pool(databases.inventoryApp, 12) }
+  const sides = { monolith: pool(databases.side('shop').app, 12), service: pool(databases.side(row.database).app, 12) }
   return {
     stack,
+    context,
+    database: row.database,
     control,
     sides,
     superuser(database) {
@@ -53,13 +71,7 @@ export async function startSystem(name: string, env: Record<string, Record<strin
       url.pathname = `/${database}`
       return url.href
     },
-    places: {
-      shopUrl: databases.shopOwner,
-      inventoryUrl: databases.inventoryOwner,
-      paymentsUrl: stack.env.PAYMENTS_URL ?? '',
-      paymentsKey: facts.keys.paymentProviderKey,
-      mailUrl: stack.env.MAIL_URL ?? '',
-    },
+    places: placesOf(stack),
     async kill(which) {
       const child = stack.process(which)
       child.signal('SIGKILL')

@@ -18,7 +18,7 @@ export function startWriters(system: System): Writers {
   const databases = [databaseDoor(system, 'monolith'), databaseDoor(system, 'service')]
   const apis = [
     httpDoor("monolith's API", env.MONOLITH_URL ?? '', token, 'monolith'),
-    httpDoor("service's API", env.INVENTORY_URL ?? '', token, 'service'),
+    httpDoor("service's API", env.INVENTORY_SERVICE_URL ?? '', token, 'service'),
   ]
   const proxy = [httpDoor('proxy', env.PROXY_URL ?? '', token)]
   const loops = [

@@ -1,0 +1,83 @@
+/** The services of the shop, one row each: from here follow ports, databases, accounts, flags, keys and processes. */
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+/** The chapters of the shop's story; a stack of one of them has every service that has left by then. */
+export const STAGES = [
+  '0-monolith',
+  '1-proxy',
+  '2-subscribers',
+  '3-inventory',
+  '4-users',
+  '5-payments',
+  '6-orders',
+  '7-microservices',
+] as const
+export type Stage = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7
+
+/** What a process is given besides its own: see `GIFTS` in `embedded/processes.ts`. */
+export type Need = 'user-keys' | 'administrator' | 'payment-provider' | 'mail-server'
+
+export type ServiceRow = {
+  name: string
+  context: string
+  database: string
+  /** The well-known one. */
+  port: number
+  since: Stage
+  needs?: readonly Need[]
+  /** Other processes whose address it is told, as `<NAME>_URL`. */
+  calls?: readonly string[]
+}
+
+export const SERVICES: readonly ServiceRow[] = [
+  { name: 'inventory-service', context: 'inventory', database: 'inventory', port: 3002, since: 3 },
+  {
+    name: 'user-service',
+    context: 'users',
+    database: 'users',
+    port: 3001,
+    since: 4,
+    needs: ['user-keys', 'administrator'],
+  },
+  {
+    name: 'payment-service',
+    context: 'payments',
+    database: 'payments',
+    port: 3003,
+    since: 5,
+    needs: ['payment-provider'],
+  },
+  {
+    name: 'order-service',
+    context: 'orders',
+    database: 'orders',
+    port: 3004,
+    since: 6,
+    calls: ['inventory-service', 'payment-service', 'user-service'],
+  },
+]
+
+/** The monolith has every context and may call each service that one of them has left for. */
+export const MONOLITH = {
+  name: 'monolith',
+  port: 3000,
+  needs: ['user-keys', 'administrator', 'payment-provider', 'mail-server'],
+  calls: ['inventory-service', 'payment-service', 'user-service'],
+} as const satisfies Pick<ServiceRow, 'name' | 'port' | 'needs' | 'calls'>
+
+/** Those that a stack of the stage has. */
+export const servicesOf = (stage: Stage): readonly ServiceRow[] => SERVICES.filter((row) => row.since <= stage)
+
+/** `order-service` → `ORDER_SERVICE_URL`. */
+export const addressVariable = (process: string): string => `${process.toUpperCase().replaceAll('-', '_')}_URL`
+
+const PLANS = new URL('../../migrations/shop/plans/', import.meta.url)
+const tables = z.object({ tables: z.array(z.union([z.string(), z.looseObject({ from: z.string() })])) })
+
+/** The tables that move with a context, as its plan names them. */
+export function tablesOf(context: string): string[] {
+  const plan = tables.parse(parse(readFileSync(new URL(`${context}.yaml`, PLANS), 'utf8')))
+  return plan.tables.map((table) => (typeof table === 'string' ? table : table.from))
+}
