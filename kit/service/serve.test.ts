@@ -82,6 +82,22 @@ describe('serve', () => {
     agent.destroy()
   })
 
+  it('answers all that was pipelined on one connection, and says that it closes with the last', async () => {
+    const { served, reached, go } = await start()
+    const socket = connect(served.port, '127.0.0.1')
+    socket.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2))
+    let received = ''
+    socket.on('data', (chunk) => {
+      received += chunk
+    })
+    await reached
+    const closing = served.close()
+    go()
+    await Promise.all([once(socket, 'close'), closing])
+    expect(received.match(/HTTP\/1.1 200/g)).toHaveLength(2)
+    expect(received.match(/^connection: .*$/gim)).toEqual(['Connection: keep-alive', 'Connection: close'])
+  })
+
   it('closes idle keep-alive connections at once', async () => {
     const { served } = await start({ graceMs: 10_000 })
     const agent = new Agent({ keepAlive: true })
