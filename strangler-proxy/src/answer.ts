@@ -25,7 +25,19 @@ export function passOn(from: IncomingMessage, to: ServerResponse, setCookies: re
   }
   for (const cookie of setCookies) head.push('Set-Cookie', cookie)
   to.writeHead(from.statusCode ?? 502, from.statusMessage, head)
-  from.pipe(to)
+  pour(from, to)
+}
+
+/**
+ * The body, chunk by chunk, at the pace of whoever takes it. What `pipe` adds to that is looked after already: each
+ * side is destroyed with the other by the forwarder.
+ */
+function pour(from: IncomingMessage, to: ServerResponse): void {
+  from.on('data', (chunk: Buffer) => {
+    if (!to.write(chunk)) from.pause()
+  })
+  to.on('drain', () => from.resume())
+  from.on('end', () => to.end())
 }
 
 function isStripped(name: string): boolean {

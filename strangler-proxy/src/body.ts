@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { PassThrough, Readable, Transform } from 'node:stream'
+import { PassThrough, type Readable, Stream, Transform } from 'node:stream'
 
 /** Bodies up to here are kept while a context is on the move, so that a refused request can be sent again. */
 export const KEPT_BYTES = 1024 * 1024
@@ -45,13 +45,24 @@ export async function keepBody(req: IncomingMessage, limit: number | null): Prom
   return { kind: 'kept', bytes: Buffer.concat(read.chunks) }
 }
 
-/** A stream of one buffer, for each time it is sent. */
-export function replay(bytes: Buffer): Readable {
-  const stream = new Readable({ read: () => undefined })
-  stream.push(bytes)
-  stream.push(null)
-  return stream
+/**
+ * A body that is all here, or none at all. Whoever pipes it gets one write that ends the request, in place of a stream
+ * that puts a dozen listeners up and takes them down again for one buffer or for nothing.
+ */
+export class WholeBody extends Stream {
+  readonly #bytes: Buffer | null
+  constructor(bytes: Buffer | null) {
+    super()
+    this.#bytes = bytes
+  }
+  override pipe<To extends NodeJS.WritableStream>(to: To): To {
+    if (this.#bytes === null) to.end()
+    else to.end(this.#bytes)
+    return to
+  }
 }
+
+export const NO_BODY = new WholeBody(null)
 
 /** The error of a body that turned out longer than its route allows. */
 export class BodyTooLarge extends Error {

@@ -1,9 +1,10 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Readable, Stream } from 'node:stream'
 import { createProxyMiddleware, type Plugin } from 'http-proxy-middleware'
 import { passOn } from './answer.ts'
-import { BodyTooLarge, hasBody, replay } from './body.ts'
+import { Bag, type Bagged } from './bag.ts'
+import { BodyTooLarge, hasBody, NO_BODY, WholeBody } from './body.ts'
 import { createSteadyMemory, isLarge, type SteadyMemory } from './steady-memory.ts'
 import type { Upstream } from './upstreams.ts'
 
@@ -35,7 +36,7 @@ export interface Forward {
   close(): void
 }
 
-interface Attempt {
+interface Attempt extends Bagged {
   readonly sending: Sending
   readonly req: IncomingMessage
   request: ClientRequest | null
@@ -57,7 +58,7 @@ const SWEEP_MS = 50
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'])
 
 export function createForward(): Forward {
-  const open = new Set<Attempt>()
+  const open = new Bag<Attempt>()
   const memory = createSteadyMemory()
   let sweeper: NodeJS.Timeout | null = null
   const sweep = () => {
@@ -71,7 +72,7 @@ export function createForward(): Forward {
       const attempt = req[ATTEMPT]
       const upstream = attempt?.sending.upstream ?? req[UPGRADE]!.upstream
       options.agent = attempt ? upstream.agent : false
-      if (attempt) options.buffer = streamOf(attempt)
+      if (attempt) options.buffer = sourceOf(attempt)
       return upstream.target
     },
     selfHandleResponse: true,
@@ -87,6 +88,7 @@ export function createForward(): Forward {
         request: null,
         deadlineAt: sending.deadlineAt,
         settled: false,
+        place: -1,
         large: [],
         settle(outcome) {
           if (attempt.settled) return
@@ -120,10 +122,11 @@ export function createForward(): Forward {
   })
 }
 
-function streamOf(attempt: Attempt): Readable | undefined {
+/** What the request's body is read from; undefined: from the request itself. */
+function sourceOf(attempt: Attempt): Stream | undefined {
   const { body } = attempt.sending
-  if (body === null) return undefined
-  if (Buffer.isBuffer(body)) return replay(body)
+  if (body === null) return hasBody(attempt.req) ? undefined : NO_BODY
+  if (Buffer.isBuffer(body)) return new WholeBody(body)
   return body().on('error', (error) => fail(attempt, error))
 }
 
@@ -167,9 +170,9 @@ function fail(attempt: Attempt, error: Error & { code?: string }): void {
 }
 
 /** Ends what has had no answer in time. A body that still arrives gives its upstream the time it takes. */
-function expire(open: ReadonlySet<Attempt>): void {
+function expire(open: Bag<Attempt>): void {
   const now = performance.now()
-  for (const attempt of open) {
+  for (const attempt of open.snapshot()) {
     if (attempt.deadlineAt > now) continue
     if (!attempt.req.complete) {
       attempt.deadlineAt = now + 1_000

@@ -94,7 +94,12 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
       deadlineAt,
       cookies: (status) => cookiesOf(parts, route, status, gathered?.setCookie ?? null),
     }
-    const outcome: Outcome = await parts.forward(req, res, sending).finally(() => ended?.())
+    let outcome: Outcome
+    try {
+      outcome = await parts.forward(req, res, sending)
+    } finally {
+      ended?.()
+    }
     if (outcome.kind === 'answered') {
       parts.metrics.answered(decision.side, outcome.status, performance.now() - started)
       return
