@@ -14,7 +14,15 @@ import { seedDatabases } from './databases.ts'
 import { createVhosts } from './vhosts.ts'
 
 /** What `banyan parity --sides` reads of one side. */
-export type World = { name: string; url: string; database: string; amqp: string; identities: Record<string, unknown> }
+export type World = {
+  name: string
+  url: string
+  /** Made for this run alone, so that requests may write. */
+  sandbox: true
+  database: string
+  amqp: string
+  identities: Record<string, unknown>
+}
 export type Worlds = { left: World; right: World; twin?: World; stop(): Promise<void> }
 
 /**
@@ -62,7 +70,7 @@ export async function startWorlds(options: {
       const identities = identitiesOf(keys, context.name, 'monolith')
       const env = { JWT_KEYS: keys.userKeys, PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
       const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
-      return { name, url: at, database: url, amqp, identities }
+      return { name, url: at, sandbox: true, database: url, amqp, identities }
     }
     const service = async (): Promise<World> => {
       const { name } = context
@@ -76,7 +84,7 @@ export async function startWorlds(options: {
         ]),
       )
       const at = await startSide(name, options.serviceFile ?? context.main, url, amqp, envOf(context, keys))
-      return { name, url: at, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
+      return { name, url: at, sandbox: true, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
     }
     const startSide = async (name: string, file: string, url: string, amqp: string, more: Record<string, string>) => {
       const [port] = (await freePorts(1)) as [number]

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import type { Operation } from './contract.ts'
 import { drawSequences, sequenceArbitrary, shrink } from './generate.ts'
 import { createOperations } from './operations.ts'
-import type { Settings } from './settings.ts'
 import { render } from './step.ts'
 
 const contract: Operation[] = [
@@ -23,7 +22,7 @@ const contract: Operation[] = [
     parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } }],
   },
 ]
-const settings: Settings = {
+const settings = {
   contract: '',
   identities: { user: ['admin', 'customer'] },
   minimum: 1,

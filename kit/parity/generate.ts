@@ -5,10 +5,13 @@ import type { Operation, Parameter } from './contract.ts'
 import type { Settings } from './settings.ts'
 import type { Sequence, Step } from './step.ts'
 
+/** What of a context's settings says how requests are drawn. */
+type Drawn = Pick<Settings, 'operations' | 'identities' | 'generate'>
+
 const STEPS_AT_MOST = 8
 
 /** The arbitrary of sequences; the same seed draws the same ones, with the same shorter forms. */
-export function sequenceArbitrary(contract: readonly Operation[], settings: Settings): fc.Arbitrary<Step[]> {
+export function sequenceArbitrary(contract: readonly Operation[], settings: Drawn): fc.Arbitrary<Step[]> {
   const wanted = settings.operations
     ? contract.filter(({ operationId }) => settings.operations!.includes(operationId))
     : contract
@@ -58,7 +61,7 @@ export async function shrink(
   return found.counterexample?.[0]
 }
 
-function stepArbitrary(operation: Operation, settings: Settings): fc.Arbitrary<Step> {
+function stepArbitrary(operation: Operation, settings: Drawn): fc.Arbitrary<Step> {
   const known = knownValues(settings)
   const [usual, ...others] = operation.security.flatMap((scheme) => settings.identities[scheme] ?? [])
   const capture = capturesOf(operation, settings)
@@ -122,14 +125,14 @@ function parameterArbitrary(
   return fc.oneof({ weight: 9, arbitrary: valid }, { weight: 1, arbitrary: invalid }, absent)
 }
 
-function knownValues({ generate }: Settings): KnownValues {
+function knownValues({ generate }: Drawn): KnownValues {
   const references = Object.entries(generate.references).flatMap(([name, { fields, also, fallback }]) =>
     fields.map((field) => [field, [`{{${name}|${fallback}}}`, `{{${name}|${fallback}}}`, ...also]] as const),
   )
   return { ...generate.values, ...Object.fromEntries(references) }
 }
 
-function capturesOf(operation: Operation, { generate }: Settings): Record<string, string> | undefined {
+function capturesOf(operation: Operation, { generate }: Drawn): Record<string, string> | undefined {
   const found = Object.entries(generate.references).filter(([, { from }]) => from === operation.operationId)
   return found.length > 0 ? Object.fromEntries(found.map(([name, { at }]) => [name, at])) : undefined
 }

@@ -24,16 +24,17 @@ export const identityShape = z.union([
 /** @param identities by the names that scenarios use under `as` */
 export function createIdentify(identities: Readonly<Record<string, z.infer<typeof identityShape>>>): Identify {
   const made = new Map<string, { token: Promise<string>; until: number }>()
-  return async (who) => {
+  return async (who, own) => {
     const identity = identities[who]
     if (!identity) return undefined
     if ('bearer' in identity) return `Bearer ${identity.bearer}`
-    const known = made.get(who)
+    const key = JSON.stringify([who, own])
+    const known = made.get(key)
     if (known && known.until > Date.now()) return `Bearer ${await known.token}`
     const { claims, privateJwk, ...expected } = identity.sign
     const signer = createTokenSigner({ ...expected, privateJwk: privateJwk as never, ttlSeconds: TTL_SECONDS })
-    const token = signer.sign(claims)
-    made.set(who, { token, until: Date.now() + REUSE_MS })
+    const token = signer.sign({ ...claims, ...own })
+    made.set(key, { token, until: Date.now() + REUSE_MS })
     return `Bearer ${await token}`
   }
 }

@@ -6,42 +6,110 @@ export type Mask = {
   text(text: string): string
 }
 
+/** What a secret looks like: its kind stays known where a stand-in has to be made of it. */
+export type SecretKind = 'secret' | 'token' | 'email' | 'card' | 'phone' | 'number'
+
+export type MaskOptions = {
+  /** Members beside the usual ones whose value is never kept. */
+  isPersonal?: ((member: string) => boolean) | undefined
+  /** Looks harder, at the cost of masking what is none: long words, phone numbers, JSON and `key=value` within texts. */
+  strict?: boolean | undefined
+  /** Words that became known later: those of what is being masked, wherever they stand, and earlier ones as whole words. */
+  learned?: { readonly now: () => readonly string[]; has(word: string): boolean } | undefined
+  /** How a secret is written, by its kind and its digest, 64 hexadecimal digits; as `‹secret 1a2b3c›` without it. */
+  write?: ((kind: SecretKind, digest: string) => string) | undefined
+}
+
 const SECRET_NAME =
-  /pass(word|wd|phrase)?|secret|token|authori[sz]ation|cookie|api-?key|private|credential|card|cvc|iban/i
-const SECRET_TEXT = [
-  /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, // a JWT
-  /\bBearer\s+[\w.~+/-]+=*/gi,
-  /\$argon2\w*\$[^\s"]+/g,
-  /\b[\w.+-]+@[\w-]+(\.[\w-]+)+\b/g, // an e-mail address
-  /\b(?:\d[ -]?){13,19}\b/g, // a card number
+  /pass(word|wd|phrase)?|secret|token|authori[sz]ation|cookie|api[-_]?key|private|credential|card|cvc|cvv|iban|session[-_]?id|^(pin|otp|ssn)$/i
+const EMAIL = /\b[\w.+-]+@[\w-]+(\.[\w-]+)+\b/g
+const SECRET_TEXT: readonly (readonly [SecretKind, RegExp])[] = [
+  ['token', /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g], // a JWT
+  ['token', /\bBearer\s+[\w.~+/-]+=*/gi],
+  ['secret', /\$argon2\w*\$[^\s"]+/g],
+  ['email', EMAIL],
+  ['card', /\b(?:\d[ -]?){13,19}\b/g],
 ]
+const STRICT_TEXT: readonly (readonly [SecretKind, RegExp])[] = [
+  ['token', /\bBasic\s+[\w+/-]+=*/gi],
+  ['secret', /-----BEGIN[^-]+-----[\s\S]*?(-----END[^-]+-----|$)/g],
+  ['secret', /\b(?:[spr]k|gh[pousr]|xox[abprs]|AKIA)[-_]?\w{12,}\b/g],
+  ['secret', /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b/g], // an IBAN
+  ['phone', /\+\d[\d ()/-]{6,}\d/g],
+]
+/** Long words of letters and digits: keys, sessions, hashes. A UUID is an id and stays. */
+const OPAQUE = /(?<![\w+=-])(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{32,}/g
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const SAID_IN_TEXT = /(\w*(?:passw|secret|token|api[-_]?key|credential)[\w-]*["']?\s*[:=]\s*["']?)([^\s"'&,;{}‹]+)/gi
+const WORD = /[^\s"'<>,;:(){}[\]/?&=‹›]{6,}/g
+
+/** Whether a member of this name holds a secret, whatever its value looks like. */
+export function isSecretName(member: string): boolean {
+  return SECRET_NAME.test(member)
+}
 
 /**
  * A mask of one run: the same secret gets the same name within the run, so that a reader still sees equal and
  * different; with the next run's key it gets another, so that nobody can try words against a report.
  * @param known secrets of this run, such as its tokens, found wherever they stand
  */
-export function createMask(known: readonly string[] = []): Mask {
+export function createMask(known: readonly string[] = [], options: MaskOptions = {}): Mask {
   const key = randomBytes(16)
-  const name = (secret: string) => `‹secret ${createHmac('sha256', key).update(secret).digest('hex').slice(0, 6)}›`
+  const write = options.write ?? ((_kind: SecretKind, digest: string) => `‹secret ${digest.slice(0, 6)}›`)
+  const name = (secret: string, kind: SecretKind) => write(kind, createHmac('sha256', key).update(secret).digest('hex'))
   const words = known.filter((word) => word.length >= 6).sort((a, b) => b.length - a.length)
+  const { learned } = options
+  const forms = options.strict ? [...STRICT_TEXT, ...SECRET_TEXT] : SECRET_TEXT
+  const isSecret = (member: string) => SECRET_NAME.test(member) || options.isPersonal?.(member) === true
 
   function text(given: string): string {
     let result = given
-    for (const word of words) if (result.includes(word)) result = result.replaceAll(word, name(word))
-    for (const form of SECRET_TEXT) result = result.replaceAll(form, (found) => name(found))
-    return result
+    for (const word of learned ? [...learned.now(), ...words] : words)
+      if (result.includes(word)) result = result.replaceAll(word, name(word, kindOf(word)))
+    if (learned) result = result.replaceAll(WORD, (word) => (learned.has(word) ? name(word, kindOf(word)) : word))
+    if (options.strict) result = result.replaceAll(SAID_IN_TEXT, (_, said, secret) => said + name(secret, 'secret'))
+    for (const [kind, form] of forms) result = result.replaceAll(form, (found) => name(found, kind))
+    if (!options.strict) return result
+    return result.replaceAll(OPAQUE, (found) => (UUID.test(found) ? found : name(found, 'secret')))
   }
 
   function value(given: unknown, secret = false): unknown {
     if (Array.isArray(given)) return given.map((item) => value(item, secret))
     if (typeof given === 'object' && given !== null)
       return Object.fromEntries(
-        Object.entries(given).map(([member, item]) => [text(member), value(item, secret || SECRET_NAME.test(member))]),
+        Object.entries(given).map(([member, item]) => [text(member), value(item, secret || isSecret(member))]),
       )
     if (given === null || given === undefined || typeof given === 'boolean') return given
-    if (secret) return name(String(given))
-    return typeof given === 'string' ? text(given) : given
+    if (secret) return name(String(given), typeof given === 'number' ? 'number' : kindOf(String(given)))
+    if (typeof given === 'number')
+      return options.strict && isCardNumber(String(given)) ? name(String(given), 'number') : given
+    return typeof given === 'string' ? within(given) : given
+  }
+
+  /** JSON in a text is looked at by its members, like any other. */
+  function within(given: string): string {
+    if (!options.strict || !/^\s*[{[]/.test(given)) return text(given)
+    try {
+      return JSON.stringify(value(JSON.parse(given)))
+    } catch {
+      return text(given)
+    }
   }
   return { text, value: (given) => value(given) }
+}
+
+/** The kind of a whole text, the same whether its name gave it away or its form. */
+function kindOf(secret: string): SecretKind {
+  const whole = (form: RegExp) => secret.replace(new RegExp(form.source, form.flags.replace('g', '')), '') === ''
+  return [...STRICT_TEXT, ...SECRET_TEXT].find(([, form]) => whole(form))?.[0] ?? 'secret'
+}
+
+/** Long enough, and right by Luhn's check digit. */
+function isCardNumber(digits: string): boolean {
+  if (!/^\d{13,19}$/.test(digits)) return false
+  const sum = [...digits].reverse().reduce((total, digit, at) => {
+    const counted = Number(digit) * (at % 2 === 0 ? 1 : 2)
+    return total + (counted > 9 ? counted - 9 : counted)
+  }, 0)
+  return sum % 10 === 0
 }

@@ -1,22 +1,27 @@
 /** The whole run: a context's folder and two sides in, one report out. */
 import { z } from 'zod'
-import { readContract } from './contract.ts'
+import { type Operation, readContract } from './contract.ts'
 import { watchEffects } from './effects.ts'
 import { drawSequences, sequenceArbitrary, shrink } from './generate.ts'
 import { createIdentify, identityShape } from './identity.ts'
 import { createMask } from './mask.ts'
 import { createOperations } from './operations.ts'
+import { readRecording } from './recording/read.ts'
+import { toSequences } from './recording/to-sequences.ts'
 import { createReport, type Report, type Reproduction, spotOf } from './report.ts'
 import type { WatchedTable } from './row-watch.ts'
 import { createRunner, type Runner, type RunResult } from './run.ts'
-import { readParityFolder } from './settings.ts'
+import { readParityFolder, type Settings } from './settings.ts'
 import { createSide, type Side } from './side.ts'
 import type { Sequence, Step } from './step.ts'
+import { isSafe } from './take-step.ts'
 
 /** Where a side is, and what of it may be looked at. */
 export const placeShape = z.strictObject({
   name: z.string(),
   url: z.url(),
+  /** Declares that requests may write there: it is a copy, and nobody's but this run's. */
+  sandbox: z.boolean().default(false),
   database: z.string().optional(),
   amqp: z.string().optional(),
   identities: z.record(z.string(), identityShape).default({}),
@@ -34,6 +39,8 @@ export type ParityOptions = {
   seed: number
   /** How many generated requests; 0 runs the scenarios alone. */
   requests: number
+  /** A recording to replay instead of scenarios and generated requests. */
+  recording?: string | undefined
   /** The one sequence to run, by name. */
   only?: string | undefined
   /** How many shorter sequences are tried for a difference; 0 shows it as it was found. */
@@ -53,8 +60,10 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   const contract = readContract(file)
   const arbitrary = sequenceArbitrary(contract, settings)
   const generated = options.requests > 0 ? drawSequences(arbitrary, options.seed, options.requests) : []
-  const all = [...scenarios, ...generated]
+  const replayed = options.recording === undefined ? undefined : replayOf(options.recording, contract, settings)
+  const all = replayed ?? [...scenarios, ...generated]
   const sequences = options.only === undefined ? all : all.filter(({ name }) => name === options.only)
+  refuseWrites(sequences, [options.left, options.right, ...(options.twin ? [options.twin] : [])])
   const opened: Side[] = []
   try {
     const open = async (place: Place, tables: readonly WatchedTable[]) => {
@@ -88,7 +97,9 @@ export async function testParity(options: ParityOptions): Promise<Report> {
     }
     return createReport(result, {
       ...{ context: options.context, sides: { left: left.name, right: right.name }, seed: options.seed },
-      ...{ at: options.now.toISOString(), minimum: options.only === undefined ? settings.minimum : 1, reproductions },
+      ...{ at: options.now.toISOString(), reproductions },
+      minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
+      ...(replayed ? { partial: true, faithful: settings.recorded.faithful } : {}),
       operations: settings.operations ?? contract.map(({ operationId }) => operationId),
     })
   } finally {
@@ -106,6 +117,29 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   }
 }
 
+/** Of a recording what is the context's: the same world may not have the rest. */
+function replayOf(file: string, contract: readonly Operation[], { operations, recorded }: Settings): Sequence[] {
+  const wanted = contract.filter(({ operationId }) => operations?.includes(operationId) ?? true)
+  const [known, own] = [createOperations(wanted), new Set(wanted.map(({ operationId }) => operationId))]
+  const accounts = new Set(recorded.accounts.map(({ method, path }) => `${method} ${path}`))
+  const recording = readRecording(file).filter(
+    ({ method, path }) => own.has(known.nameOf(method, path)) || accounts.has(`${method} ${path}`),
+  )
+  const { sequences } = toSequences(recording, recorded)
+  if (sequences.length === 0) throw new Error(`${file} holds no request of this context that can be sent again`)
+  return sequences
+}
+
+/** @throws Error before anything is sent, when requests that write would reach what may be somebody's */
+function refuseWrites(sequences: readonly Sequence[], places: readonly Place[]): void {
+  const writing = sequences.flatMap(({ steps }) => steps).find((step) => !isSafe(step))
+  const open = places.filter(({ sandbox }) => !sandbox).map(({ name }) => name)
+  if (writing && open.length > 0)
+    throw new Error(
+      `${writing.method} ${writing.path} writes, and ${open.join(' and ')} is not declared a sandbox: use --sandbox, or "sandbox": true in the file of --sides, only for copies that nobody uses`,
+    )
+}
+
 async function openSide(place: Place, tables: readonly WatchedTable[]): Promise<Side> {
   const { name, url: baseUrl, database, amqp } = place
   const effects = database === undefined ? undefined : await watchEffects({ database, tables, amqp })
@@ -121,8 +155,9 @@ function secretsOf(places: readonly Place[]): string[] {
 
 const mask = createMask()
 
-function lineOf({ method, path, query, as, body, raw, together }: Step): string {
+function lineOf({ method, path, query, as, body, raw, form, together }: Step): string {
   const asked = `${method} ${path}${query ? ` ${JSON.stringify(mask.value(query))}` : ''}`
-  const sent = raw ?? (body === undefined ? '' : JSON.stringify(mask.value(body)))
+  const sent =
+    raw ?? (form ? JSON.stringify(mask.value(form)) : body === undefined ? '' : JSON.stringify(mask.value(body)))
   return [asked, as ? `as ${as}` : '', together ? `${together} at once` : '', mask.text(sent)].filter(Boolean).join(' ')
 }

@@ -21,6 +21,8 @@ export type Report = {
   requestsPerSecond: number
   /** Of the whole time. */
   comparerShare: number
+  /** Requests that were recorded, and how many the left answered with the recorded status. */
+  recorded: { asked: number; same: number }
   operations: { operation: string; compared: number; askedTwice: number; differed: number }[]
   /** Operations of the contract that were never compared. */
   uncovered: string[]
@@ -38,6 +40,8 @@ export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = { alike: 0, diff
 /**
  * Decides, and puts everything that is known into one value, from which all reports are written.
  * @param options.minimum comparisons below which nothing is proven
+ * @param options.faithful share of recorded requests that must be answered as they were, or nothing is proven
+ * @param options.partial whether rules may be unused, since only a part of the context was asked for
  * @param options.reproductions by `operation at kind`
  */
 export function createReport(
@@ -48,13 +52,15 @@ export function createReport(
     seed: number
     at: string
     minimum: number
+    faithful?: number | undefined
+    partial?: boolean | undefined
     operations: readonly string[]
     reproductions?: ReadonlyMap<string, Reproduction> | undefined
   },
 ): Report {
   const seconds = result.durationMs / 1_000
   const asked = new Set(result.operations.map(({ operation }) => operation))
-  const { verdict, reasons } = decide(result, options.minimum)
+  const { verdict, reasons } = decide(result, options)
   return {
     context: options.context,
     verdict,
@@ -67,6 +73,7 @@ export function createReport(
     compared: result.compared,
     requestsPerSecond: seconds > 0 ? round(result.requests / seconds, 10) : 0,
     comparerShare: result.durationMs > 0 ? round(result.comparingMs / result.durationMs, 1_000) : 0,
+    recorded: result.recorded,
     operations: [...result.operations].sort((a, b) => (a.operation < b.operation ? -1 : 1)),
     uncovered: options.operations.filter((name) => !asked.has(name)),
     differences: result.real.map((finding) => {
@@ -92,19 +99,29 @@ export function createReport(
 export const spotOf = ({ operation, at, kind }: { operation: string; at: string; kind: string }) =>
   `${operation} ${at} ${kind}`
 
-function decide(result: RunResult, minimum: number): { verdict: Verdict; reasons: string[] } {
-  const { real, unmet, rules, unhealthy, doubtful, compared } = result
+function decide(
+  result: RunResult,
+  {
+    minimum,
+    faithful = 0,
+    partial = false,
+  }: { minimum: number; faithful?: number | undefined; partial?: boolean | undefined },
+): { verdict: Verdict; reasons: string[] } {
+  const { real, unmet, rules, unhealthy, doubtful, compared, recorded } = result
   const failures = [
     ...(real.length > 0 ? [`${count(real.length, 'difference')} that no rule allows and no noise explains`] : []),
     ...(unmet.length > 0 ? [`${count(unmet.length, 'expectation')} of the scenarios not met`] : []),
     ...rules.filter((rule) => rule.expired).map(({ rule }) => `the rule at ${rule.at} ended on ${rule.until}`),
     ...rules
-      .filter((rule) => !rule.expired && rule.used === 0)
+      .filter((rule) => !partial && !rule.expired && rule.used === 0)
       .map(({ rule }) => `the rule at ${rule.at} matched nothing; take it out`),
   ]
   const doubts = [
     ...unhealthy.map(({ side, what, times }) => `${side} gave no answer ${count(times, 'time')}: ${what}`),
     ...(compared < minimum ? [`only ${count(compared, 'comparison')}, and ${minimum} are the least that prove`] : []),
+    ...(recorded.same < recorded.asked * faithful
+      ? [`only ${recorded.same} of ${recorded.asked} recorded requests were answered as they had been`]
+      : []),
     ...(doubtful.length > 0
       ? [`${count(doubtful.length, 'difference')} seen that did not come back when asked for`]
       : []),

@@ -50,6 +50,8 @@ export type RunResult = {
   unhealthy: Unhealthy[]
   operations: ReturnType<Tally['operations']>
   rules: ReturnType<RuleBook['uses']>
+  /** Requests that were recorded, and how many the left answered with the recorded status. */
+  recorded: { asked: number; same: number }
   requests: number
   compared: number
   durationMs: number
@@ -74,6 +76,7 @@ export function createRunner(options: RunOptions): Runner {
   const unmet: Unmet[] = []
   const unhealthy = new Map<string, Unhealthy>()
   const started = performance.now()
+  const recorded = { asked: 0, same: 0 }
   const counts = { requests: 0, compared: 0, comparingMs: 0, sequences: 0, replays: 0 }
 
   /** Takes the steps of a sequence on every side; `seen` is told each step. Ends early when a side gives no answer. */
@@ -122,6 +125,10 @@ export function createRunner(options: RunOptions): Runner {
       const operation = operations.nameOf(step.method, taken.left.asked.path)
       const origin = { sequence: sequence.name, index, step: at }
       counts.compared++
+      if (step.recorded !== undefined) {
+        recorded.asked++
+        if ((taken.left.document as { status?: number }).status === step.recorded) recorded.same++
+      }
       tally.compared(operation, compare(taken.left.document, taken.right.document, operation, book), origin)
       if (taken.again)
         tally.askedTwice(operation, compare(taken.left.document, taken.again.document, operation, twinBook))
@@ -197,6 +204,7 @@ export function createRunner(options: RunOptions): Runner {
       unhealthy: [...unhealthy.values()],
       operations: tally.operations(),
       rules: book.uses(),
+      recorded,
       requests: counts.requests,
       compared: counts.compared,
       durationMs: performance.now() - started,

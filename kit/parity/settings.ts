@@ -17,25 +17,6 @@ const reference = z.strictObject({
   also: z.array(z.unknown()).default([]),
 })
 
-const settingsShape = z.strictObject({
-  /** The OpenAPI file, seen from this one. */
-  contract: z.string(),
-  /** What of the contract belongs to the context; all of it without. */
-  operations: z.array(z.string()).optional(),
-  /** Who may ask, by security scheme; the first one usually does. */
-  identities: z.record(z.string(), z.array(z.string()).min(1)).default({}),
-  /** Comparisons below which nothing is proven. */
-  minimum: z.number().int().min(1).default(50),
-  generate: z
-    .strictObject({
-      values: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
-      references: z.record(z.string(), reference).default({}),
-    })
-    .prefault({}),
-  rules: z.array(ruleShape).default([]),
-})
-export type Settings = z.infer<typeof settingsShape>
-
 const VERBS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
 const stepShape = z
@@ -65,6 +46,57 @@ const stepShape = z
     const verb = VERBS.find((each) => paths[each] !== undefined)!
     return { ...step, method: verb.toUpperCase(), path: paths[verb]! }
   })
+
+/** Who recorded users are in a new world, and what must be sent otherwise than it was recorded. */
+const recordedShape = z.strictObject({
+  /** Whose token is sent, by the claims of the recorded one; the first that fits. */
+  users: z
+    .array(
+      z.strictObject({
+        when: z.record(z.string(), z.unknown()).optional(),
+        as: z.string(),
+        /** Of this user's own; `{{account}}` is a whole number that no other user has. */
+        claims: z.record(z.string(), z.unknown()).optional(),
+      }),
+    )
+    .default([]),
+  /** Where no such rule fits: how an account is made, with `{{email}}` and `{{password}}`; the last step logs in. */
+  accounts: z
+    .array(stepShape)
+    .refine(
+      (steps) => steps.length === 0 || steps.at(-1)?.capture?.token !== undefined,
+      'the last step must capture token',
+    )
+    .default([]),
+  /** Members whose text nobody else may have: it gets a new end. */
+  unique: z.array(z.string()).default([]),
+  /** By member: what is sent for a secret where anything made up would be refused. */
+  values: z.record(z.string(), z.unknown()).default({}),
+  /** The least share of requests that must be answered as they were recorded. */
+  faithful: z.number().min(0).max(1).default(0.5),
+  /** Comparisons below which nothing is proven. */
+  minimum: z.number().int().min(1).default(10),
+})
+
+const settingsShape = z.strictObject({
+  /** The OpenAPI file, seen from this one. */
+  contract: z.string(),
+  /** What of the contract belongs to the context; all of it without. */
+  operations: z.array(z.string()).optional(),
+  /** Who may ask, by security scheme; the first one usually does. */
+  identities: z.record(z.string(), z.array(z.string()).min(1)).default({}),
+  /** Comparisons below which nothing is proven. */
+  minimum: z.number().int().min(1).default(50),
+  generate: z
+    .strictObject({
+      values: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
+      references: z.record(z.string(), reference).default({}),
+    })
+    .prefault({}),
+  recorded: recordedShape.prefault({}),
+  rules: z.array(ruleShape).default([]),
+})
+export type Settings = z.infer<typeof settingsShape>
 
 const scenarioShape = z.strictObject({ scenario: z.string().min(1), steps: z.array(stepShape).min(1) })
 

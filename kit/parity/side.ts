@@ -19,7 +19,7 @@ export type Side = {
 }
 
 /** @returns The value of `Authorization` for a person of a scenario; undefined for one this side does not know. */
-export type Identify = (who: string) => Promise<string | undefined>
+export type Identify = (who: string, claims?: Readonly<Record<string, unknown>>) => Promise<string | undefined>
 
 const DEADLINE_MS = 10_000
 
@@ -36,7 +36,7 @@ export function createSide(options: {
     name,
     effects,
     async ask(ask) {
-      const authorization = ask.as === undefined ? undefined : await identify?.(ask.as)
+      const authorization = ask.as === undefined ? undefined : await identify?.(ask.as, ask.claims)
       if (ask.as !== undefined && authorization === undefined)
         throw new Error(`${name} has no identity "${ask.as}"; name it among the identities of the sides`)
       const answer = await request(baseUrl.replace(/\/$/, '') + ask.path, {

@@ -3,6 +3,8 @@ export type Step = {
   name?: string | undefined
   /** Whose token is sent; nobody's without it. */
   as?: string | undefined
+  /** Claims of the token, beside or instead of those of the identity. */
+  claims?: Record<string, unknown> | undefined
   method: string
   path: string
   query?: Record<string, unknown> | undefined
@@ -10,6 +12,10 @@ export type Step = {
   body?: unknown
   /** Sent as it is instead of `body`: JSON that cannot be read, for instance. */
   raw?: string | undefined
+  /** Sent as a form's fields instead of `body`. */
+  form?: Record<string, unknown> | undefined
+  /** The status it was answered with when it was recorded. */
+  recorded?: number | undefined
   /** How many of it are sent at once. */
   together?: number | undefined
   /** Members whose value says only which of the concurrent requests it was, e.g. `orderId`. */
@@ -21,11 +27,12 @@ export type Step = {
 }
 
 /** Steps that build on each other; each sequence makes what it needs, so any of them can be repeated alone. */
-export type Sequence = { name: string; kind: 'scenario' | 'generated'; steps: readonly Step[] }
+export type Sequence = { name: string; kind: 'scenario' | 'generated' | 'recorded'; steps: readonly Step[] }
 
 /** A request ready to be sent. */
 export type Ask = {
   as?: string | undefined
+  claims?: Record<string, unknown> | undefined
   method: string
   path: string
   headers: Record<string, string>
@@ -52,21 +59,30 @@ export function fill(template: unknown, variables: Variables): unknown {
 
 /** @returns The request with everything filled in; the body as JSON. */
 export function render(step: Step, variables: Variables): Ask {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries((fill(step.query ?? {}, variables) ?? {}) as Record<string, unknown>))
-    for (const each of [value].flat()) query.append(name, String(each))
+  const query = pairs(step.query ?? {}, variables)
   const path = step.path.replaceAll(/\{\{[^}]*\}\}/g, (part) => encodeURIComponent(String(fill(part, variables))))
-  const body = step.raw ?? (step.body === undefined ? undefined : JSON.stringify(fill(step.body, variables)))
+  const form = step.form && pairs(step.form, variables).toString()
+  const body = step.raw ?? form ?? (step.body === undefined ? undefined : JSON.stringify(fill(step.body, variables)))
   return {
     as: step.as,
+    ...(step.claims ? { claims: step.claims } : {}),
     method: step.method.toUpperCase(),
     path: query.size > 0 ? `${path}?${query}` : path,
     headers: {
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': form === undefined ? 'application/json' : 'application/x-www-form-urlencoded' }),
       ...(fill(step.headers ?? {}, variables) as Record<string, string>),
     },
     body,
   }
+}
+
+function pairs(template: Record<string, unknown>, variables: Variables): URLSearchParams {
+  const result = new URLSearchParams()
+  for (const [name, value] of Object.entries(fill(template, variables) as Record<string, unknown>))
+    for (const each of [value].flat()) result.append(name, String(each))
+  return result
 }
 
 function lookUp(variables: Variables, name: string, fallback: string | undefined): unknown {

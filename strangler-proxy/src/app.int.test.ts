@@ -1,5 +1,8 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fromPg, installControl, registerInstance } from '@banyan/kit/ownership'
 import { createLogger } from '@banyan/kit/service'
 import pg from 'pg'
@@ -19,6 +22,7 @@ routes:
   - { method: POST, path: /api/orders, context: orders, access: write, writes: [orders, goods] }
 `
 const OPS_TOKEN = 'a token of the operators'
+const recordings = mkdtempSync(join(tmpdir(), 'banyan-recordings-'))
 const logger = createLogger({ name: 'proxy under test', level: 'silent' })
 let database: Awaited<ReturnType<typeof createTestDatabase>>
 let relay: Awaited<ReturnType<typeof startRelay>>
@@ -52,6 +56,7 @@ const readSide = async (init: RequestInit = {}) =>
 const routing = async () =>
   (await (await fetch(`${urlOf(ops)}/routing`, { headers: { authorization: `Bearer ${OPS_TOKEN}` } })).json()) as {
     hold: { waiting: number }
+    recording: { on: boolean; written: number; dropped: number; ended: string | null }
     ownership: { staleMs: number; leaseValid: boolean }
     contexts: { context: string; phase: string; reads: string }[]
   }
@@ -100,6 +105,8 @@ beforeAll(async () => {
       JWT_ISSUER: 'banyan-shop',
       JWT_AUDIENCE: 'banyan-shop',
       OPS_TOKEN,
+      RECORD_FOLDER: recordings,
+      RECORD_CLAIMS: ['role'],
       TRUSTED_HOPS: 0,
     },
     parseRoutes(ROUTES, 'routes.yaml'),
@@ -127,6 +134,7 @@ afterAll(async () => {
   await service.close()
   await control.end()
   await database.drop()
+  rmSync(recordings, { recursive: true })
 })
 
 describe('a hold seen in the control database', () => {
@@ -229,6 +237,40 @@ describe('reads', () => {
     await until('it is at rest', async () => (await routing()).contexts[0]?.phase === 'idle')
     expect((await fetch(`${urlOf(server)}/api/goods`)).headers.getSetCookie()).toEqual([])
     expect((await post('/api/goods')).headers.getSetCookie()).toEqual([])
+  })
+})
+
+describe('a recording', () => {
+  const order = (method: string, body?: object, token = OPS_TOKEN) =>
+    fetch(`${urlOf(ops)}/recording`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+
+  it('is started and stopped by an operator, with a line in the audit, and shows where the routing is shown', async () => {
+    expect((await order('POST', { share: 1, why: 'a test' }, 'another token')).status).toBe(401)
+    expect((await order('POST', { share: 1 })).status).toBe(422)
+    expect((await order('POST', { share: 1, why: 'a test' })).status).toBe(201)
+    expect((await order('POST', { share: 1, why: 'another' })).status).toBe(409)
+    await post('/api/goods', { body: '{"password":"planted"}', headers: { 'content-type': 'application/json' } })
+    const recording = async () => (await routing()).recording
+    await until('it is written', async () => (await recording()).written === 1)
+    expect(await recording()).toMatchObject({ on: true, dropped: 0, ended: null })
+    const { file, ended } = (await (await order('DELETE')).json()) as { file: string; ended: string }
+    expect(ended).toBe('an operator stopped it')
+    const [head, line] = readFileSync(file, 'utf8')
+      .split('\n')
+      .map((text) => (text ? JSON.parse(text) : null))
+    expect(head).toMatchObject({ recording: 1, share: 1 })
+    expect(line).toMatchObject({ method: 'POST', path: '/api/goods', answer: { status: 200 } })
+    expect(JSON.stringify(line)).not.toContain('planted')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    await until('the audit has both', async () => {
+      const { rows } = await control.query(`select what, why from banyan.audit order by id desc limit 3`)
+      const said = rows.map(({ what, why }) => `${what}: ${why}`)
+      return said[0] === 'stop recording: null' && said[1] === 'record: another' && said[2] === 'record: a test'
+    })
   })
 })
 

@@ -18,6 +18,7 @@ import { createInFlight } from './in-flight.ts'
 import { watchInstances } from './instances.ts'
 import { createProxyMetrics } from './metrics.ts'
 import { createOpsApp } from './ops/app.ts'
+import { createRecorder } from './record/recorder.ts'
 import { compileRoutes } from './routes/match.ts'
 import type { RouteTable } from './routes/parse.ts'
 import { createSigner } from './sign.ts'
@@ -78,6 +79,14 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const upstreams = createUpstreams(config.MONOLITH_URL, config.SERVICE_URLS)
   const instances = watchInstances({ pool, services: withoutAddress(table.services, config), upstreams, logger })
   const forward = createForward()
+  const recorder = createRecorder({
+    folder: config.RECORD_FOLDER,
+    claims: config.RECORD_CLAIMS,
+    personal: table.personal,
+    cookies,
+    counted: (what) => metrics.recorded(what),
+    logger,
+  })
   const parts: Parts = {
     arrive: createArrive(compileRoutes(table.routes), createSigner(config.OVERRIDE_KEY), config.TRUSTED_HOPS),
     ownership,
@@ -88,11 +97,12 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     inFlight,
     forward,
     upstreams,
+    recorder,
     metrics,
     logger,
   }
   const health = createHealth()
-  const sources = { ownership, flags, hold, inFlight, upstreams, contexts: Object.keys(table.services) }
+  const sources = { ownership, flags, hold, inFlight, upstreams, recorder, contexts: Object.keys(table.services) }
   return {
     ready: within(START_WITHIN_MS, Promise.allSettled([ownership.ready, flags.ready, instances.ready])),
     handler: createHandler(parts),
@@ -102,7 +112,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     async close() {
       hold.close()
       instances.close()
-      await Promise.allSettled([ownership.close(), flags.close(), pool.end()])
+      await Promise.allSettled([ownership.close(), flags.close(), pool.end(), recorder.stop('the proxy ends')])
       forward.close()
       upstreams.close()
     },

@@ -34,6 +34,13 @@ export const proxyConfig = processConfig.extend({
   JWT_ISSUER: z.string().default('banyan-shop'),
   JWT_AUDIENCE: z.string().default('banyan-shop'),
   OPS_TOKEN: secret,
+  /** Where recordings go; without it none can be made. */
+  RECORD_FOLDER: z.string().min(1).optional(),
+  /** What of a token is recorded beside a stand-in for its subject. */
+  RECORD_CLAIMS: z
+    .string()
+    .default('role,roles,scope')
+    .transform((text) => text.split(',').map((one) => one.trim())),
   /** How many proxies in front of this one write X-Forwarded-For. */
   TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
 })

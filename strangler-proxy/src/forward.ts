@@ -28,6 +28,8 @@ export interface Sending {
   readonly deadlineAt: number
   /** Cookies of the answer; asked when its head has arrived. */
   cookies(status: number): readonly string[]
+  /** The head of the answer that the client gets has arrived. */
+  answered(from: IncomingMessage): void
 }
 
 export interface Forward {
@@ -152,6 +154,7 @@ const settleAttempts =
       const status = from.statusCode ?? 502
       if (isLarge(from.headers['content-length'])) attempt.large.push(memory.begin())
       from.once('end', () => attempt.settle({ kind: 'answered', status }))
+      attempt.sending.answered(from)
       passOn(from, res, attempt.sending.cookies(status))
     })
     proxy.on('error', (error, req) => {

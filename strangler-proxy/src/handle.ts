@@ -6,7 +6,7 @@ import type { Arrive } from './arrive.ts'
 import { type Body, keepBody, streamBody } from './body.ts'
 import { choose } from './choose.ts'
 import type { Cookies } from './cookies.ts'
-import { isSplit, NO_FACTS, type ReadsFlag } from './decide.ts'
+import { type Facts, isSplit, NO_FACTS, type ReadsFlag } from './decide.ts'
 import type { GatherFacts } from './facts.ts'
 import type { Forward, Outcome, Sending } from './forward.ts'
 import { gate, isOnTheMove } from './gate.ts'
@@ -14,6 +14,7 @@ import type { Hold } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import { answerProblem, type ProxyProblem } from './problem.ts'
+import type { Listening, Recorder } from './record/recorder.ts'
 import { afterOutcome, HOLD_OVER, MOVING, TOO_LARGE } from './resend.ts'
 import type { Route } from './routes/route.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -29,6 +30,7 @@ export interface Parts {
   readonly inFlight: InFlight
   readonly forward: Forward
   readonly upstreams: Upstreams
+  readonly recorder: Pick<Recorder, 'listen'>
   readonly metrics: ProxyMetrics
   readonly logger: Logger
 }
@@ -59,6 +61,34 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
   const gathered = route !== null && isSplit(route, known) ? await parts.gatherFacts(req, route, override) : null
   const facts = gathered?.facts ?? (override === null ? NO_FACTS : { ...NO_FACTS, override })
 
+  const listening = parts.recorder.listen(req, route, facts.sessionId ?? null)
+  try {
+    await carry(parts, req, res, {
+      started,
+      route,
+      facts,
+      session: gathered?.setCookie ?? listening.setCookie,
+      listening,
+    })
+  } finally {
+    listening.ended()
+  }
+}
+
+/** What is known of a request when it sets out. */
+interface Setting {
+  readonly started: number
+  readonly route: Route | null
+  readonly facts: Facts
+  /** The cookie of a session that began with it. */
+  readonly session: string | null
+  readonly listening: Listening
+}
+
+/** Hold → forward, until it was answered or may not be sent again. */
+async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, setting: Setting): Promise<void> {
+  const { started, route, facts, session, listening } = setting
+  const { ownership } = parts
   const body = await bodyOf(req, route, parts)
   if (body.kind === 'gone') return
   if (body.kind === 'too-large') return refuse(parts, req, res, TOO_LARGE)
@@ -92,7 +122,8 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
       upstream,
       body: bytes,
       deadlineAt,
-      cookies: (status) => cookiesOf(parts, route, status, gathered?.setCookie ?? null),
+      cookies: (status) => cookiesOf(parts, route, status, session),
+      answered: listening.answered,
     }
     let outcome: Outcome
     try {
@@ -170,9 +201,10 @@ async function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): 
 function cookiesOf(parts: Parts, route: Route | null, status: number, session: string | null): readonly string[] {
   if (route === null || route.writes.length === 0 || (status >= 400 && status < 500)) return session ? [session] : NONE
   const now = parts.ownership.now().getTime()
-  return route.writes
+  const written = route.writes
     .filter((context) => isOnTheMove(context, parts.ownership))
     .map((context) => parts.cookies.setWritten(context, now))
+  return session ? [session, ...written] : written
 }
 
 const NONE: readonly string[] = []

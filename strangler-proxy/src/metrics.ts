@@ -10,6 +10,7 @@ export interface ProxyMetrics {
   resent(why: 'refused' | 'connection'): void
   refused(code: string): void
   paused(ms: number): void
+  recorded(what: 'written' | 'dropped'): void
 }
 
 export interface Readings {
@@ -32,6 +33,9 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
   ])
   const resends = counted(registers, 'proxy_resends_total', 'Requests sent again, by cause', ['why'])
   const refusals = counted(registers, 'proxy_refusals_total', 'Requests the proxy answered itself, by code', ['code'])
+  const recordings = counted(registers, 'proxy_recorded_total', 'Exchanges for the recorder, by what became of them', [
+    'what',
+  ])
   const answers = new Histogram({
     name: 'proxy_request_duration_seconds',
     help: 'Time to the end of the answer, by side and class of status',
@@ -62,6 +66,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
       observer.observe(ms / 1000)
     },
     resent: (why) => resends(why),
+    recorded: (what) => recordings(what),
     refused: (code) => refusals(code),
     paused: (ms) => pauses.observe(ms / 1000),
   }

@@ -11,6 +11,8 @@ import { createHandler, type Parts } from '../src/handle.ts'
 import { createHold, type HoldLimits } from '../src/hold.ts'
 import { createInFlight } from '../src/in-flight.ts'
 import { createProxyMetrics } from '../src/metrics.ts'
+import { createRecorder, type Recorder } from '../src/record/recorder.ts'
+import type { OpenWriter } from '../src/record/writer-thread.ts'
 import { compileRoutes } from '../src/routes/match.ts'
 import { parseRoutes } from '../src/routes/parse.ts'
 import { createSigner } from '../src/sign.ts'
@@ -23,6 +25,7 @@ export interface TestProxy {
   readonly url: string
   readonly port: number
   readonly parts: Parts
+  readonly recorder: Recorder
   /** Changes what the proxy knows of a context, as an ownership change would, and looks after who waits. */
   own(context: string, change: Partial<Ownership>): void
   leaseIs(valid: boolean): void
@@ -37,6 +40,8 @@ export interface TestProxyOptions {
   readonly verifier?: TokenVerifier
   readonly hold?: HoldLimits
   readonly trustedHops?: number
+  readonly recordInto?: string
+  readonly openWriter?: OpenWriter
 }
 
 /** A context's record with everything at rest, and changes to it. */
@@ -67,6 +72,15 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const inFlight = createInFlight()
   const forward = createForward()
   const upstreams = createUpstreams([options.monolith], options.services ?? {})
+  const recorder = createRecorder({
+    folder: options.recordInto,
+    claims: ['role'],
+    personal: table.personal,
+    cookies,
+    counted: (what) => parts.metrics.recorded(what),
+    logger: createLogger({ name: 'recorder under test', level: 'silent' }),
+    ...(options.openWriter ? { open: options.openWriter } : {}),
+  })
   const parts: Parts = {
     arrive: createArrive(compileRoutes(table.routes), createSigner(OVERRIDE_KEY), options.trustedHops ?? 0),
     ownership: {
@@ -82,6 +96,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     inFlight,
     forward,
     upstreams,
+    recorder,
     metrics: createProxyMetrics({
       inFlight: () => inFlight.total(),
       held: () => hold.stats().waiting,
@@ -100,6 +115,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     url: `http://127.0.0.1:${port}`,
     port,
     parts,
+    recorder,
     own(context, change) {
       known.set(context, { ...known.get(context)!, ...change })
       hold.update([...known.values()].filter((one) => one.hold).map((one) => one.context))

@@ -26,6 +26,8 @@ type Given = {
   seed: string
   requests: string
   only?: string
+  recording?: string
+  sandbox?: boolean
   tries: string
   report?: string
   coverage?: boolean
@@ -45,12 +47,14 @@ export const addParity: AddCommand = (program) => {
     .option('--left <url>', 'the side that is right, such as the monolith')
     .option('--right <url>', 'the side that is compared with it')
     .option('--twin <url>', 'another copy of the left, to know the noise of writes')
+    .option('--sandbox', 'say that --left, --right and --twin are copies that requests may write to')
     .option('--sides <file>', 'JSON with name, url, database, amqp and identities of left, right and twin')
     .option('--folder <path>', 'where <context>/parity.yaml and its scenarios are', 'tests/parity')
     .option('--plans <path>', 'where the plan is, for the tables', 'migrations/shop/plans')
     .option('--seed <n>', 'of the generated requests; the same one asks the same', '1')
     .option('--requests <n>', 'how many requests are generated', '300')
     .option('--only <name>', 'run this one sequence, a scenario or "generated 7"')
+    .option('--recording <file>', 'replay what a proxy recorded, instead of scenarios and generated requests')
     .option('--tries <n>', 'how many shorter sequences are tried to show a difference', '40')
     .option('--report <folder>', 'write report.html, report.json and junit.xml there')
     .option('--coverage', 'say which operations of the contract were never compared; any makes the run inconclusive')
@@ -86,11 +90,13 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
   ]
   const tries = z.coerce.number().int().min(0).parse(given.tries)
   return {
-    ...{ context, ...sides, seed, requests, only: given.only, tries, now: new Date() },
+    ...{ context, ...sides, seed, requests, only: given.only, recording: given.recording, tries, now: new Date() },
     folder: join(given.folder, context),
     tables: tablesOf((await readPlans(given.plans)).get(context)),
-    reproduce: (sequence) =>
-      `${given.rerun} ${context} --seed ${seed} --requests ${requests} --only '${sequence.replaceAll("'", "'\\''")}'`,
+    reproduce: (sequence) => {
+      const drawn = given.recording ? `--recording ${quoted(given.recording)}` : `--requests ${requests}`
+      return `${given.rerun} ${context} --seed ${seed} ${drawn} --only ${quoted(sequence)}`
+    },
     progress: ({ requests: asked, share, differences }) => {
       // Plain lines, where there is no bar, come twenty to a run.
       const twentieth = Math.floor(share * 20)
@@ -101,13 +107,15 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
   }
 }
 
-function readSides({ sides, left, right, twin }: Given): z.infer<typeof sidesShape> {
+const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+
+function readSides({ sides, left, right, twin, sandbox }: Given): z.infer<typeof sidesShape> {
   if (sides) return sidesShape.parse(JSON.parse(readFileSync(sides, 'utf8')))
   if (!left || !right) throw new Error('say --left URL and --right URL, or --sides FILE')
   return sidesShape.parse({
-    left: { name: 'left', url: left },
-    right: { name: 'right', url: right },
-    ...(twin ? { twin: { name: 'twin', url: twin } } : {}),
+    left: { name: 'left', url: left, sandbox },
+    right: { name: 'right', url: right, sandbox },
+    ...(twin ? { twin: { name: 'twin', url: twin, sandbox } } : {}),
   })
 }
 
@@ -146,6 +154,9 @@ function summaryOf(report: Report, given: Given): string {
       .slice(0, 10)
       .map(({ sequence, step, side, what }) => `  ${sequence}, step ${step + 1}, ${side}: ${what}`),
     ...(given.coverage ? [`never compared: ${uncovered.join(', ') || 'nothing; every operation was'}`] : []),
+    ...(report.recorded.asked > 0
+      ? [`${report.recorded.same} of ${report.recorded.asked} recorded requests were answered as they had been`]
+      : []),
     `${requests} requests in ${seconds} s, ${requestsPerSecond} a second; comparing took ${Math.round(comparerShare * 100)} % of it`,
     ...(given.report ? [`report: ${join(given.report, 'report.html')}`] : []),
   ].join('\n')

@@ -4,6 +4,7 @@ import type pg from 'pg'
 import { z } from 'zod'
 import { requireBearer } from './bearer.ts'
 import { setReads } from './kill-switch.ts'
+import { addRecording } from './recording.ts'
 import { type RoutingSources, showRouting } from './routing.ts'
 
 const change = z.strictObject({ reads: z.enum(['owner', 'flag']), why: z.string().max(500).optional() })
@@ -33,5 +34,6 @@ export function createOpsApp(options: {
     logger.info({ context, before, reads }, 'who answers reads was set')
     res.json({ context, before, reads })
   })
+  addRecording(app, { operator, pool, recorder: sources.recorder })
   return finishApp(app, { logger })
 }

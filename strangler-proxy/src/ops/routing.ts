@@ -1,6 +1,7 @@
 import type { OwnershipWatch } from '@banyan/kit/ownership'
 import type { HoldStats } from '../hold.ts'
 import type { InFlight } from '../in-flight.ts'
+import type { Recorder } from '../record/recorder.ts'
 import type { Upstreams } from '../upstreams.ts'
 
 /** What the operators' listener needs to see. */
@@ -13,6 +14,7 @@ export interface RoutingSources {
   readonly hold: { stats(): HoldStats }
   readonly inFlight: InFlight
   readonly upstreams: Upstreams
+  readonly recorder: Recorder
   readonly contexts: readonly string[]
 }
 
@@ -27,6 +29,7 @@ export function showRouting(from: RoutingSources): object {
     flags: from.flags.freshness(),
     hold: from.hold.stats(),
     upstreams: from.upstreams.all(),
+    recording: from.recorder.state(),
     contexts: from.contexts.map((context) => showContext(context, from)),
   }
 }

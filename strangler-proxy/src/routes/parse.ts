@@ -18,6 +18,8 @@ export interface RouteTable {
   readonly routes: readonly Route[]
   /** Each context with the name its service registers its instances under. */
   readonly services: Readonly<Record<string, string>>
+  /** Members with personal data, by the rule's path; under `''` those of every rule. */
+  readonly personal: Readonly<Record<string, readonly string[]>>
 }
 
 /**
@@ -49,7 +51,13 @@ export function parseRoutes(text: string, file: string): RouteTable {
   }
   if (faults.length === 0) faults.push(...overlaps(routes).map(([line, fault]) => `${file}:${line}: ${fault}`))
   if (faults.length > 0) throw new RouteTableError(faults.join('\n'))
-  return { routes, services }
+  return { routes, services, personal: personalOf(written, read.data.personal) }
+}
+
+function personalOf(written: readonly WrittenRule[], everywhere: readonly string[]): Record<string, string[]> {
+  const result: Record<string, string[]> = { '': [...everywhere] }
+  for (const { path, personal = [] } of written) result[path] = [...(result[path] ?? []), ...personal]
+  return result
 }
 
 function toRoute(rule: WrittenRule, line: number): Route {

@@ -23,6 +23,7 @@ const rule = z.strictObject({
   auth: z.enum(['required', 'optional']).default('optional'),
   limits: z.strictObject({ body: size }).optional(),
   deadline: duration.optional(),
+  personal: z.array(z.string().min(1)).optional(),
   resend: z.enum(['never', 'idempotency-key', 'always']).optional(),
 })
 
@@ -30,6 +31,8 @@ const rule = z.strictObject({
 export const routeTableSchema = z.strictObject({
   /** Each context with the name its service registers its instances under. */
   contexts: z.record(name, name).refine((all) => Object.keys(all).length > 0, 'must name at least one context'),
+  /** Members of any body or query whose value is never recorded, beside those that are called as secrets usually are. */
+  personal: z.array(z.string().min(1)).default([]),
   routes: z.array(rule).min(1),
 })
 
