@@ -84,6 +84,7 @@ const PROXY: ProcessRow = {
     JWT_JWKS: facts.keys.userJwks,
     JWT_ISSUER: 'banyan-shop',
     OPS_TOKEN: facts.keys.opsToken,
+    RECORD_FOLDER: `${facts.root}/.banyan/recordings`,
   }),
   ready: ({ ports }) => readyAt(ports.ops),
 }

@@ -10,7 +10,7 @@ import { createTally } from './tally.ts'
 
 const NOTHING: RunResult = {
   ...{ real: [], noise: [], doubtful: [], unmet: [], unhealthy: [], operations: [], rules: [] },
-  ...{ recorded: { asked: 0, same: 0 }, requests: 0, compared: 0, durationMs: 1_000, comparingMs: 10 },
+  ...{ recorded: { asked: 0, same: 0 }, asked: '', requests: 0, compared: 0, durationMs: 1_000, comparingMs: 10 },
 }
 const reportOf = (more: Partial<RunResult>) =>
   createReport(

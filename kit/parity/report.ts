@@ -23,6 +23,8 @@ export type Report = {
   comparerShare: number
   /** Requests that were recorded, and how many the left answered with the recorded status. */
   recorded: { asked: number; same: number }
+  /** A digest of every request, in order: two runs that show the same one asked the same. */
+  asked: string
   operations: { operation: string; compared: number; askedTwice: number; differed: number }[]
   /** Operations of the contract that were never compared. */
   uncovered: string[]
@@ -74,6 +76,7 @@ export function createReport(
     requestsPerSecond: seconds > 0 ? round(result.requests / seconds, 10) : 0,
     comparerShare: result.durationMs > 0 ? round(result.comparingMs / result.durationMs, 1_000) : 0,
     recorded: result.recorded,
+    asked: result.asked,
     operations: [...result.operations].sort((a, b) => (a.operation < b.operation ? -1 : 1)),
     uncovered: options.operations.filter((name) => !asked.has(name)),
     differences: result.real.map((finding) => {

@@ -1,5 +1,6 @@
 /** Runs sequences against both sides and counts what differs; decides at the end. */
-import { compare, type Difference } from './compare.ts'
+import { createHash } from 'node:crypto'
+import { compare, type Difference, stable } from './compare.ts'
 import { createMask } from './mask.ts'
 import type { Operations } from './operations.ts'
 import { patternOf } from './path.ts'
@@ -52,6 +53,8 @@ export type RunResult = {
   rules: ReturnType<RuleBook['uses']>
   /** Requests that were recorded, and how many the left answered with the recorded status. */
   recorded: { asked: number; same: number }
+  /** Of every request that was asked of the left, in order: the same for a run that asked the same. */
+  asked: string
   requests: number
   compared: number
   durationMs: number
@@ -76,6 +79,7 @@ export function createRunner(options: RunOptions): Runner {
   const unmet: Unmet[] = []
   const unhealthy = new Map<string, Unhealthy>()
   const started = performance.now()
+  const asked = createHash('sha256')
   const recorded = { asked: 0, same: 0 }
   const counts = { requests: 0, compared: 0, comparingMs: 0, sequences: 0, replays: 0 }
 
@@ -125,6 +129,8 @@ export function createRunner(options: RunOptions): Runner {
       const operation = operations.nameOf(step.method, taken.left.asked.path)
       const origin = { sequence: sequence.name, index, step: at }
       counts.compared++
+      const { method, path, body, as } = taken.left.asked
+      asked.update(stable([method, path, body, as]))
       if (step.recorded !== undefined) {
         recorded.asked++
         if ((taken.left.document as { status?: number }).status === step.recorded) recorded.same++
@@ -205,6 +211,7 @@ export function createRunner(options: RunOptions): Runner {
       operations: tally.operations(),
       rules: book.uses(),
       recorded,
+      asked: asked.copy().digest('hex'),
       requests: counts.requests,
       compared: counts.compared,
       durationMs: performance.now() - started,

@@ -11,6 +11,9 @@ export type Report = {
   doubtful: unknown[]
   uncovered: string[]
   compared: number
+  recorded: { asked: number; same: number }
+  /** A digest of all that was asked. */
+  asked: string
 }
 
 export function readReport(folder: string): Report {
