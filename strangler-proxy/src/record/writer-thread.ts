@@ -20,7 +20,7 @@ export type OpenWriter = (
 
 const QUEUED_AT_MOST = 1_000
 const QUEUED_BYTES_AT_MOST = 16 * 1024 * 1024
-const END_WITHIN_MS = 2_000
+const END_WITHIN_MS = 5_000
 const MEGABYTES = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16 }
 
 /** Opens a file of a recording in a thread of its own. Faults come by `broke`, never as an exception. */
