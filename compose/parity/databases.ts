@@ -4,6 +4,13 @@ import { migrate } from '../embedded/migrate.ts'
 import { ROOT } from '../embedded/stack.ts'
 import { connected, inDatabase } from '../provision/database.ts'
 
+/** Whom tokens speak of in every world, by their ids 1 and 2; the password is "a person of the seed". */
+const PEOPLE = [
+  ['admin@parity.test', 'Admin', 'admin'],
+  ['customer@parity.test', 'Customer', 'customer'],
+]
+const PASSWORD_HASH = '$argon2id$v=19$m=8,t=1,p=1$+VYFAaloujd8I+zZLdHBFw$VTFMn+OlTiHCU/LAHWxlMtsOsmsEJunKm6HbPTPpEww'
+
 export type Databases = {
   /** A database with the schema and the seed data. @returns its URL */
   copy(name: string): Promise<string>
@@ -25,6 +32,13 @@ export async function seedDatabases(adminUrl: string, prefix: string): Promise<D
   }
   const seed = await create('seed')
   await migrate(ROOT, 'shop', seed)
+  await connected(seed, async (db) => {
+    for (const person of PEOPLE)
+      await db.query('insert into users (email, name, role, password_hash) values ($1, $2, $3, $4)', [
+        ...person,
+        PASSWORD_HASH,
+      ])
+  })
   return {
     copy: (name) => create(name, 'seed'),
     async extract(name, database, tables) {

@@ -68,7 +68,7 @@ export async function startWorlds(options: {
     const monolith = async (name: string): Promise<World> => {
       const [url, amqp] = [await databases.copy(name), await vhosts.create(name)]
       const identities = identitiesOf(keys, context.name, 'monolith')
-      const env = { JWT_KEYS: keys.userKeys, PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
+      const env = { ...signing(keys), PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
       const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
       return { name, url: at, sandbox: true, database: url, amqp, identities }
     }
@@ -118,9 +118,12 @@ export async function startWorlds(options: {
   }
 }
 
+/** Who signs users' tokens hashes their passwords as well, here as cheaply as it goes. */
+const signing = (keys: Keys) => ({ JWT_KEYS: keys.userKeys, ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1' })
+
 /** A world has neither a mail server nor a payment provider that others can reach. */
 function envOf({ needs }: ServiceRow, keys: Keys): Record<string, string> {
-  return needs?.includes('user-keys') ? { JWT_KEYS: keys.userKeys } : { JWT_JWKS: keys.userJwks }
+  return needs?.includes('user-keys') ? signing(keys) : { JWT_JWKS: keys.userJwks }
 }
 
 /** Administrator, customer, and another process of the shop; the same people in every world. */

@@ -77,6 +77,8 @@ describe('rules', () => {
     expect(differences({ at }, { at: '2026-01-01T00:00:04.000Z' }, rule)).toEqual([])
     expect(differences({ at }, { at: '2026-01-01T00:00:06.000Z' }, rule)).toEqual(['$.at value'])
     expect(differences({ at }, { at: '2026-01-01T01:00:00.000+01:00' }, rule)).toEqual(['$.at value'])
+    expect(differences({ at: null }, { at: null }, rule)).toEqual([])
+    expect(differences({ at: null }, { at }, rule)).toEqual(['$.at type'])
   })
 
   it('let an id be another, but the same other everywhere', () => {

@@ -78,8 +78,9 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
       const form = new RegExp(rule.pattern)
       return form.test(String(a)) && form.test(String(b))
     }
+    // Where there is no instant on either side, as in a column that is still null, nothing differs.
     if (rule.window !== undefined)
-      return formatOf(a) === formatOf(b) && Math.abs(instant(a) - instant(b)) <= rule.window
+      return Object.is(a, b) || (formatOf(a) === formatOf(b) && Math.abs(instant(a) - instant(b)) <= rule.window)
     return undefined
   }
 
