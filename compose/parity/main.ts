@@ -24,9 +24,13 @@ process.exit()
 
 async function main(): Promise<number> {
   if (!context || context.startsWith('-')) {
-    console.error('usage: npm run parity -- <context> [--seed n] [--requests n] [--only name] [--coverage] [--twin]')
+    console.error(
+      'usage: npm run parity -- <context> [--seed n] [--requests n] [--only name] [--coverage] [--twin] [--record]',
+    )
     return INCONCLUSIVE
   }
+  // The environment of a running stack names its broker, by an account that may make no virtual hosts there.
+  if (!process.env.RABBITMQ_API) delete process.env.AMQP_URL
   folder = join(ROOT, '.banyan', `parity-${context}-${process.pid}`)
   mkdirSync(folder, { recursive: true })
   const twin = take('--twin') !== undefined
@@ -37,7 +41,9 @@ async function main(): Promise<number> {
   writeFileSync(sides, JSON.stringify(places), { mode: 0o600 })
   const report = options.includes('--report') ? [] : ['--report', join(ROOT, '.banyan', `parity-${context}`)]
   const args = ['parity', context, '--sides', sides, '--rerun', 'npm run parity --', ...report, ...options]
-  const child = spawn(process.execPath, [join(ROOT, 'migrations/src/cli.ts'), ...args], { cwd: ROOT, stdio: 'inherit' })
+  // Through run.mjs, by which it learns of the running stack: --record writes into its control database.
+  const command = [join(ROOT, 'compose/run.mjs'), 'migrations/src/cli.ts', ...args]
+  const child = spawn(process.execPath, command, { cwd: ROOT, stdio: 'inherit' })
   comparing = child
   return await new Promise((resolve) => child.on('close', (code) => resolve(code ?? INCONCLUSIVE)))
 }

@@ -71,6 +71,8 @@ create table if not exists banyan.instances (
   url text not null,
   started_at timestamptz not null default clock_timestamp(),
   heartbeat_at timestamptz not null default clock_timestamp(),
+  -- What it runs; parity was shown of builds.
+  build text,
   primary key (service, id)
 );
 

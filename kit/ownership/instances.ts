@@ -1,4 +1,4 @@
-/** Where the services are, for setups without DNS of their own: each keeps a row of `banyan.instances` fresh. */
+/** Which processes there are, where and of which build: each keeps a row of `banyan.instances` fresh. */
 import type { Logger } from '../service/logger.ts'
 import type { Sql } from '../sql.ts'
 import { keepSession, type Session } from './session.ts'
@@ -9,6 +9,8 @@ export type Instance = {
   readonly url: string
   readonly startedAt: Date
   readonly heartbeatAt: Date
+  /** What it runs; null for one that does not say. */
+  readonly build: string | null
 }
 
 const HEARTBEAT_MS = 1_000
@@ -16,6 +18,7 @@ const HEARTBEAT_MS = 1_000
 /**
  * Announces this process and keeps announcing it, each second, through outages of the control database.
  * @param options.url Where others reach it.
+ * @param options.build What it runs (`buildOf` of the service folder); a switch asks for parity of just that.
  * @returns `close` takes the row away: call it first of all when stopping.
  */
 export function registerInstance(options: {
@@ -23,15 +26,17 @@ export function registerInstance(options: {
   service: string
   id: string
   url: string
+  build?: string | undefined
   logger: Logger
 }): { close(): Promise<void> } {
-  const { service, id, url } = options
+  const { service, id, url, build = null } = options
   const work = async ({ query, idle }: Session): Promise<void> => {
     for (;;) {
       await query(
-        `insert into banyan.instances (service, id, url) values ($1, $2, $3)
-         on conflict (service, id) do update set url = excluded.url, heartbeat_at = clock_timestamp()`,
-        [service, id, url],
+        `insert into banyan.instances (service, id, url, build) values ($1, $2, $3, $4)
+         on conflict (service, id) do update set url = excluded.url, build = excluded.build,
+           heartbeat_at = clock_timestamp()`,
+        [service, id, url, build],
       )
       await idle(HEARTBEAT_MS)
     }
@@ -54,7 +59,7 @@ export async function listInstances(
   options: { service?: string; freshMs?: number } = {},
 ): Promise<Instance[]> {
   const { rows } = await sql.raw(
-    `select service, id, url, started_at, heartbeat_at from banyan.instances
+    `select service, id, url, started_at, heartbeat_at, build from banyan.instances
      where heartbeat_at > clock_timestamp() - ? * interval '1 ms' and service = coalesce(?, service)
      order by service, started_at, id`,
     [options.freshMs ?? 5_000, options.service ?? null],
@@ -65,5 +70,6 @@ export async function listInstances(
     url: row.url,
     startedAt: row.started_at,
     heartbeatAt: row.heartbeat_at,
+    build: row.build,
   }))
 }

@@ -6,6 +6,7 @@ import { drawSequences, sequenceArbitrary, shrink } from './generate.ts'
 import { createIdentify, identityShape } from './identity.ts'
 import { createMask } from './mask.ts'
 import { createOperations } from './operations.ts'
+import { readBuild } from './read-build.ts'
 import { readRecording } from './recording/read.ts'
 import { toSequences } from './recording/to-sequences.ts'
 import { createReport, type Report, type Reproduction, spotOf } from './report.ts'
@@ -64,6 +65,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   const all = replayed ?? [...scenarios, ...generated]
   const sequences = options.only === undefined ? all : all.filter(({ name }) => name === options.only)
   refuseWrites(sequences, [options.left, options.right, ...(options.twin ? [options.twin] : [])])
+  const before = await buildsOf(options)
   const opened: Side[] = []
   try {
     const open = async (place: Place, tables: readonly WatchedTable[]) => {
@@ -95,8 +97,13 @@ export async function testParity(options: ParityOptions): Promise<Report> {
         requests: (shorter ?? steps).map(lineOf),
       })
     }
+    const after = await buildsOf(options)
+    for (const side of ['left', 'right'] as const)
+      if (after[side] !== before[side])
+        result.unhealthy.push({ side: options[side].name, what: 'another build runs than at the start', times: 1 })
     return createReport(result, {
       ...{ context: options.context, sides: { left: left.name, right: right.name }, seed: options.seed },
+      builds: before,
       ...{ at: options.now.toISOString(), reproductions },
       minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
       ...(replayed ? { partial: true, faithful: settings.recorded.faithful } : {}),
@@ -138,6 +145,11 @@ function refuseWrites(sequences: readonly Sequence[], places: readonly Place[]):
     throw new Error(
       `${writing.method} ${writing.path} writes, and ${open.join(' and ')} is not declared a sandbox: use --sandbox, or "sandbox": true in the file of --sides, only for copies that nobody uses`,
     )
+}
+
+async function buildsOf({ left, right }: ParityOptions): Promise<Report['builds']> {
+  const [one, other] = await Promise.all([readBuild(left.url), readBuild(right.url)])
+  return { left: one, right: other }
 }
 
 async function openSide(place: Place, tables: readonly WatchedTable[]): Promise<Side> {

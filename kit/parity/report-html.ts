@@ -9,13 +9,14 @@ const HEADLINES = {
 
 /** One HTML file that needs nothing else: the verdict first, then by operation, then each difference side by side. */
 export function htmlOf(report: Report): string {
-  const { context, verdict, sides } = report
+  const { context, verdict, sides, builds } = report
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${xml(context)}: ${verdict}</title><style>${STYLE}</style></head><body>
 <h1 class="${verdict}">${HEADLINES[verdict]}</h1>
 <ul>${report.reasons.map((reason) => `<li>${xml(reason)}</li>`).join('')}</ul>
 <p>${xml(context)}: <b>${xml(sides.left)}</b> against <b>${xml(sides.right)}</b>, ${xml(report.at)}, seed ${report.seed}.
+Left: ${xml(builds.left ?? 'a build it does not tell')}; right: ${xml(builds.right ?? 'a build it does not tell')}.
 ${report.compared} comparisons by ${report.requests} requests in ${report.seconds} s (${report.requestsPerSecond} a second;
 ${Math.round(report.comparerShare * 100)} % of the time went into comparing).</p>
 ${operationsOf(report)}${differencesOf(report)}${unmetOf(report)}${varyingOf(report)}${rulesOf(report)}

@@ -15,7 +15,15 @@ const NOTHING: RunResult = {
 const reportOf = (more: Partial<RunResult>) =>
   createReport(
     { ...NOTHING, ...more },
-    { context: 'orders', sides: { left: 'old', right: 'new' }, seed: 1, at: 'now', minimum: 20, operations: ['get'] },
+    {
+      context: 'orders',
+      sides: { left: 'old', right: 'new' },
+      builds: { left: 'old+1', right: null },
+      seed: 1,
+      at: 'now',
+      minimum: 20,
+      operations: ['get'],
+    },
   )
 const rule = ruleShape.parse({ at: '$.a', ignore: true, reason: 'the test says why', until: '2030-01-01' })
 const origin = { sequence: 's', index: 0, step: 0 }

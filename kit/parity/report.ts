@@ -12,6 +12,8 @@ export type Report = {
   /** Why, in sentences; the first is the headline. */
   reasons: string[]
   sides: { left: string; right: string }
+  /** What they ran; null for a side that does not say. */
+  builds: { left: string | null; right: string | null }
   seed: number
   /** ISO 8601. */
   at: string
@@ -51,6 +53,7 @@ export function createReport(
   options: {
     context: string
     sides: { left: string; right: string }
+    builds: Report['builds']
     seed: number
     at: string
     minimum: number
@@ -68,6 +71,7 @@ export function createReport(
     verdict,
     reasons,
     sides: options.sides,
+    builds: options.builds,
     seed: options.seed,
     at: options.at,
     seconds: round(seconds, 10),

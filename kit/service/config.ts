@@ -19,6 +19,11 @@ export const processConfig = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   BANYAN_LIFELINE: z.enum(['stdin']).optional(),
   FAIL_POINTS: z.string().default(''),
+  /** What this process is called among builds; a hash of its sources unless told. */
+  BUILD: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'must be up to 200 visible characters without spaces')
+    .optional(),
   SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(10_000),
 })
 

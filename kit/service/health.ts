@@ -8,15 +8,19 @@ export type Health = {
   isReady(): boolean
 }
 
-/** @returns Health that is live at once and ready when told: `serve` says so after listening, and no longer at the end. */
-export function createHealth(): Health {
+/**
+ * @param build what runs (`buildOf`), told with each answer, so that whoever compares processes knows what was compared
+ * @returns Health that is live at once and ready when told: `serve` says so after listening, and no longer at the end
+ */
+export function createHealth(build?: string): Health {
+  const told = build === undefined ? {} : { build }
   let ready = false
   const routes = Router()
   routes.get('/health/live', (_req, res) => {
-    res.json({ status: 'live' })
+    res.json({ status: 'live', ...told })
   })
   routes.get('/health/ready', (_req, res) => {
-    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not-ready' })
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not-ready', ...told })
   })
   return {
     routes,

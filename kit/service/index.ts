@@ -2,6 +2,7 @@
 export { createApp, finishApp } from './app.ts'
 export type { Answer } from './attempt.ts'
 export { authenticate, requireRole, requireUser, type User } from './authenticate.ts'
+export { buildOf } from './build.ts'
 export { Ambiguous, CallError, NotSent, Timeout } from './call-errors.ts'
 export { type Call, type Caller, type CallerOptions, createCaller } from './caller.ts'
 export { ConfigError, jsonVariable, processConfig, readConfig } from './config.ts'

@@ -7,6 +7,7 @@ import { registerInstance } from '../ownership/instances.ts'
 import { openGate } from '../ownership/open-gate.ts'
 import type { WorkGate } from '../ownership/work-gate.ts'
 import { assemble } from './assemble.ts'
+import { buildOf } from './build.ts'
 import { type Caller, createCaller } from './caller.ts'
 import { type Context, startContexts } from './context.ts'
 import { type DatabaseSettings, databaseSettings } from './database.ts'
@@ -36,6 +37,8 @@ export type StartServiceOptions<Config, Db> = {
   /** Of the process: in logs, in pg_stat_activity, at the broker, and the audience of tokens on internal routes. */
   name: string
   side: Side
+  /** A folder of its package, by whose sources its build is named: `import.meta.dirname`. */
+  sources: string
   config: Config
   /** Makes the pool of connections: `knex` as it is. */
   connect(settings: DatabaseSettings): Db
@@ -49,8 +52,8 @@ export type StartServiceOptions<Config, Db> = {
 const CALL_DEADLINE_MS = 2_000
 
 /**
- * Starts connections, the outbox's relay, the contexts' background work, then the listener; a service also keeps a row
- * of `banyan.instances`, which the monolith needs not, since everybody is told where it is.
+ * Starts connections, the outbox's relay, the contexts' background work, then the listener; and keeps a row of
+ * `banyan.instances`, by which a proxy finds a service and the mover sees what runs.
  * @throws the first thing that does not come up
  */
 export async function startService<Config extends ServiceConfig, Db extends { destroy(): Promise<unknown> }>(
@@ -59,7 +62,8 @@ export async function startService<Config extends ServiceConfig, Db extends { de
   const { name, side, config } = options
   armFailPoints(config.FAIL_POINTS)
   const logger = createLogger({ name, level: config.LOG_LEVEL })
-  const health = createHealth()
+  const build = config.BUILD ?? buildOf(options.sources)
+  const health = createHealth(build)
   const id = `${name}-${randomUUID()}`
   const db = options.connect(databaseSettings(config.DATABASE_URL, { name, max: config.DATABASE_POOL }))
   const broker = config.AMQP_URL ? connectBroker({ url: config.AMQP_URL, name, logger }) : undefined
@@ -93,9 +97,9 @@ export async function startService<Config extends ServiceConfig, Db extends { de
       () => db.destroy(),
     ],
   })
-  if (side === 'service' && config.CONTROL_DATABASE_URL) {
+  if (config.CONTROL_DATABASE_URL) {
     const where = { connectionString: config.CONTROL_DATABASE_URL, url: config.SELF_URL ?? served.url }
-    instance = registerInstance({ ...where, service: name, id, logger })
+    instance = registerInstance({ ...where, service: name, id, build, logger })
   }
   return served
 }

@@ -11,6 +11,7 @@ export function startMonolith(config: Config, options: { ownProcess: boolean }):
   return startService({
     name: 'monolith',
     side: 'monolith',
+    sources: import.meta.dirname,
     config,
     connect: knex,
     contexts: shopContexts,

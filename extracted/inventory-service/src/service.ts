@@ -21,6 +21,7 @@ export function startInventoryService(config: Config, options: { ownProcess: boo
   return startService({
     name: 'inventory-service',
     side: SIDE,
+    sources: import.meta.dirname,
     config,
     connect: knex,
     contexts: (parts: ServiceParts<Config, Knex>) => [inventoryContext(parts)],

@@ -21,6 +21,7 @@ export function startPaymentService(config: Config, options: { ownProcess: boole
   return startService({
     name: 'payment-service',
     side: SIDE,
+    sources: import.meta.dirname,
     config,
     connect: knex,
     contexts: (parts: ServiceParts<Config, Knex>) => [paymentsContext(parts)],

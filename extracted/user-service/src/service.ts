@@ -21,6 +21,7 @@ export function startUserService(config: Config, options: { ownProcess: boolean 
   return startService({
     name: 'user-service',
     side: SIDE,
+    sources: import.meta.dirname,
     config,
     connect: knex,
     contexts: (parts: ServiceParts<Config, Knex>) => [usersContext(parts)],

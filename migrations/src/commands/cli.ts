@@ -8,6 +8,8 @@ export type Cli = {
   run(options: { json?: boolean | undefined }, work: (setup: Setup, out: Output) => Promise<void>): Promise<void>
   /** Who asks, for intents and audit. */
   who: string
+  /** The control database, for a command that only sometimes needs it and no setup. */
+  controlUrl: string | undefined
 }
 
 export type AddCommand = (program: Command, cli: Cli) => void

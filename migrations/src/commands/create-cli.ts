@@ -15,6 +15,7 @@ export function createCli(options: {
 }): Cli {
   return {
     who: options.who,
+    controlUrl: options.env.CONTROL_DATABASE_URL,
     async run({ json }, work) {
       const out = createOutput({ json: json === true, out: options.out, err: options.err })
       let setup: ReturnType<typeof openSetup> | undefined

@@ -15,6 +15,7 @@ import { readPlans } from '../plan/read.ts'
 import type { AddCommand } from './cli.ts'
 import { explain } from './explain.ts'
 import { createOutput, type Output } from './output.ts'
+import { recordParity } from './record-parity.ts'
 
 type Given = {
   left?: string
@@ -31,14 +32,15 @@ type Given = {
   tries: string
   report?: string
   coverage?: boolean
+  record?: boolean
   rerun: string
   json?: boolean
 }
 
 const sidesShape = z.strictObject({ left: placeShape, right: placeShape, twin: placeShape.optional() })
 
-/** Needs no control database: any two sides can be compared. */
-export const addParity: AddCommand = (program) => {
+/** Needs no control database unless it records: any two sides can be compared. */
+export const addParity: AddCommand = (program, cli) => {
   program
     .command('parity <context>')
     .description(
@@ -58,30 +60,39 @@ export const addParity: AddCommand = (program) => {
     .option('--tries <n>', 'how many shorter sequences are tried to show a difference', '40')
     .option('--report <folder>', 'write report.html, report.json and junit.xml there')
     .option('--coverage', 'say which operations of the contract were never compared; any makes the run inconclusive')
+    .option('--record', 'write the verdict into the control database, where a switch asks for it')
     .option('--rerun <command>', 'how a reader of the report runs this again', 'banyan parity')
     .option('--json', 'print the report as JSON')
     .action(async (context: string, given: Given) => {
       const out = createOutput({ json: given.json === true, out: process.stdout, err: process.stderr })
+      let reported = false
       try {
         const report = await testParity(await optionsOf(context, given, out))
         out.endProgress()
         if (given.report) writeReports(given.report, report)
         const uncovered = given.coverage === true && report.uncovered.length > 0
         out.result(report, summaryOf(report, given))
+        reported = true
         process.exitCode =
           uncovered && report.verdict === 'alike' ? EXIT_CODES.inconclusive : EXIT_CODES[report.verdict]
+        if (given.record) {
+          await recordParity(cli.controlUrl, report, cli.who)
+          out.line(`recorded for ${report.builds.left} and ${report.builds.right}`)
+        }
       } catch (error) {
         out.endProgress()
         const { text, value } = explain(error)
         // A run that could not be made has proven nothing.
         process.exitCode = EXIT_CODES.inconclusive
-        if (out.json) out.result(value, text)
+        if (out.json && !reported) out.result(value, text)
         else process.stderr.write(`${text}\n`)
       }
     })
 }
 
 async function optionsOf(context: string, given: Given, out: Output): Promise<ParityOptions> {
+  // One sequence proves nothing about a build.
+  if (given.record && given.only !== undefined) throw new Error('--record wants a whole run, without --only')
   const sides = readSides(given)
   let told = -1
   const [seed, requests] = [

@@ -2,6 +2,7 @@ import { attemptUnderWay } from '../control/attempts.ts'
 import { readContexts } from '../control/contexts.ts'
 import { openIntent } from '../control/intents.ts'
 import { someoneLeads } from '../control/leader.ts'
+import { lastParityRun, type ParityRun } from '../control/parity-runs.ts'
 import { readSighting } from '../control/sightings.ts'
 import { type Intent, onTheMove, type Stored } from '../control/stored.ts'
 import { readSubscribers, type Subscriber } from '../control/subscribers.ts'
@@ -28,6 +29,8 @@ export type Status = {
   lagMs: number | null
   blocked: string | null
   verification: Verification | null
+  /** The last comparison of both sides, whatever builds it was of. */
+  parity: ParityRun | null
   subscribers: readonly Subscriber[]
   /** How old the mover's last sight is; null when it never looked. */
   seenAgoMs: number | null
@@ -36,13 +39,14 @@ export type Status = {
 /** Everything `status` shows of one context. */
 export async function readStatus(setup: Setup, context: string): Promise<Status> {
   const control = setup.control()
-  const [[stored], mover, intent, attempt, sighting, verification, subscribers] = await Promise.all([
+  const [[stored], mover, intent, attempt, sighting, verification, parity, subscribers] = await Promise.all([
     readContexts(control, [context]),
     someoneLeads(control),
     openIntent(control, context),
     attemptUnderWay(control, context),
     readSighting(control, context),
     lastVerification(control, context),
+    lastParityRun(control, context),
     readSubscribers(control, context),
   ])
   if (!stored) throw new Error(`the control database does not know ${context}: banyan init`)
@@ -55,6 +59,7 @@ export async function readStatus(setup: Setup, context: string): Promise<Status>
     lagMs: onTheMove(stored.phase) ? sighting.heartbeatAgoMs : null,
     blocked: typeof sighting.seen.blocked === 'string' ? sighting.seen.blocked : null,
     verification,
+    parity,
     subscribers,
     seenAgoMs: sighting.seenAgoMs,
   }

@@ -1,11 +1,12 @@
 import type { Status } from './read-status.ts'
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+const ago = (ms: number) => (ms < 3_600_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`)
 const count = (value: number) => value.toLocaleString('en-US')
 
 /** A context's state for people, one fact a line. */
 export function showStatus(status: Status): string {
-  const { stored, intent, verification } = status
+  const { stored, intent, verification, parity } = status
   const facts: [string, string][] = [
     ['phase', stored.phase + (stored.step ? ` (${stored.step})` : '') + (stored.paused ? ', paused' : '')],
     ['owner', `${stored.owner}, term ${stored.term}`],
@@ -17,6 +18,11 @@ export function showStatus(status: Status): string {
     facts.push([
       'verified',
       `${seconds(verification.agoMs)} ago: ${count(verification.rows)} rows, ${verification.different} different${verification.voidedBy ? `; void: ${verification.voidedBy}` : ''}`,
+    ])
+  if (parity)
+    facts.push([
+      'parity',
+      `${ago(parity.agoMs)} ago: ${parity.verdict}, ${parity.monolithBuild} and ${parity.serviceBuild}`,
     ])
   for (const difference of verification?.differences.slice(0, 10) ?? []) facts.push(['', JSON.stringify(difference)])
   if (stored.hold) facts.push(['hold', 'requests that write wait'])

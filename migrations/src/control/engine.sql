@@ -45,3 +45,18 @@ create table if not exists banyan.prepared (
   fingerprints jsonb not null,
   primary key (context, move)
 );
+
+-- What comparisons of the two sides found, and of which builds: a switch asks for the last one of those that run.
+create table if not exists banyan.parity_runs (
+  id bigint generated always as identity primary key,
+  context text not null references banyan.contexts,
+  at timestamptz not null default clock_timestamp(),
+  who text not null,
+  verdict text not null check (verdict in ('alike', 'different', 'inconclusive')),
+  monolith_build text not null,
+  service_build text not null,
+  seed bigint not null,
+  requests bigint not null,
+  compared bigint not null,
+  reasons jsonb not null default '[]'
+);

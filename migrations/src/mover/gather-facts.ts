@@ -1,6 +1,6 @@
 import { readContexts } from '../control/contexts.ts'
 import { preparedFingerprints, readSighting } from '../control/sightings.ts'
-import type { Direction, Phase, Stored } from '../control/stored.ts'
+import type { Direction, Intent, Phase, Stored } from '../control/stored.ts'
 import { readSubscribers } from '../control/subscribers.ts'
 import { lastVerification } from '../control/verifications.ts'
 import { checkCapture } from '../data/capture.ts'
@@ -8,10 +8,16 @@ import { fingerprint } from '../data/fingerprint.ts'
 import type { Lane } from '../data/lane.ts'
 import { runningVacuums } from '../data/vacuum.ts'
 import type { Facts } from './interlocks.ts'
+import { parityFacts } from './running-builds.ts'
 import type { Runtime } from './runtime.ts'
 
 /** Looks at everything that a switch or rollback depends on. */
-export async function gatherFacts(run: Runtime, stored: Stored, direction: Direction): Promise<Facts> {
+export async function gatherFacts(
+  run: Runtime,
+  stored: Stored,
+  direction: Direction,
+  { args }: Pick<Intent, 'args'>,
+): Promise<Facts> {
   const { control, plan } = run
   const context = plan.context
   const [there, back] = await Promise.all([run.lanes.of('to-service'), run.lanes.of('to-monolith')])
@@ -19,8 +25,9 @@ export async function gatherFacts(run: Runtime, stored: Stored, direction: Direc
     monolith: there.tables.map((table) => table.source),
     service: back.tables.map((table) => table.source),
   }
-  const [verification, sighting, subscribers, drift, captures, vacuums, neighbours] = await Promise.all([
+  const [verification, parity, sighting, subscribers, drift, captures, vacuums, neighbours] = await Promise.all([
     lastVerification(control, context),
+    direction === 'to-service' ? parityFacts(control, plan, args.withoutParity) : null,
     readSighting(control, context),
     readSubscribers(control, context),
     driftOf(run, there, back, stored),
@@ -35,6 +42,7 @@ export async function gatherFacts(run: Runtime, stored: Stored, direction: Direc
       agoMs: verification.agoMs,
       voidedBy: verification.voidedBy,
     },
+    parity,
     lagMs: sighting.heartbeatAgoMs,
     blocked: run.blocked.now,
     drift,

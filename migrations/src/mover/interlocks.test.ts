@@ -1,9 +1,23 @@
 import { expect, it } from 'vitest'
-import { type Facts, interlocks } from './interlocks.ts'
+import { type Facts, interlocks, type ParityFacts } from './interlocks.ts'
+
+const run = { verdict: 'alike' as const, monolithBuild: 'm+1', serviceBuild: 's+1', agoMs: 3_600_000 }
+const alike: ParityFacts = {
+  context: 'goods',
+  without: null,
+  processes: { monolith: { name: 'monolith', builds: ['m+1'] }, service: { name: 'goods-service', builds: ['s+1'] } },
+  run,
+  other: run,
+}
+const parity = (more: Partial<ParityFacts>) => ({ parity: { ...alike, ...more } })
+const builds = (...names: (string | null)[]) => ({
+  processes: { ...alike.processes, service: { name: 'goods-service', builds: names } },
+})
 
 const good: Facts = {
   direction: 'to-service',
   verification: { clean: true, agoMs: 60_000, voidedBy: null },
+  parity: alike,
   lagMs: 300,
   blocked: null,
   drift: [],
@@ -37,6 +51,19 @@ it.each([
     /since rows were/,
     false,
   ],
+  ['no parity run', parity({ run: null, other: null }), /passing parity run of m\+1 and s\+1: banyan parity/, false],
+  [
+    'one of other builds',
+    parity({ run: null, other: { ...run, serviceBuild: 's+0' } }),
+    /compared m\+1 and s\+0/,
+    false,
+  ],
+  ['differences of the sides', parity({ run: { ...run, verdict: 'different' } }), /was different/, false],
+  ['a run that proved nothing', parity({ run: { ...run, verdict: 'inconclusive' } }), /was inconclusive/, false],
+  ['an old run', parity({ run: { ...run, agoMs: 24 * 3_600_000 + 1 } }), /last 24 hours/, false],
+  ['a service that runs nowhere', parity(builds()), /goods-service to announce its build/, true],
+  ['one that hides its build', parity(builds('s+1', null)), /goods-service to announce its build/, true],
+  ['two builds at once', parity(builds('s+1', 's+2')), /one build of goods-service/, true],
   ['lag', { lagMs: 1_001 }, /lag/, true],
   ['no heartbeat', { lagMs: null }, /heartbeat/, true],
   ['a blocked change', { blocked: 'products 7' }, /products 7/, false],
@@ -58,6 +85,13 @@ it.each([
   expect(found).toHaveLength(1)
   expect(found[0]?.waitsFor).toMatch(words)
   expect(found[0]?.passing).toBe(passing)
+})
+
+it('a reason does instead of a parity run, and a rollback needs none', () => {
+  const none = { ...alike, run: null, other: null }
+  expect(held({ parity: { ...none, without: 'the bench compares elsewhere' } })).toEqual([])
+  expect(held({ parity: none })).toHaveLength(1)
+  expect(held({ parity: none, direction: 'to-monolith' })).toEqual([])
 })
 
 it('a rollback is refused while a context that moved later depends on it', () => {

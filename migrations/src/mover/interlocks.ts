@@ -1,10 +1,26 @@
-import type { Direction, Phase } from '../control/stored.ts'
+import type { ParityRun } from '../control/parity-runs.ts'
+import type { Direction, Phase, Side } from '../control/stored.ts'
 import type { Interlock } from './seen.ts'
+
+/** Which builds of a process announce themselves; null for one that does not say. */
+type Running = { name: string; builds: readonly (string | null)[] }
+
+export type ParityFacts = {
+  context: string
+  /** Why someone wants the switch without a parity run. */
+  without: string | null
+  processes: Readonly<Record<Side, Running>>
+  /** The last run of the builds that run now, and the last of any. */
+  run: ParityRun | null
+  other: ParityRun | null
+}
 
 /** What a switch or rollback depends on, gathered by gather-facts.ts. */
 export type Facts = {
   direction: Direction
   verification: { clean: boolean; agoMs: number; voidedBy: string | null } | null
+  /** Asked of a switch alone. */
+  parity: ParityFacts | null
   lagMs: number | null
   blocked: string | null
   /** Per side, what differs from the schema that was prepared, and what is wrong with the capture. */
@@ -20,6 +36,7 @@ export type Facts = {
 }
 
 const VERIFIED_WITHIN_MS = 15 * 60_000
+const PARITY_WITHIN_MS = 24 * 3_600_000
 const MOST_LAG_MS = 1_000
 const CANARY_WITHIN_MS = 30_000
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
@@ -49,7 +66,7 @@ export function interlocks(facts: Facts): Interlock[] {
   return held
 }
 
-function forwardOnly(facts: Facts, hold: (waitsFor: string) => void): void {
+function forwardOnly(facts: Facts, hold: (waitsFor: string, passing?: boolean) => void): void {
   const { verification } = facts
   if (!verification) hold('a clean verification: banyan verify')
   else if (verification.voidedBy) hold(`a new verification, since ${verification.voidedBy}: banyan verify`)
@@ -58,8 +75,30 @@ function forwardOnly(facts: Facts, hold: (waitsFor: string) => void): void {
     hold(
       `a clean verification of the last 15 minutes; the last is ${Math.round(verification.agoMs / 60_000)} minutes old: banyan verify`,
     )
+  if (facts.parity && facts.parity.without === null) parity(facts.parity, hold)
   for (const { context, phase } of facts.dependsOn)
     if (!hasMoved(phase)) hold(`${context} to move first: the plan depends on it, and it is ${phase}`)
+}
+
+/** Both sides have been shown to behave alike, in the very builds that run. */
+function parity(facts: ParityFacts, hold: (waitsFor: string, passing?: boolean) => void): void {
+  const { context, processes, run, other } = facts
+  const sides = [processes.monolith, processes.service]
+  const silent = sides.filter(({ builds }) => builds.length === 0 || builds.includes(null))
+  const mixed = sides.filter((side) => side.builds.length > 1 && !silent.includes(side))
+  const again = `banyan parity ${context} --record, or banyan switch ${context} --without-parity "<reason>"`
+  for (const { name } of silent) hold(`${name} to announce its build, of which parity can be shown`, true)
+  for (const { name, builds } of mixed) hold(`one build of ${name} alone to run; there are ${builds.join(', ')}`, true)
+  if (silent.length + mixed.length > 0) return
+  const now = sides.map(({ builds }) => builds[0]).join(' and ')
+  if (!run && other)
+    hold(
+      `a parity run of what runs now, ${now}; the last compared ${other.monolithBuild} and ${other.serviceBuild}: ${again}`,
+    )
+  else if (!run) hold(`a passing parity run of ${now}: ${again}`)
+  else if (run.verdict !== 'alike') hold(`a passing parity run; the last of these builds was ${run.verdict}: ${again}`)
+  else if (run.agoMs > PARITY_WITHIN_MS)
+    hold(`a parity run of the last 24 hours; the last is ${Math.round(run.agoMs / 3_600_000)} hours old: ${again}`)
 }
 
 const hasMoved = (phase: Phase) => phase === 'switched' || phase === 'completed'

@@ -89,9 +89,9 @@ async function progress(run: Runtime): Promise<Seen['copy']> {
 /** The interlocks matter when a switch is asked for and again before each attempt; not while nothing is asked. */
 async function locksOf(run: Runtime, stored: Stored, intent: Intent): Promise<readonly Interlock[]> {
   if (intent.verb === 'switch' && stored.phase === 'ready')
-    return interlocks(await gatherFacts(run, stored, 'to-service'))
+    return interlocks(await gatherFacts(run, stored, 'to-service', intent))
   if (stored.phase !== 'switched') return []
-  if (intent.verb === 'rollback') return interlocks(await gatherFacts(run, stored, 'to-monolith'))
+  if (intent.verb === 'rollback') return interlocks(await gatherFacts(run, stored, 'to-monolith', intent))
   return intent.verb === 'complete' ? completionLocks(run, stored, intent) : []
 }
 

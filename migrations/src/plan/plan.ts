@@ -30,6 +30,11 @@ const crossing = z.strictObject({
 export const planShape = z.strictObject({
   context,
   databases: z.strictObject({ monolith: name, service: name }),
+  /** What the sides' processes announce themselves as; `monolith` and `<context>-service` unless told. */
+  processes: z
+    .strictObject({ monolith: z.string().min(1), service: z.string().min(1) })
+    .partial()
+    .default({}),
   tables: z.array(table).min(1, 'must name at least one table'),
   'crossing-foreign-keys': z.array(crossing).default([]),
   sequences: z.array(name).default([]),
@@ -46,6 +51,8 @@ export type Plan = {
   file: string
   context: string
   databases: { monolith: string; service: string }
+  /** The names under which the sides' processes are found among the instances. */
+  processes: { monolith: string; service: string }
   tables: readonly PlannedTable[]
   crossingKeys: readonly CrossingKey[]
   /** Sequences that no column owns and that must move all the same. */

@@ -30,6 +30,10 @@ export function parsePlan(file: string, text: string): Plan {
     file,
     context: shape.context,
     databases: shape.databases,
+    processes: {
+      monolith: shape.processes.monolith ?? 'monolith',
+      service: shape.processes.service ?? `${shape.context}-service`,
+    },
     tables: shape.tables.map((table) => ({ ...table, to: table.to ?? table.from })),
     crossingKeys: shape['crossing-foreign-keys'],
     sequences: shape.sequences,

@@ -5,8 +5,20 @@ import { inTransaction } from '../../control/transaction.ts'
 import type { Runtime } from '../runtime.ts'
 import { showOwner } from './end.ts'
 
+/** Who goes on without a parity run says why, and is remembered for it. */
 export async function accept(run: Runtime, intent: Intent): Promise<void> {
-  await acceptIntent(run.control, intent.id)
+  const { context, who, args } = intent
+  await inTransaction(run.control, async (db) => {
+    await acceptIntent(db, intent.id)
+    if (intent.verb === 'switch' && typeof args.withoutParity === 'string')
+      await recordAudit(db, {
+        who,
+        what: 'switch without parity',
+        context,
+        why: args.withoutParity,
+        result: 'accepted',
+      })
+  })
 }
 
 /** Says what an open intent waits for; a round without an intent has nobody to tell. */

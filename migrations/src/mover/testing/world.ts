@@ -22,6 +22,14 @@ const CROSSING = `
     id bigint generated always as identity primary key,
     product_id bigint not null constraint order_items_product_id_fkey references products);`
 
+/** Both sides run, for ever, in builds that were found alike. */
+const ALIKE = `
+  insert into banyan.instances (service, id, url, build, heartbeat_at) values
+    ('monolith', 'one', 'http://127.0.0.1:1', 'monolith+1', 'infinity'),
+    ('goods-service', 'one', 'http://127.0.0.1:2', 'goods+1', 'infinity');
+  insert into banyan.parity_runs (context, who, verdict, monolith_build, service_build, seed, requests, compared)
+  values ('goods', 'test', 'alike', 'monolith+1', 'goods+1', 1, 100, 100);`
+
 export const PLAN = `context: goods
 databases: { monolith: shop, service: goods }
 tables: [products, stock]
@@ -53,6 +61,7 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
   ] as const)
     await installParticipant(fromPg(pool), { contexts: contexts.map((context) => ({ context, owner: 'monolith' })) })
   await inTransaction(db.control, (client) => installControlDatabase(client, ['goods'], []))
+  await db.control.query(ALIKE)
   await db.shop.query(
     `insert into products (sku, price, note) select 'sku-' || n, n, repeat('x', 20) from generate_series(1, $1::int) n`,
     [options.rows ?? 500],
