@@ -91,8 +91,9 @@ export const addParity: AddCommand = (program, cli) => {
 }
 
 async function optionsOf(context: string, given: Given, out: Output): Promise<ParityOptions> {
-  // One sequence proves nothing about a build.
-  if (given.record && given.only !== undefined) throw new Error('--record wants a whole run, without --only')
+  // One sequence, or what users happened to ask, proves too little about a build.
+  if (given.record && (given.only !== undefined || given.recording !== undefined))
+    throw new Error('--record wants a whole run, without --only and --recording')
   const sides = readSides(given)
   let told = -1
   const [seed, requests] = [
