@@ -7,7 +7,7 @@
 //   node compose/run.mjs --bin <tool> [argument ...]
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -26,7 +26,71 @@ function installOnce() {
   const wanted = createHash('sha256')
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  const isDone = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted
+  if (isDone()) return
+  const release = takeInstallLock()
+  // Somebody else may have done it while this start waited.
+  if (!isDone()) install(stamp, wanted)
+  release()
+}
+
+/** Two installs at once, as of `npm start` and a `banyan` in a second terminal, would delete each other's folders. */
+function takeInstallLock() {
+  const lock = join(root, '.banyan', 'install.lock')
+  mkdirSync(dirname(lock), { recursive: true })
+  for (let waited = false; ; ) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    if (forgetDeadInstall(lock)) continue
+    if (!waited) console.error('banyan: another start is installing; waiting for it …')
+    waited = true
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250)
+  }
+  const release = () => rmSync(lock, { force: true })
+  process.once('exit', release)
+  return () => {
+    process.off('exit', release)
+    release()
+  }
+}
+
+/** A lock whose process was killed is put aside; one that was taken anew in this very moment is put back. */
+function forgetDeadInstall(lock) {
+  if (isAlive(pidIn(lock))) return false
+  const aside = `${lock}.${process.pid}`
+  try {
+    renameSync(lock, aside)
+  } catch {
+    return true
+  }
+  if (isAlive(pidIn(aside))) renameSync(aside, lock)
+  else rmSync(aside)
+  return true
+}
+
+/** Between the making of a lock and its number there is a moment: what cannot be read counts as alive. */
+function pidIn(file) {
+  try {
+    return Number(readFileSync(file, 'utf8')) || process.pid
+  } catch {
+    return process.pid
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+function install(stamp, wanted) {
   console.error('banyan: installing what package-lock.json names (once) …')
   const done = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit' })
   if (done.status !== 0)
@@ -51,12 +115,7 @@ function stackEnvironment() {
   const file = name ? join(root, '.banyan', name, 'stack.env') : join(root, '.banyan', 'stack.env')
   if (!existsSync(file)) return {}
   const text = readFileSync(file, 'utf8')
-  const owner = Number(/\(process (\d+)\)/.exec(text)?.[1])
-  try {
-    process.kill(owner, 0)
-  } catch (error) {
-    if (error.code !== 'EPERM') return {}
-  }
+  if (!isAlive(Number(/\(process (\d+)\)/.exec(text)?.[1]))) return {}
   return Object.fromEntries([...text.matchAll(/^(\w+)='(.*)'$/gm)].map(([, variable, value]) => [variable, value]))
 }
 

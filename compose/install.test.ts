@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+/** Stands for npm: notes its start, waits for the test's word, and installs one tool. */
+const NPM = `#!/usr/bin/env node
+const { appendFileSync, existsSync, mkdirSync, writeFileSync } = require('node:fs')
+appendFileSync('started', 'x')
+const timer = setInterval(() => {
+  if (!existsSync('go')) return
+  clearInterval(timer)
+  mkdirSync('node_modules/.bin', { recursive: true })
+  writeFileSync('node_modules/.bin/tool', "console.log('works')")
+}, 10)
+`
+
+let home: string
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'banyan-install-'))
+  for (const folder of ['compose', 'bin']) mkdirSync(join(home, folder))
+  copyFileSync(new URL('./run.mjs', import.meta.url), join(home, 'compose/run.mjs'))
+  writeFileSync(join(home, 'package-lock.json'), '{}')
+  writeFileSync(join(home, 'bin/npm'), NPM)
+  chmodSync(join(home, 'bin/npm'), 0o755)
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+
+function start() {
+  const { npm_lifecycle_event: _npm, ...env } = process.env
+  const child = spawn(process.execPath, ['compose/run.mjs', '--bin', 'tool'], {
+    cwd: home,
+    env: { ...env, PATH: `${join(home, 'bin')}${delimiter}${env.PATH}` },
+  })
+  const said = { text: '' }
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      said.text += chunk
+    })
+  return { child, said, ended: once(child, 'close') as Promise<[number]> }
+}
+
+const until = async (what: string, seen: () => boolean): Promise<void> => {
+  for (const end = Date.now() + 20_000; !seen(); ) {
+    if (Date.now() > end) throw new Error(`not within 20 s: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+const installs = () => (existsSync(join(home, 'started')) ? readFileSync(join(home, 'started'), 'utf8').length : 0)
+
+test('two starts at once install once: the second waits for the first, and both work', async () => {
+  const first = start()
+  await until('the first to install', () => installs() === 1)
+  const second = start()
+  await until('the second to wait', () => second.said.text.includes('another start is installing'))
+  writeFileSync(join(home, 'go'), '')
+  expect([(await first.ended)[0], (await second.ended)[0]]).toEqual([0, 0])
+  expect([first.said.text, second.said.text].map((text) => text.includes('works'))).toEqual([true, true])
+  expect(installs()).toBe(1)
+})
+
+test('an install that was killed keeps nobody waiting', async () => {
+  writeFileSync(join(home, 'go'), '')
+  const gone = spawn(process.execPath, ['--version'])
+  await once(gone, 'close')
+  mkdirSync(join(home, '.banyan'))
+  writeFileSync(join(home, '.banyan/install.lock'), String(gone.pid))
+  const next = start()
+  expect((await next.ended)[0]).toBe(0)
+  expect(installs()).toBe(1)
+  expect(existsSync(join(home, '.banyan/install.lock'))).toBe(false)
+})
