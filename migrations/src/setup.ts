@@ -19,6 +19,9 @@ const schema = processConfig.omit({ HOST: true, PORT: true }).extend({
   UNLEASH_TOKEN: z.string().optional(),
   UNLEASH_ADMIN_TOKEN: z.string().optional(),
   UNLEASH_ENVIRONMENT: z.string().default('development'),
+  // Over either the copy stands aside: milliseconds that changes come late, sessions at work on the source's server.
+  COPY_MAX_LAG_MS: z.coerce.number().int().min(100).default(5_000),
+  COPY_MAX_LOAD: z.coerce.number().int().min(0).default(25),
   SWITCH_BUDGET_MS: z.coerce.number().int().min(100).max(60_000).default(5_000),
 })
 export type Config = Readonly<z.infer<typeof schema>>

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readContext } from '../control/contexts.ts'
-import { askFor, cancelIntent, intentState, openIntent, type Settled } from '../control/intents.ts'
+import { askFor, askPause, cancelIntent, intentState, openIntent, type Settled } from '../control/intents.ts'
 import { someoneLeads } from '../control/leader.ts'
 import type { Stored, Verb } from '../control/stored.ts'
 import { outOfOrder } from '../mover/orders.ts'
@@ -40,6 +40,7 @@ export async function ask(
   const control = setup.control()
   const { args = {}, why } = options
   const id = await askFor(control, { context, verb, args, source: 'cli', who, why })
+  if (id === null && verb === 'pause') return pauseBackfill(setup, out, who, context, options)
   if (id === null) {
     const other = await openIntent(control, context)
     throw new Refused(
@@ -56,6 +57,23 @@ export async function ask(
   if (settled.state === 'refused') throw new Refused(settled.waitsFor ?? because)
   if (settled.state !== 'done') throw new Error(`${verb} ${context}: ${because}`)
   out.result({ context, verb, state: 'done', because }, `${verb} ${context}: done, ${because}`)
+}
+
+/** While a backfill is open nothing else can be asked for; the pause is asked of it, and ends it. */
+async function pauseBackfill(
+  setup: Setup,
+  out: Output,
+  who: string,
+  context: string,
+  options: AskOptions,
+): Promise<void> {
+  const id = await askPause(setup.control(), context, who)
+  if (id === null) throw new Refused(`pause waits for what is under way in ${context} to end: banyan status ${context}`)
+  if (options.wait) await follow(setup, out, who, 'pause', context, id, options.timeout * 1000)
+  const { paused, phase } = await knownContext(setup, context)
+  if (options.wait && !paused) throw new Refused(`pause came too late: ${context} is ${phase}`)
+  const state = paused ? 'done' : 'pending'
+  out.result({ context, verb: 'pause', state }, `pause ${context}: ${paused ? 'the copy stands still' : 'asked'}`)
 }
 
 async function follow(

@@ -3,7 +3,7 @@ import { readContexts } from '../control/contexts.ts'
 import { openIntent } from '../control/intents.ts'
 import { someoneLeads } from '../control/leader.ts'
 import { lastParityRun, type ParityRun } from '../control/parity-runs.ts'
-import { readSighting } from '../control/sightings.ts'
+import { readSighting, type Sighting } from '../control/sightings.ts'
 import { type Intent, onTheMove, type Stored } from '../control/stored.ts'
 import { readSubscribers, type Subscriber } from '../control/subscribers.ts'
 import { lastVerification, type Verification } from '../control/verifications.ts'
@@ -17,6 +17,8 @@ export type CopyStatus = {
   etaSeconds: number | null
   aside: number
   finished: boolean
+  /** Why the mover copies nothing at this moment: the lag, or the source's load. */
+  waitsFor: string | null
 }
 
 export type Status = {
@@ -55,7 +57,7 @@ export async function readStatus(setup: Setup, context: string): Promise<Status>
     mover,
     intent,
     attempt: attempt && { step: stored.step, ageMs: attempt.ageMs },
-    copy: onTheMove(stored.phase) && stored.phase !== 'prepared' ? await readCopy(setup, stored) : null,
+    copy: onTheMove(stored.phase) && stored.phase !== 'prepared' ? await readCopy(setup, stored, sighting.seen) : null,
     lagMs: onTheMove(stored.phase) ? sighting.heartbeatAgoMs : null,
     blocked: typeof sighting.seen.blocked === 'string' ? sighting.seen.blocked : null,
     verification,
@@ -66,7 +68,7 @@ export async function readStatus(setup: Setup, context: string): Promise<Status>
 }
 
 /** A target that cannot be asked never reads as a finished copy. */
-async function readCopy(setup: Setup, stored: Stored): Promise<Status['copy']> {
+async function readCopy(setup: Setup, stored: Stored, seen: Sighting['seen']): Promise<Status['copy']> {
   try {
     const sides = setup.sides(await setup.plan(stored.context))
     const tables = await copyProgress({ context: stored.context, move: stored.move, to: sides.service })
@@ -84,7 +86,8 @@ async function readCopy(setup: Setup, stored: Stored): Promise<Status['copy']> {
         )
     const perSecond = seconds > 0 ? Math.round(done / seconds) : 0
     const etaSeconds = finished ? 0 : perSecond > 0 ? Math.ceil((total - done) / perSecond) : null
-    return { done, total, perSecond, etaSeconds, aside: sum((table) => table.aside), finished }
+    const waitsFor = !finished && typeof seen.copyWaitsFor === 'string' ? seen.copyWaitsFor : null
+    return { done, total, perSecond, etaSeconds, aside: sum((table) => table.aside), finished, waitsFor }
   } catch (error) {
     return { unknown: error instanceof Error ? error.message : String(error) }
   }

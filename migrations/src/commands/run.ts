@@ -19,6 +19,7 @@ export const addRun: AddCommand = (program, cli) => {
           plans: await setup.plans(),
           flags: watch ? { watch, admin: setup.flagAdmin() } : undefined,
           budgetMs: config.SWITCH_BUDGET_MS,
+          copyLimits: { lagMs: config.COPY_MAX_LAG_MS, load: config.COPY_MAX_LOAD },
           logger,
         })
         const stopped = Promise.withResolvers<string>()

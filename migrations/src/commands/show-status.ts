@@ -64,5 +64,6 @@ function describeCopy(copy: NonNullable<Status['copy']>): string {
       ? 'time left unknown'
       : `about ${copy.etaSeconds} s left`
   const aside = copy.aside > 0 ? `, ${copy.aside} wait for a unique key` : ''
-  return `${count(copy.done)} of ${count(copy.total)} (${share} %), ${count(copy.perSecond)}/s, ${eta}${aside}`
+  const waits = copy.waitsFor ? `; stands still, waits for ${copy.waitsFor}` : ''
+  return `${count(copy.done)} of ${count(copy.total)} (${share} %), ${count(copy.perSecond)}/s, ${eta}${aside}${waits}`
 }

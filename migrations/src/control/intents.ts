@@ -1,3 +1,4 @@
+import { recordAudit } from './audit.ts'
 import type { Queryable } from './contexts.ts'
 import type { Intent, Verb } from './stored.ts'
 
@@ -81,6 +82,45 @@ export async function cancelIntent(db: Queryable, context: string, who: string):
     [context, who],
   )
   return (rowCount ?? 0) > 0
+}
+
+/**
+ * Takes back what a flag has asked for and what has not begun: cancelled while it is pending, otherwise the mover, which
+ * may be about to begin, is asked to call it off. Says whether there was such an intent. In the caller's transaction,
+ * so that the audit knows of it as soon as it is so.
+ */
+export async function withdrawFlagIntent(
+  db: Queryable,
+  context: string,
+  verb: 'switch' | 'rollback',
+  reason: string,
+): Promise<boolean> {
+  const { rows } = await db.query(
+    `update banyan.intents set args = args || jsonb_build_object('abort', $3::text),
+       settled_at = case state when 'pending' then clock_timestamp() end,
+       result = case state when 'pending' then jsonb_build_object('because', $3::text) end,
+       state = case state when 'pending' then 'cancelled' else state end
+     where context = $1 and verb = $2 and source = 'flag' and state in ('pending', 'running') returning state`,
+    [context, verb, reason],
+  )
+  if (!rows[0]) return false
+  if (rows[0].state === 'cancelled') {
+    const line = { who: 'unleash', what: `${verb} (asked by flag)`, context, why: reason, result: 'cancelled' }
+    await recordAudit(db, line)
+  }
+  await db.query("select pg_notify('banyan_intents', $1)", [context])
+  return true
+}
+
+/** Asks the mover to let the copy that is under way stand still; the backfill that asked for it ends with that. */
+export async function askPause(db: Queryable, context: string, who: string): Promise<bigint | null> {
+  const { rows } = await db.query(
+    `update banyan.intents set args = args || jsonb_build_object('pause', $2::text)
+     where context = $1 and state in ('pending', 'running') and verb = 'backfill' returning id`,
+    [context, who],
+  )
+  if (rows[0]) await db.query("select pg_notify('banyan_intents', $1)", [context])
+  return rows[0] ? BigInt(rows[0].id) : null
 }
 
 /** Asks the mover to call off the switch or rollback that is running; says whether one is. */

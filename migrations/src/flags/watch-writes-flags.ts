@@ -2,7 +2,8 @@ import type { Flags } from '@banyan/kit/flags'
 import type { Logger } from '@banyan/kit/service'
 import type { Pool } from 'pg'
 import { readContext } from '../control/contexts.ts'
-import { askAbort, askFor } from '../control/intents.ts'
+import { askAbort, askFor, withdrawFlagIntent } from '../control/intents.ts'
+import { inTransaction } from '../control/transaction.ts'
 import { type Known, readFlip } from './flip.ts'
 
 const LOOK_MS = 250
@@ -21,7 +22,7 @@ export type WritesFlagsWatch = {
 
 /**
  * Turns an observed flip of `<context>-writes` into an intent, unless the flag merely says what is true already. A
- * flip back while the switch it asked for is under way calls that switch off.
+ * flip back calls off the switch it asked for, whether that is under way or still waits for its turn.
  * @param options.echoMs how long the mover's own setting may take to be seen here; later sights are somebody else's
  */
 export function watchWritesFlags(
@@ -85,8 +86,15 @@ async function ask(
   const wanted = wish === 'switch' ? 'service' : 'monolith'
   const underWay = stored.phase === 'switching' ? (stored.direction === 'to-service' ? 'service' : 'monolith') : null
   const flag = `${context}-writes`
-  if (underWay === wanted || (underWay === null && stored.owner === wanted)) return true
-  if (underWay !== null) return (await askAbort(control, context, `the flag ${flag} was flipped back`)) !== null
+  const back = `the flag ${flag} was flipped back`
+  if (underWay === wanted) return true
+  if (underWay !== null) return (await askAbort(control, context, back)) !== null
+  if (stored.owner === wanted) {
+    // So it is already; but what the flag had asked for before may still wait for its turn.
+    const former = wish === 'switch' ? 'rollback' : 'switch'
+    await inTransaction(control, (db) => withdrawFlagIntent(db, context, former, back))
+    return true
+  }
   const why = `the flag ${flag} was flipped`
   return (await askFor(control, { context, verb: wish, source: 'flag', who: 'unleash', why })) !== null
 }

@@ -32,7 +32,7 @@ export async function act(run: Runtime, { stored, intent, marker }: Sight, actio
     case 'begin-copy':
       return beginCopy(run, stored)
     case 'copy':
-      return copy(run)
+      return copy(run, intent)
     case 'end-copy':
       return endCopy(run, stored)
     case 'pause':

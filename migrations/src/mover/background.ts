@@ -91,6 +91,9 @@ async function startLane(run: Runtime, direction: Direction, blocked: Blocks, in
   into.push(
     await startApplier(lane, run.broker, {
       onError,
+      onApplied(count) {
+        if (count > 0) run.appliedAt[direction] = performance.now()
+      },
       onBlocked(change) {
         noteBlock(run, blocked, direction, change && `${change.tbl} ${change.key}: ${change.reason}`)
         if (change) run.logger.error({ context: run.plan.context, direction, change }, 'a change cannot be applied')

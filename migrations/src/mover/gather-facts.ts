@@ -44,6 +44,7 @@ export async function gatherFacts(
     },
     parity,
     lagMs: sighting.heartbeatAgoMs,
+    appliedAgoMs: appliedAgo(run, direction),
     blocked: run.blocked.now,
     drift,
     capture: captures.flat(),
@@ -53,6 +54,12 @@ export async function gatherFacts(
     sagaTablesOutside: plan.sagaTables.filter((name) => !plan.tables.some((table) => table.from === name)),
     ...neighbours,
   }
+}
+
+/** Before a switch the lane from the owner is that of the switch itself. */
+function appliedAgo(run: Runtime, direction: Direction): number | null {
+  const at = run.appliedAt[direction]
+  return at === null ? null : performance.now() - at
 }
 
 /** What has changed, on either side, since the schema was prepared. */

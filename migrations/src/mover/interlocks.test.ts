@@ -19,6 +19,7 @@ const good: Facts = {
   verification: { clean: true, agoMs: 60_000, voidedBy: null },
   parity: alike,
   lagMs: 300,
+  appliedAgoMs: 100,
   blocked: null,
   drift: [],
   capture: [],
@@ -98,4 +99,15 @@ it('a rollback is refused while a context that moved later depends on it', () =>
   const dependents = [{ context: 'orders', phase: 'switched' as const }]
   expect(held({ direction: 'to-monolith', dependents })).toEqual([expect.stringContaining('orders moved later')])
   expect(held({ dependents })).toEqual([])
+})
+
+it.each([
+  [null, false],
+  [1_999, true],
+  [2_000, false],
+])('a lag is being worked off while its lane applies: last %s ms ago', (appliedAgoMs, catchingUp) => {
+  const [lag] = interlocks({ ...good, lagMs: 9_000, appliedAgoMs })
+  expect(lag?.passing).toBe(true)
+  expect(lag?.catchingUp === true).toBe(catchingUp)
+  expect(lag?.waitsFor.endsWith('changes are being applied')).toBe(catchingUp)
 })

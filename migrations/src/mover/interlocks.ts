@@ -22,6 +22,8 @@ export type Facts = {
   /** Asked of a switch alone. */
   parity: ParityFacts | null
   lagMs: number | null
+  /** How long ago the lane that the lag is of applied something, by the mover's clock; null when it never did. */
+  appliedAgoMs: number | null
   blocked: string | null
   /** Per side, what differs from the schema that was prepared, and what is wrong with the capture. */
   drift: readonly string[]
@@ -39,12 +41,15 @@ const VERIFIED_WITHIN_MS = 15 * 60_000
 const PARITY_WITHIN_MS = 24 * 3_600_000
 const MOST_LAG_MS = 1_000
 const CANARY_WITHIN_MS = 30_000
+/** A lane that moves applies a heartbeat four times a second; one that has applied nothing for so long stands. */
+const APPLYING_WITHIN_MS = 2_000
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 
 /** Everything that stands in the way of a switch or rollback, each with what it waits for. Pure. */
 export function interlocks(facts: Facts): Interlock[] {
   const held: Interlock[] = []
-  const hold = (waitsFor: string, passing = false) => held.push({ waitsFor, passing })
+  const hold = (waitsFor: string, passing = false, catchingUp = false) =>
+    held.push({ waitsFor, passing, ...(catchingUp ? { catchingUp } : {}) })
   if (facts.direction === 'to-service') forwardOnly(facts, hold)
   else
     for (const { context, phase } of facts.dependents)
@@ -54,16 +59,20 @@ export function interlocks(facts: Facts): Interlock[] {
   for (const line of facts.drift) hold(`the schema as it was prepared: ${line}; banyan unprepare and prepare again`)
   for (const line of facts.capture) hold(`the capture to be whole: ${line}; banyan unprepare and prepare again`)
   for (const table of facts.sagaTablesOutside) hold(`the saga table ${table} to be among the plan's tables`)
-  if (facts.lagMs === null || facts.lagMs > MOST_LAG_MS)
-    hold(
-      `the lag to be at most 1 s: ${facts.lagMs === null ? 'no heartbeat has come through yet' : `it is ${seconds(facts.lagMs)}`}`,
-      true,
-    )
+  if (facts.lagMs === null || facts.lagMs > MOST_LAG_MS) holdForLag(facts, hold)
   for (const id of facts.lapsed) hold(`the lease of ${id}, which has ended: it is renewed, or removed 3 s later`, true)
   if (facts.canaryAgoMs === null || facts.canaryAgoMs > CANARY_WITHIN_MS)
     hold('a canary row to come back on the reverse path', true)
   for (const table of facts.vacuums) hold(`the vacuum of ${table} to end`, true)
   return held
+}
+
+/** A mover that has been away finds all that was written since in front of its first heartbeat. */
+function holdForLag(facts: Facts, hold: (waitsFor: string, passing: boolean, catchingUp: boolean) => void): void {
+  const { lagMs, appliedAgoMs } = facts
+  const catchingUp = appliedAgoMs !== null && appliedAgoMs < APPLYING_WITHIN_MS
+  const lag = lagMs === null ? 'no heartbeat has come through yet' : `it is ${seconds(lagMs)}`
+  hold(`the lag to be at most 1 s: ${lag}${catchingUp ? ', and changes are being applied' : ''}`, true, catchingUp)
 }
 
 function forwardOnly(facts: Facts, hold: (waitsFor: string, passing?: boolean) => void): void {

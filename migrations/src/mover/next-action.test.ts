@@ -138,6 +138,15 @@ describe('an interlock', () => {
       })
     },
   )
+  it('that is being worked off is waited for longer, but not for ever, and not beside one that stands', () => {
+    const lag = { waitsFor: 'the lag', passing: true, catchingUp: true }
+    const pending = wants('switch', { state: 'pending' })
+    const late = (waitedMs: number, ...more: Seen['interlocks']) =>
+      decide({}, { interlocks: [lag, ...more], waitedMs }, pending)
+    expect(late(29_999)).toEqual({ do: 'wait', for: 'the lag' })
+    expect(late(30_000)).toMatchObject({ do: 'settle', as: 'refused' })
+    expect(late(0, ...standing.interlocks)).toMatchObject({ do: 'settle', as: 'refused' })
+  })
   it('is looked at again right before each attempt', () => {
     expect(decide({}, standing, wants('switch'))).toMatchObject({ do: 'settle', as: 'refused' })
     expect(decide({}, {}, wants('switch'))).toEqual({ do: 'begin-switch', direction: 'to-service' })
@@ -179,7 +188,22 @@ describe('without anything asked', () => {
   it('a copy goes on, and ends by itself', () => {
     expect(decide({ phase: 'copying' })).toEqual({ do: 'copy' })
     expect(decide({ phase: 'copying', paused: true })).toEqual({ do: 'rest' })
-    expect(decide({ phase: 'copying' }, { copy: { finished: true } })).toEqual({ do: 'end-copy' })
+    expect(decide({ phase: 'copying' }, { copy: { finished: true, waitsFor: null } })).toEqual({ do: 'end-copy' })
+  })
+  it('a copy stands aside while the source is busy, and ends all the same when nothing is left of it', () => {
+    expect(decide({ phase: 'copying' }, { copy: { finished: false, waitsFor: 'a quiet source' } })).toEqual({
+      do: 'wait',
+      for: 'a quiet source',
+    })
+    expect(decide({ phase: 'copying' }, { copy: { finished: true, waitsFor: 'a quiet source' } })).toEqual({
+      do: 'end-copy',
+    })
+  })
+  it('a copy that was asked to pause stands still first, then its backfill ends', () => {
+    const asked = wants('backfill', { args: { pause: 'somebody' } })
+    expect(decide({ phase: 'copying' }, {}, asked)).toEqual({ do: 'pause', paused: true })
+    expect(decide({ phase: 'copying', paused: true }, {}, asked)).toMatchObject({ do: 'settle', as: 'failed' })
+    expect(decide({ phase: 'following' }, {}, asked)).toMatchObject({ do: 'settle', as: 'done' })
   })
   it('foreign keys come back while the monolith owns the context, and only then', () => {
     expect(decide({}, { foreignKeysToRestore: 1 })).toEqual({ do: 'relink' })

@@ -36,6 +36,8 @@ export type Action =
   | { do: 'complete' }
 
 const PATIENCE_MS = 5_000
+/** While a lag is seen to be worked off, as after a restart of the mover under load. */
+const CATCH_UP_MS = 30_000
 const MOST_ATTEMPTS = 5
 
 /**
@@ -125,7 +127,10 @@ function whenAtRest(stored: Stored, seen: Seen, intent: Intent | null): Action {
     const action = runningIntent(stored, seen, intent)
     if (action) return action
   }
-  if (stored.phase === 'copying' && !stored.paused) return seen.copy.finished ? { do: 'end-copy' } : { do: 'copy' }
+  if (stored.phase === 'copying' && !stored.paused) {
+    if (seen.copy.finished) return { do: 'end-copy' }
+    return seen.copy.waitsFor === null ? { do: 'copy' } : { do: 'wait', for: seen.copy.waitsFor }
+  }
   if (stored.owner === 'monolith' && seen.foreignKeysToRestore > 0) return { do: 'relink' }
   return intent ? { do: 'wait', for: stored.paused ? 'banyan resume' : `${intent.verb} to end` } : { do: 'rest' }
 }
@@ -150,7 +155,8 @@ function runningIntent(stored: Stored, seen: Seen, intent: Intent): Action | nul
       return { do: 'unprepare' }
     case 'backfill':
       if (phase === 'prepared') return { do: 'begin-copy' }
-      return phase === 'copying' ? null : done('every row is copied; changes follow')
+      if (phase !== 'copying') return done('every row is copied; changes follow')
+      return typeof intent.args.pause === 'string' ? letStandStill(stored, intent.args.pause) : null
     case 'pause':
     case 'resume': {
       const paused = intent.verb === 'pause'
@@ -174,6 +180,11 @@ function runningIntent(stored: Stored, seen: Seen, intent: Intent): Action | nul
   }
 }
 
+/** The backfill ends with the pause, so that whoever comes next may ask for "resume", or take it all back. */
+function letStandStill({ paused }: Stored, who: string): Action {
+  return paused ? fail(`paused by ${who}; banyan resume goes on`) : { do: 'pause', paused: true }
+}
+
 function attempt(seen: Seen, direction: Direction): Action {
   const { aborted, lastAbort } = seen.aborts
   if (seen.abortAsked !== null) return fail(`aborted: ${seen.abortAsked}`)
@@ -195,7 +206,8 @@ export function backOffMs(aborted: number): number {
 function heldBy(seen: Seen, waitedMs: number): Action | null {
   if (seen.interlocks.length === 0) return null
   const waitsFor = seen.interlocks.map((interlock) => interlock.waitsFor).join('; ')
-  return seen.interlocks.every((interlock) => interlock.passing) && waitedMs < PATIENCE_MS
+  const patienceMs = seen.interlocks.some((interlock) => interlock.catchingUp) ? CATCH_UP_MS : PATIENCE_MS
+  return seen.interlocks.every((interlock) => interlock.passing) && waitedMs < patienceMs
     ? { do: 'wait', for: waitsFor }
     : refuse(waitsFor)
 }

@@ -12,7 +12,11 @@ export async function noteSightings(runtimes: readonly Runtime[], stop: AbortSig
       const { context } = run.plan
       try {
         if (run.lanes.adopted() !== null && !run.quiet)
-          await noteSeen(run.control, context, { blocked: run.blocked.now, backlog: await backlog(run) })
+          await noteSeen(run.control, context, {
+            blocked: run.blocked.now,
+            copyWaitsFor: run.copyWaitsFor.now,
+            backlog: await backlog(run),
+          })
       } catch (err) {
         run.logger.debug({ err, context }, 'what was seen could not be noted')
       }

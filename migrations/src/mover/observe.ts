@@ -1,15 +1,18 @@
 import { abortsOf, attemptUnderWay } from '../control/attempts.ts'
 import { readContext } from '../control/contexts.ts'
 import { openIntent } from '../control/intents.ts'
+import { readSighting } from '../control/sightings.ts'
 import type { Intent, Stored } from '../control/stored.ts'
 import { readSubscribers, removeLapsed } from '../control/subscribers.ts'
 import { lastVerification } from '../control/verifications.ts'
 import { copyProgress } from '../data/copy-progress.ts'
 import { readFence } from '../data/fence.ts'
 import { markerApplied } from '../data/marker.ts'
+import { sessionsAtWork } from '../data/source-load.ts'
 import { examine } from '../plan/doctor.ts'
 import { describeFinding } from '../plan/finding.ts'
 import { completionLocks } from './completion-locks.ts'
+import { copyBrake } from './copy-brake.ts'
 import { gatherFacts } from './gather-facts.ts'
 import { interlocks } from './interlocks.ts'
 import { keysToRestore } from './keys-to-restore.ts'
@@ -82,8 +85,15 @@ async function doctor(run: Runtime): Promise<string[]> {
 
 async function progress(run: Runtime): Promise<Seen['copy']> {
   const lane = await run.lanes.of('to-service')
-  const tables = await copyProgress(lane)
-  return { finished: tables.length === lane.tables.length && tables.every((table) => table.done) }
+  const [tables, atWork, sighting] = await Promise.all([
+    copyProgress(lane),
+    sessionsAtWork(lane.from),
+    readSighting(run.control, run.plan.context),
+  ])
+  const finished = tables.length === lane.tables.length && tables.every((table) => table.done)
+  const waitsFor = finished ? null : copyBrake({ lagMs: sighting.heartbeatAgoMs, atWork }, run.copyLimits)
+  run.copyWaitsFor.now = waitsFor
+  return { finished, waitsFor }
 }
 
 /** The interlocks matter when a switch is asked for and again before each attempt; not while nothing is asked. */

@@ -10,6 +10,7 @@ import { openDb } from '../data/open-db.ts'
 import type { FlagAdmin } from '../flags/unleash-admin.ts'
 import { watchWritesFlags } from '../flags/watch-writes-flags.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { CopyLimits } from './copy-brake.ts'
 import { followContext } from './follow-context.ts'
 import { createLanes } from './lanes.ts'
 import { noteSightings } from './note-sightings.ts'
@@ -26,6 +27,7 @@ export type MoverOptions = {
   flags?: { watch: Flags; admin: FlagAdmin | null } | undefined
   /** What an attempt may take before its owner commit; then it is aborted. */
   budgetMs: number
+  copyLimits: CopyLimits
   logger: Logger
 }
 
@@ -94,12 +96,15 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
         flags: watch && admin ? { admin, watch } : null,
         logger,
         budgetMs: options.budgetMs,
+        copyLimits: options.copyLimits,
         timings: {},
         marks: { hold: 0 },
         since: performance.now(),
         relinkAfter: 0,
         quiet: false,
+        appliedAt: { 'to-service': null, 'to-monolith': null },
         blocked: { now: null },
+        copyWaitsFor: { now: null },
       }
     })
     await Promise.all([...runtimes.map((run) => followContext(run, wakeups)), noteSightings(runtimes, leadership.lost)])

@@ -1,11 +1,13 @@
 import type { Logger } from '@banyan/kit/service'
 import type { Pool } from 'pg'
 import type { Leadership } from '../control/leader.ts'
+import type { Direction } from '../control/stored.ts'
 import type { ChangesRoad } from '../data/change-lane.ts'
 import type { FlagAdmin } from '../flags/unleash-admin.ts'
 import type { WritesFlagsWatch } from '../flags/watch-writes-flags.ts'
 import type { Sides } from '../plan/finding.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { CopyLimits } from './copy-brake.ts'
 import type { Lanes } from './lanes.ts'
 
 /** What the mover works with for one context, for as long as it leads. Nothing here is decided by; see Seen. */
@@ -21,6 +23,7 @@ export type Runtime = {
   flags: { admin: FlagAdmin; watch: Pick<WritesFlagsWatch, 'setting'> } | null
   logger: Logger
   budgetMs: number
+  copyLimits: CopyLimits
   /** Milliseconds that each step of the attempt under way took, for the audit. */
   timings: Record<string, number>
   /** When a step that spans several rounds began, by this process's clock. */
@@ -31,6 +34,10 @@ export type Runtime = {
   relinkAfter: number
   /** The background leaves the tables alone for a moment, while others' reads of them are watched for. */
   quiet: boolean
+  /** When each lane last applied something, by this process's clock. */
+  appliedAt: Record<Direction, number | null>
   /** What blocks a lane at this moment. */
   blocked: { now: string | null }
+  /** What the copy waits for at this moment, for `status`. */
+  copyWaitsFor: { now: string | null }
 }

@@ -14,7 +14,8 @@ export type Seen = {
   markerApplied: boolean
   /** The row that blocks a lane, in words. */
   blocked: string | null
-  copy: { finished: boolean }
+  /** `waitsFor`: why the copy stands aside at this moment, for the lag or the source's load. */
+  copy: { finished: boolean; waitsFor: string | null }
   /** What stands in the way of a switch, rollback or completion; `passing` ones are worth a few seconds' wait. */
   interlocks: readonly Interlock[]
   /** What the doctor found, if the intent needs it; empty when healthy. */
@@ -29,7 +30,8 @@ export type Seen = {
   ownerClosed: boolean
 }
 
-export type Interlock = { waitsFor: string; passing: boolean }
+/** `passing`: goes by itself, and soon if at all. `catchingUp`: work on it is seen to go on, so that it may take longer. */
+export type Interlock = { waitsFor: string; passing: boolean; catchingUp?: boolean }
 
 /** Nothing seen out of the ordinary: what observe.ts starts from, and tests too. */
 export const NOTHING_SEEN: Seen = Object.freeze({
@@ -40,7 +42,7 @@ export const NOTHING_SEEN: Seen = Object.freeze({
   undrained: [],
   markerApplied: false,
   blocked: null,
-  copy: { finished: false },
+  copy: { finished: false, waitsFor: null },
   interlocks: [],
   doctor: [],
   ended: null,

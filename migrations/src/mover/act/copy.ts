@@ -1,6 +1,7 @@
 import { failPoint } from '@banyan/kit/service'
 import { changeContext } from '../../control/contexts.ts'
-import type { Stored } from '../../control/stored.ts'
+import { noteWait } from '../../control/intents.ts'
+import type { Intent, Stored } from '../../control/stored.ts'
 import { copyNextChunk } from '../../data/copy.ts'
 import { startCopy } from '../../data/copy-progress.ts'
 import type { Runtime } from '../runtime.ts'
@@ -14,7 +15,9 @@ export async function beginCopy(run: Runtime, stored: Stored): Promise<void> {
 }
 
 /** One chunk of the first table that is not done; progress commits with the chunk, on the target. */
-export async function copy(run: Runtime): Promise<void> {
+export async function copy(run: Runtime, intent: Intent | null): Promise<void> {
+  // It may have stood aside until now, and nobody should go on reading why.
+  if (intent?.waitsFor) await noteWait(run.control, intent.id, null)
   const lane = await run.lanes.of('to-service')
   for (const table of lane.tables) {
     const chunk = await copyNextChunk({ ...lane }, table)

@@ -75,6 +75,7 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
     amqpUrl: vhost.url,
     plans,
     budgetMs: 5_000,
+    copyLimits: { lagMs: 5_000, load: 25 },
     logger: createLogger({ name: 'mover', level: process.env.TEST_LOG ?? 'silent' }),
   }
   const movers: Mover[] = []
