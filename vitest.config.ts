@@ -26,6 +26,7 @@ export default defineConfig({
         fileParallelism: false,
       }),
       project('long', ['**/*.long.test.ts'], [], {
+        ...services,
         testTimeout: 3_600_000,
         hookTimeout: 300_000,
         fileParallelism: false,

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { connected } from '../../compose/provision/database.ts'
 import { failPointsOf } from './support/fail-points.ts'
 import { expectAtRest, expectEqualSides, expectNothingLost, openSides } from './support/invariants.ts'
-import { askFor, askUntil, endOf, follow, move, nextTurn, recover, rowOf, stateOf } from './support/moves.ts'
+import { askUntil, endOf, follow, makeReady, move, nextTurn, recover, rowOf, stateOf, turn } from './support/moves.ts'
 import { type Relay, startRelay } from './support/relay.ts'
 import { routing } from './support/routing.ts'
 import { letShoppersIn, type Shoppers } from './support/shoppers.ts'
@@ -37,52 +37,36 @@ async function expectGoodEnd(): Promise<void> {
   await expectNothingLost(system, writers)
 }
 
-/** What a switch wants; a test that runs alone finds the context not copied yet. */
-async function verified(): Promise<void> {
-  const { phase, owner } = await rowOf(system)
-  if (phase === 'prepared') await move(system, 'backfill')
-  if (owner === 'monolith') await move(system, 'verify')
-}
-
-/** Asks as often as it takes: after an outage the lag, or a lease, needs a moment. */
-async function turn(): Promise<void> {
-  await verified()
-  const verb = await nextTurn(system)
-  await until(
-    `the ${verb}`,
-    90_000,
-    async () => (await follow(system, await askFor(system, verb))).state === 'done',
-    () => stateOf(system),
-  )
-}
-
 it('RabbitMQ is stopped for 20 s while the copy runs', async () => {
-  const copy = askFor(system, 'backfill')
+  // The shop is small: with a rest after each table its copy outlasts the outage.
+  await system.stack.restart('mover', { FAIL_POINTS: 'mover.copy.after-chunk=pause:15000' })
+  const id = await askUntil(system, 'backfill', (row) => row.phase === 'copying')
   await system.stack.process('rabbitmq').stop({ keepData: true })
   await sleep(OUTAGE_MS)
+  expect(await endOf(system, id)).toBeUndefined()
   await system.stack.restart('rabbitmq')
-  expect(await follow(system, await copy)).toMatchObject({ state: 'done' })
+  expect(await follow(system, id, 180_000)).toMatchObject({ state: 'done' })
   await expectEqualSides(system, 60_000)
   await move(system, 'verify')
   await expectGoodEnd()
 })
 
 it('RabbitMQ is stopped for 20 s after a switch: the service sells on, and the way back is open afterwards', async () => {
-  await turn()
+  await turn(system)
   await system.stack.process('rabbitmq').stop({ keepData: true })
   const before = writers.memory.counts.accepted
   await sleep(OUTAGE_MS)
   expect(writers.memory.counts.accepted - before).toBeGreaterThan(100)
   await system.stack.restart('rabbitmq')
   await expectEqualSides(system, 60_000)
-  await turn()
+  await turn(system)
   await expectGoodEnd()
 })
 
 it('PostgreSQL is restarted in the middle of a switch', async () => {
-  await verified()
-  await system.stack.restart('mover', { FAIL_POINTS: 'mover.switch.after-fence=once:pause:1000' })
-  const id = await askFor(system, 'switch')
+  await makeReady(system)
+  await system.stack.restart('mover', { FAIL_POINTS: 'mover.switch.after-fence=once:pause:3000' })
+  const id = await askUntil(system, await nextTurn(system), (row) => row.step === 'fence')
   await until('the fence', 30_000, async () => (await openSides(system)).length === 0)
   await system.stack.restart('postgres')
   await until(
@@ -98,12 +82,12 @@ it('PostgreSQL is restarted in the middle of a switch', async () => {
 
 it('two movers at once: one leads, and the other takes over when it dies in the middle of a switch', async () => {
   const second = system.startMover('mover-2')
-  await turn()
+  await turn(system)
   await system.stack.restart('mover', { FAIL_POINTS: 'mover.switch.before-owner-commit=kill' })
-  await turn()
+  await turn(system)
   // Whoever leads now, the first is stopped: the other carries the next one out alone.
   await system.stack.process('mover').stop()
-  await turn()
+  await turn(system)
   await expectGoodEnd()
   await system.stack.restart('mover')
   await second.stop()
@@ -115,8 +99,8 @@ it('a mover that is stopped through the attempt of another one can do nothing wh
     'mover.switch.before-owner-commit',
     'mover.switch.before-unfence',
   ]) {
-    await verified()
-    const stopped = await system.stack.restart('mover', { FAIL_POINTS: `${point}=once:pause:1500` })
+    await makeReady(system)
+    const stopped = await system.stack.restart('mover', { FAIL_POINTS: `${point}=once:pause:3000` })
     const verb = await nextTurn(system)
     const step =
       { 'mover.switch.before-fence': 'fence', 'mover.switch.before-owner-commit': 'commit' }[point] ?? 'unfence'
@@ -134,7 +118,7 @@ it('a mover that is stopped through the attempt of another one can do nothing wh
     await expectAtRest(system)
     expect((await rowOf(system)).token, point).toBe(token)
     await other.stop()
-    await turn()
+    await turn(system)
   }
   await expectGoodEnd()
 })
@@ -145,8 +129,8 @@ it('the control database is out of reach around the owner commit', async () => {
   const through = { CONTROL_DATABASE_URL: relay.through(direct) }
   for (const point of ['mover.switch.before-owner-commit', 'mover.switch.after-owner-commit']) {
     for (const fault of ['cut', 'freeze'] as const) {
-      await verified()
-      await system.stack.restart('mover', { ...through, FAIL_POINTS: `${point}=once:pause:1000` })
+      await makeReady(system)
+      await system.stack.restart('mover', { ...through, FAIL_POINTS: `${point}=once:pause:3000` })
       const there = point.includes('before') ? 'commit' : 'unfence'
       const id = await askUntil(system, await nextTurn(system), (row) => row.step === there)
       relay[fault]()
@@ -173,7 +157,7 @@ it('a proxy that is cut off from the control database during a switch loses no w
   const relay = await startRelay(watch)
   await system.stack.restart('proxy', { CONTROL_DATABASE_URL: relay.through(watch) })
   for (const fault of ['cut', 'freeze'] as const) {
-    await verified()
+    await makeReady(system)
     const verb = await nextTurn(system)
     const id = await askUntil(system, verb, (row) => row.phase === 'switching')
     relay[fault]()
@@ -186,7 +170,7 @@ it('a proxy that is cut off from the control database during a switch loses no w
     await until('the stale lease to show', 10_000, async () => (await routing(system)).ownership.leaseValid === false)
     relay.heal()
     await until('a live lease', 20_000, async () => (await routing(system)).ownership.leaseValid === true)
-    await turn()
+    await turn(system)
   }
   await expectGoodEnd()
   await system.stack.restart('proxy')
@@ -194,7 +178,7 @@ it('a proxy that is cut off from the control database during a switch loses no w
 })
 
 it('inventory-service is killed under load, between reserve and confirm, and every order ends right', async () => {
-  if ((await rowOf(system)).owner === 'monolith') await turn()
+  if ((await rowOf(system)).owner === 'monolith') await turn(system)
   // Every order stands between the two for a while, so that each kill meets some of them.
   await system.stack.restart('monolith', { FAIL_POINTS: 'remote-inventory.after-reserve=pause:1000' })
   for (let times = 0; times < 3; times += 1) {
@@ -208,7 +192,7 @@ it('inventory-service is killed under load, between reserve and confirm, and eve
 })
 
 it.each(shopPoints())('the shop goes on where it was when the monolith dies at %s', async (point) => {
-  if (point.startsWith('remote-inventory') && (await rowOf(system)).owner === 'monolith') await turn()
+  if (point.startsWith('remote-inventory') && (await rowOf(system)).owner === 'monolith') await turn(system)
   const doomed = await system.stack.restart('monolith', { FAIL_POINTS: `${point}=after:2:kill` })
   const died = await Promise.race([doomed.ended, sleep(90_000)])
   expect(died, `${point} is reached`).toMatchObject({ signal: 'SIGKILL' })
@@ -228,7 +212,7 @@ it('Unleash is gone in the middle, answers 401, and comes back empty', async () 
   await system.stack.process('unleash').stop()
   await connected(system.superuser('unleash'), (db) => db.query('truncate features cascade'))
   await system.stack.restart('unleash')
-  await turn()
+  await turn(system)
   const { contexts } = await routing(system)
   expect(contexts.find((one) => one.context === 'inventory')).toMatchObject({ owner: (await rowOf(system)).owner })
   await expectGoodEnd()
@@ -238,7 +222,7 @@ it('Unleash is gone in the middle, answers 401, and comes back empty', async () 
 async function expectFlags(relay: Relay, fault: () => void): Promise<void> {
   fault()
   await until('the flags to show their age', 15_000, async () => (await routing(system)).flags.ok === false)
-  await turn()
+  await turn(system)
   relay.heal()
   await until('fresh flags', 30_000, async () => (await routing(system)).flags.ok === true)
 }
@@ -247,8 +231,8 @@ it('Unleash is gone before the boot of proxy and mover', async () => {
   await system.stack.process('unleash').stop()
   await system.stack.restart('proxy')
   await system.stack.restart('mover')
-  await turn()
-  await turn()
+  await turn(system)
+  await turn(system)
   await expectGoodEnd()
 })
 

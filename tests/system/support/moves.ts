@@ -36,6 +36,15 @@ export async function askFor({ control, context }: System, verb: string, args: o
   return rows[0].id
 }
 
+/** The one that is not yet ended, if any. */
+async function openIntent({ control, context }: System): Promise<string | undefined> {
+  const { rows } = await control.query(
+    "select id from banyan.intents where state in ('pending', 'running') and context = $1",
+    [context],
+  )
+  return rows[0]?.id
+}
+
 /** How an intent has ended, or nothing while it is open. */
 export async function endOf({ control }: System, id: string): Promise<Settled | undefined> {
   const { rows } = await control.query(
@@ -69,9 +78,24 @@ export async function nextTurn(system: System): Promise<'switch' | 'rollback'> {
   return (await rowOf(system)).owner === 'monolith' ? 'switch' : 'rollback'
 }
 
-/** From nothing to `ready`. */
+/** From wherever it stands to `ready` with a fresh verification, or `switched`: what a switch or rollback wants. */
 export async function makeReady(system: System): Promise<void> {
-  for (const verb of ['prepare', 'backfill', 'verify']) await move(system, verb)
+  if ((await rowOf(system)).phase === 'idle') await move(system, 'prepare')
+  const { phase, owner } = await rowOf(system)
+  if (phase === 'prepared') await move(system, 'backfill')
+  if (owner === 'monolith') await move(system, 'verify')
+}
+
+/** Asks as often as it takes: after an outage the lag, or a lease, needs a moment. */
+export async function turn(system: System): Promise<void> {
+  await makeReady(system)
+  const verb = await nextTurn(system)
+  await until(
+    `the ${verb}`,
+    120_000,
+    async () => (await follow(system, await askFor(system, verb))).state === 'done',
+    () => stateOf(system),
+  )
 }
 
 /** For whoever wonders why something did not end: the row, the open intent, who has not drained, the last audit. */
@@ -91,17 +115,17 @@ export async function stateOf(system: System): Promise<unknown> {
 }
 
 /**
- * Asks for the verb, again as often as it is refused for something that passes, and waits until `there` is true of the row.
+ * Asks for the verb, again as often as it ends without having come that far, and waits until `there` is true of the row.
  * @returns the intent's number
  */
 export async function askUntil(system: System, verb: string, there: (row: Row) => boolean): Promise<string> {
   let id = await askFor(system, verb)
   await until(
     `the ${verb} to come that far`,
-    40_000,
+    120_000,
     async () => {
       if (there(await rowOf(system))) return true
-      if ((await endOf(system, id))?.state === 'refused') id = await askFor(system, verb)
+      if (await endOf(system, id)) id = await askFor(system, verb)
       return false
     },
     () => stateOf(system),
@@ -109,12 +133,11 @@ export async function askUntil(system: System, verb: string, there: (row: Row) =
   return id
 }
 
-/** After a failed test: a mover that runs, no open intent, a row at rest; so that the next test starts from there. */
+const SERVERS = ['postgres', 'rabbitmq', 'unleash', 'mover']
+
+/** After a failed test: servers and a mover that run, no open intent, a row at rest; so that the next test starts from there. */
 export async function recover(system: System): Promise<void> {
-  if (!system.stack.process('mover').isRunning()) await system.stack.restart('mover')
-  const { rows } = await system.control.query(
-    "select id from banyan.intents where state in ('pending', 'running') and context = $1",
-    [system.context],
-  )
-  if (rows[0]) await follow(system, rows[0].id)
+  for (const name of SERVERS) if (!system.stack.process(name).isRunning()) await system.stack.restart(name)
+  const open = await openIntent(system)
+  if (open) await follow(system, open, 120_000)
 }
