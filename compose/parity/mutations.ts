@@ -3,10 +3,11 @@
  * make it fail. `npm run parity:mutations -- [first] [last]` runs a part of the list.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../embedded/stack.ts'
-import { MUTATIONS, type Mutation } from './mutation-list.ts'
+import { mutant } from './mutant.ts'
+import { MUTATIONS } from './mutation-list.ts'
 
 const MUST_FAIL = 0.96
 const REQUESTS = '200'
@@ -28,23 +29,6 @@ for (const mutation of chosen) {
 const noticed = chosen.length - survived.length
 console.log(`${noticed} of ${chosen.length} noticed${survived.map((line) => `\n  survived: ${line}`).join('')}`)
 process.exit(noticed >= Math.ceil(chosen.length * MUST_FAIL) ? 0 : 1)
-
-/** A copy of the service with one line changed; its packages are found above it. @returns its folder */
-function mutant({ file, from, to }: Mutation, number: number): string {
-  const folder = join(ROOT, '.banyan', `mutant-${process.pid}-${number}`)
-  mkdirSync(folder, { recursive: true })
-  for (const part of ['src', 'package.json'])
-    cpSync(join(ROOT, 'extracted/inventory-service', part), join(folder, part), { recursive: true })
-  const path = join(folder, 'src/inventory', file)
-  const text = readFileSync(path, 'utf8')
-  if (text.split(from).length !== 2) throw new Error(`mutation ${number}: ${file} does not hold its line exactly once`)
-  // A function, so that a $ in the new line is only a $.
-  writeFileSync(
-    path,
-    text.replace(from, () => to),
-  )
-  return folder
-}
 
 async function parity(serviceFile: string, requests: string): Promise<{ code: number | null; verdict: string }> {
   const options = ['--service-file', serviceFile, '--requests', requests, '--tries', '0', '--seed', '1']

@@ -11,6 +11,8 @@ export type ShopProcess = {
   databaseUrl: string
   admin: { email: string; password: string }
   serviceToken: string
+  /** What the process has logged so far. */
+  logs(): string
   /** Stops the process in order. @returns its exit code */
   close(): Promise<number | null>
 }
@@ -41,12 +43,17 @@ export async function startShopProcess(env: Record<string, string> = {}): Promis
       ...env,
     },
   })
+  let logged = ''
+  child.stdout?.on('data', (part: Buffer) => {
+    logged += part
+  })
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
   return {
     baseUrl: await listening(child),
     databaseUrl: database.url,
     admin,
     serviceToken: serviceToken(caller, 'monolith'),
+    logs: () => logged,
     async close() {
       child.kill('SIGTERM')
       const code = await ended

@@ -25,7 +25,7 @@ type Did = { rows: { items: unknown[] }; events: unknown[] }
 type Item = { id: number; name: string; priceCents: number; left: number; note?: string }
 
 /** Starts the app on a free port. @param bugs which are planted */
-export async function startPairApp(name: string, bugs: ReadonlySet<Bug> = new Set()): Promise<Side> {
+export async function startPairApp(name: string, bugs: ReadonlySet<Bug> = new Set()): Promise<Side & { url: string }> {
   const did: Did = { rows: { items: [] }, events: [] }
   const server = buildApp(bugs, did).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -40,9 +40,11 @@ export async function startPairApp(name: string, bugs: ReadonlySet<Bug> = new Se
     },
     close: async () => undefined,
   }
-  const side = createSide({ name, baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, effects })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const side = createSide({ name, baseUrl: url, effects })
   return {
     ...side,
+    url,
     async close() {
       await side.close()
       await new Promise((resolve) => server.close(resolve))

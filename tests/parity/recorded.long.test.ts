@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { setup } from '../support/global-setup.ts'
+import { startRecordedShop } from './recorded-shop.ts'
+import { recordedTraffic } from './recorded-traffic.ts'
+import { parity, readReport } from './run-parity.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'banyan-recorded-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+it('a recording that is replayed three times asks the same and is judged the same', async () => {
+  const end = await setup()
+  const shop = await startRecordedShop(join(folder, 'recordings'))
+  await shop.start()
+  const { requests } = await recordedTraffic(shop.url, shop.admin)
+  const recording = await shop.stop(requests)
+  await shop.close()
+  const seen = []
+  for (const time of ['1', '2', '3']) {
+    const { code } = await parity(join(folder, time), 'inventory', '--recording', recording)
+    const { verdict, asked, compared } = readReport(join(folder, time))
+    seen.push({ code, verdict, asked, compared })
+  }
+  await end?.()
+  expect(seen).toEqual([seen[0], seen[0], seen[0]])
+  expect(seen[0]).toMatchObject({ code: 0, verdict: 'alike' })
+}, 600_000)
