@@ -2,8 +2,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mutant } from '../../compose/parity/mutant.ts'
-import { MUTATIONS } from '../../compose/parity/mutation-list.ts'
 import { type RecordedShop, startRecordedShop } from './recorded-shop.ts'
 import { type Asked, recordedTraffic } from './recorded-traffic.ts'
 import { parity, readReport } from './run-parity.ts'
@@ -43,19 +41,14 @@ describe('real traffic that a proxy recorded', () => {
     expect(text).toContain('"REC-1"')
   })
 
-  it('finds the sides alike, with the ids of each, and a broken service different; reports hold no secret either', async () => {
+  it('finds the sides alike, with the ids of each, and its reports hold no secret either', async () => {
     const alike = await replay('alike')
     expect(alike.report).toMatchObject({ verdict: 'alike', differences: [], doubtful: [] })
     expect(alike.code, alike.said).toBe(0)
     // All but the requests of another context, and every one as it had been answered, so the ids were right.
     expect(alike.report.recorded.asked).toBe(asked.requests - 3)
     expect(alike.report.recorded.same).toBe(alike.report.recorded.asked)
-    const broken = mutant(MUTATIONS.find(({ what }) => what === 'one unit too few after an adjustment')!, 900)
-    const different = await replay('different', '--service-file', join(broken, 'src/main.ts'))
-    rmSync(broken, { recursive: true })
-    expect(different.code, different.said).toBe(1)
-    expect(different.report.asked).toBe(alike.report.asked)
-    expect(found(alike.files + different.files)).toEqual([])
-    expect(alike.files + different.files).not.toMatch(/eyJ[\w-]+\.|"d":"|Bearer /)
+    expect(found(alike.files)).toEqual([])
+    expect(alike.files).not.toMatch(/eyJ[\w-]+\.|"d":"|Bearer /)
   }, 240_000)
 })
