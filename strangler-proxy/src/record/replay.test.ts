@@ -74,9 +74,11 @@ async function replay(bugs: readonly Bug[] = []) {
   const result = runner.result()
   for (const side of [left, twin, right]) await side.close()
   const sides = { left: 'left', right: 'right' }
+  const builds = { left: null, right: null }
   const report = createReport(result, {
     context: 'goods',
     sides,
+    builds,
     seed: 1,
     at: '',
     minimum: 10,
