@@ -90,6 +90,7 @@ export async function startWorlds(options: {
       const [port] = (await freePorts(1)) as [number]
       const shared = {
         HOST: '127.0.0.1',
+        TZ: 'UTC',
         LOG_LEVEL: 'warn',
         JWT_ISSUER: 'banyan-shop',
         INTERNAL_JWKS: keys.internalJwks,
