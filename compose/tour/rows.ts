@@ -11,11 +11,21 @@ const status = z.object({
   verification: z.object({ rows: z.number(), different: z.number() }).nullish(),
 })
 
-/** @returns zeros for a chapter that moves nothing */
+/** @returns the sums over the contexts that the chapter moves; zeros for a chapter that moves none */
 export async function rowsOf(chapter: Chapter, root: string, env: Record<string, string>): Promise<Rows> {
   const commands = chapter.steps.flatMap((step) => step.blocks.map((block) => block.command)).join('\n')
-  const context = /banyan -- prepare (\w+)/.exec(commands)?.[1]
-  if (!context) return NONE
+  const contexts = new Set([...commands.matchAll(/banyan -- prepare (\w+)/g)].map((found) => found[1]!))
+  const sum = { ...NONE }
+  for (const context of contexts) {
+    const rows = await rowsOfContext(context, root, env)
+    sum.copied += rows.copied
+    sum.verified += rows.verified
+    sum.different += rows.different
+  }
+  return sum
+}
+
+async function rowsOfContext(context: string, root: string, env: Record<string, string>): Promise<Rows> {
   const command = `npm run -s banyan -- status ${context} --json`
   const { output } = await runBlock(command, { cwd: root, env, show: () => undefined, withinMs: 30_000 })
   const known = status.safeParse(jsonOf(output))

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestVhost } from '../support/infra.ts'
 import { checkEvent } from './events.ts'
 import { startPaymentProvider } from './provider-process.ts'
+import { createSampleTeller } from './samples.ts'
 import { type ShopProcess, startShopProcess } from './shop-process.ts'
 import { contractSuite } from './suite.ts'
 
@@ -13,12 +14,14 @@ const { CONTRACT_BASE_URL: given, CONTRACT_ADMIN_EMAIL, CONTRACT_ADMIN_PASSWORD 
 let shop: ShopProcess | undefined
 let provider: Awaited<ReturnType<typeof startPaymentProvider>> | undefined
 let vhost: Awaited<ReturnType<typeof createTestVhost>> | undefined
+let teller: Awaited<ReturnType<typeof createSampleTeller>> | undefined
 let baseUrl = given ?? ''
 let adminToken = ''
 beforeAll(async () => {
   if (!given) {
     ;[provider, vhost] = await Promise.all([startPaymentProvider(), createTestVhost()])
     shop = await startShopProcess({ ...provider.env, AMQP_URL: vhost.url, SHIPPING_DELAY_MS: '0' })
+    teller = await createSampleTeller(vhost.url)
   }
   baseUrl = shop?.baseUrl ?? baseUrl
   const admin = shop?.admin ?? { email: CONTRACT_ADMIN_EMAIL, password: CONTRACT_ADMIN_PASSWORD }
@@ -34,10 +37,13 @@ beforeAll(async () => {
 
 describe(`the contract, kept by ${given ?? 'the monolith'}`, () => {
   const own = given ? [] : (['users-internal', 'inventory-internal', 'payments', 'payments-internal'] as const)
-  contractSuite(['common', 'users', 'inventory', 'orders', ...own], () => ({
+  // They are told of events straight from the broker, which is not in public either.
+  const told = given ? [] : (['notifications', 'shipping'] as const)
+  contractSuite(['common', 'users', 'inventory', ...told, 'orders', ...own], () => ({
     baseUrl,
     adminToken,
     ...(shop ? { serviceToken: shop.serviceToken } : {}),
+    ...(teller ? { tell: teller.tell } : {}),
   }))
 })
 
@@ -58,6 +64,7 @@ describe('what it told the other contexts meanwhile', () => {
 })
 
 afterAll(async () => {
+  await teller?.close()
   const code = await shop?.close()
   await Promise.all([provider?.close(), vhost?.drop()])
   if (shop) expect(code).toBe(0)

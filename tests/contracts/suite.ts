@@ -1,10 +1,13 @@
 import { type ContractClient, createContractClient } from './client.ts'
+import type { TellSample } from './samples.ts'
 import { commonContract } from './suite/common.ts'
 import { inventoryContract } from './suite/inventory.ts'
 import { inventoryInternalContract } from './suite/inventory-internal.ts'
+import { notificationsContract } from './suite/notifications.ts'
 import { ordersContract } from './suite/orders.ts'
 import { paymentsContract } from './suite/payments.ts'
 import { paymentsInternalContract } from './suite/payments-internal.ts'
+import { shippingContract } from './suite/shipping.ts'
 import { usersContract } from './suite/users.ts'
 import { usersInternalContract } from './suite/users-internal.ts'
 
@@ -16,6 +19,8 @@ export type Target = {
   customerToken?: string
   /** A calling service's; needed for the internal parts. */
   serviceToken?: string
+  /** Tells the process of events; needed for the parts that follow from them. */
+  tell?: TellSample
 }
 
 /** What the tests of a context are written against; filled before the first of them runs. */
@@ -32,6 +37,9 @@ const CONTEXTS = {
   'payments-internal': paymentsInternalContract,
   /** Payments, shipments and letters come along: they follow from orders. */
   orders: ordersContract,
+  /** The two of a process that has no orders of its own. */
+  notifications: notificationsContract,
+  shipping: shippingContract,
 }
 
 export type ContextName = keyof typeof CONTEXTS

@@ -1,7 +1,7 @@
 import type { Broker } from '@banyan/kit/broker'
 import { consumeEvents, type EventHandler } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
-import { type Context, type Logger, pageQuery, requireUser, startPeriodic } from '@banyan/kit/service'
+import { type Context, failPoint, type Logger, pageQuery, requireUser, startPeriodic } from '@banyan/kit/service'
 import { Router } from 'express'
 import type { Knex } from 'knex'
 import { LETTERS } from './letters.ts'
@@ -19,8 +19,6 @@ import {
 } from './store.ts'
 
 const BATCH = 20
-/** Longer than sending a batch can take; after a kill in between, a letter goes out a second time at the earliest now. */
-const LEASE_MS = 60_000
 
 export type NotificationsDeps = {
   config: NotificationsSettings
@@ -67,19 +65,21 @@ export const notificationsContext = (deps: NotificationsDeps): Context => {
  * go one after the other, so that nobody reads of a cancellation before the order; when one is refused, the rest of
  * them wait as well, which also keeps the batch within its lease.
  */
-const sendDue = async ({ db, gate, logger }: NotificationsDeps, mailer: Mailer): Promise<void> => {
+const sendDue = async ({ config, db, gate, logger }: NotificationsDeps, mailer: Mailer): Promise<void> => {
   const send = async (letter: NotificationRow): Promise<boolean> => {
     try {
+      await failPoint('mailer.before-send')
       await mailer.send(letter)
     } catch (error) {
       logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
       return false
     }
+    await failPoint('mailer.after-send')
     await markSent(db, letter.id)
     return true
   }
   await gate.pass([CONTEXT], async () => {
-    const letters = (await claimLetters(db, BATCH, LEASE_MS)).sort((a, b) => a.id - b.id)
+    const letters = (await claimLetters(db, BATCH, config.MAIL_LEASE_MS)).sort((a, b) => a.id - b.id)
     const piles = Map.groupBy(letters, (letter) => letter.recipient)
     await Promise.all(
       [...piles.values()].map(async (pile) => {

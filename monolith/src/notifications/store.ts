@@ -1,4 +1,4 @@
-import { requireOwner } from '@banyan/kit/ownership'
+import { ownerOf, requireOwner } from '@banyan/kit/ownership'
 import type { Knex } from 'knex'
 import type { Letter } from './letters.ts'
 import { CONTEXT, SIDE } from './side.ts'
@@ -47,9 +47,13 @@ export const keepLetter = async (
     .ignore()
 }
 
-/** Takes letters that are due, and keeps others from taking them for `leaseMs`. */
+/**
+ * Takes letters that are due, and keeps others from taking them for `leaseMs`; none when the other side owns them, whose
+ * business they then are.
+ */
 export const claimLetters = (db: Knex, limit: number, leaseMs: number): Promise<NotificationRow[]> =>
-  writeNotifications(db, async (trx) => {
+  db.transaction(async (trx) => {
+    if ((await ownerOf(trx, CONTEXT)).owner !== SIDE) return []
     const { rows } = await trx.raw<{ rows: NotificationRow[] }>(
       `update notifications set attempts = attempts + 1, next_at = now() + make_interval(secs => ?) where id in (
          select id from notifications where status = 'pending' and next_at <= now()

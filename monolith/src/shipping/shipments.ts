@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { append } from '@banyan/kit/outbox'
-import { requireOwner } from '@banyan/kit/ownership'
+import { ownerOf } from '@banyan/kit/ownership'
 import { problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { Confirmed } from './events.ts'
@@ -61,10 +61,10 @@ export const stop = async (trx: Knex.Transaction, order: { orderId: number; user
   if (rows[0]) await note(trx, rows[0].id, 'cancelled')
 }
 
-/** Hands the next shipment that is due to the carrier. */
+/** Hands the next shipment that is due to the carrier; none when the other side owns them. */
 export const dispatchNext = (db: Knex): Promise<boolean> =>
   db.transaction(async (trx) => {
-    await requireOwner(trx, CONTEXT, SIDE)
+    if ((await ownerOf(trx, CONTEXT)).owner !== SIDE) return false
     const { rows } = await trx.raw<{ rows: ShipmentRow[] }>(
       `select * from shipments where status = 'preparing' and dispatch_after <= now()
        order by dispatch_after limit 1 for update skip locked`,

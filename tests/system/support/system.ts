@@ -24,6 +24,8 @@ export type System = {
   kill(name: string): Promise<void>
   /** A second mover, with the environment of the first. */
   startMover(name: string, env?: Record<string, string>): Child
+  /** The same stack, looked at as the move of another of its contexts. */
+  seenAs(context: string): System
   stop(): Promise<void>
 }
 
@@ -42,8 +44,7 @@ export async function startSystem(
   env: Record<string, Record<string, string>> = {},
   context = 'inventory',
 ): Promise<System> {
-  const row = SERVICES.find((each) => each.context === context)
-  if (!row) throw new Error(`no service takes ${context}`)
+  const row = rowOfContext(context)
   const stack = await startStack({
     name: `test-${name}`,
     stage: row.since,
@@ -59,13 +60,19 @@ export async function startSystem(
     return made
   }
   const control = pool(databases.control, 4)
-  const sides = { monolith: pool(databases.side('shop').app, 12), service: pool(databases.side(row.database).app, 12) }
-  return {
+  const monolith = pool(databases.side('shop').app, 12)
+  const services = new Map<string, pg.Pool>()
+  const of = (name: string): Pick<System, 'context' | 'database' | 'sides'> => {
+    const { database } = rowOfContext(name)
+    const service = services.get(database) ?? pool(databases.side(database).app, 12)
+    services.set(database, service)
+    return { context: name, database, sides: { monolith, service } }
+  }
+  const system: System = {
+    ...of(context),
     stack,
-    context,
-    database: row.database,
     control,
-    sides,
+    seenAs: (name) => ({ ...system, ...of(name) }),
     superuser(database) {
       const url = new URL(databases.superuser)
       url.pathname = `/${database}`
@@ -82,8 +89,15 @@ export async function startSystem(
       return startNode(which, join(ROOT, 'migrations/src/cli.ts'), ['run'], whole, join(stack.logs, `${which}.log`))
     },
     async stop() {
-      await Promise.allSettled([control.end(), sides.monolith.end(), sides.service.end()])
+      await Promise.allSettled([control, monolith, ...services.values()].map((each) => each.end()))
       await stack.stop()
     },
   }
+  return system
+}
+
+function rowOfContext(context: string) {
+  const row = SERVICES.find((each) => each.context === context)
+  if (!row) throw new Error(`no service takes ${context}`)
+  return row
 }

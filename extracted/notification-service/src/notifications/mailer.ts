@@ -1,0 +1,36 @@
+import { createTransport } from 'nodemailer'
+import type { NotificationRow } from './store.ts'
+
+export type Mailer = {
+  /** Rejects unless the server has taken the message. */
+  send(letter: NotificationRow): Promise<void>
+  close(): void
+}
+
+/** The Message-ID follows from the event: a mailbox recognises what had to be sent twice. */
+export const messageId = (eventId: string): string => `<${eventId}@banyan-shop>`
+
+/** @param smtpUrl e.g. `smtp://127.0.0.1:4025` */
+export const createMailer = (smtpUrl: string): Mailer => {
+  const options = {
+    pool: true,
+    maxConnections: 4,
+    connectionTimeout: 2_000,
+    greetingTimeout: 2_000,
+    socketTimeout: 5_000,
+  }
+  const transport = createTransport({ url: smtpUrl, ...options })
+  return {
+    async send({ event_id, recipient, subject, body }) {
+      await transport.sendMail({
+        from: 'Banyan Shop <orders@banyan-shop.example>',
+        to: recipient,
+        subject,
+        text: body,
+        messageId: messageId(event_id),
+        headers: { 'X-Event-Id': event_id },
+      })
+    },
+    close: () => transport.close(),
+  }
+}
