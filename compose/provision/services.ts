@@ -32,6 +32,15 @@ export type ServiceRow = {
 }
 
 export const SERVICES: readonly ServiceRow[] = [
+  {
+    name: 'notification-service',
+    context: 'notifications',
+    database: 'notifications',
+    port: 3005,
+    since: 2,
+    needs: ['mail-server'],
+  },
+  { name: 'shipping-service', context: 'shipping', database: 'shipping', port: 3006, since: 2 },
   { name: 'inventory-service', context: 'inventory', database: 'inventory', port: 3002, since: 3 },
   {
     name: 'user-service',
