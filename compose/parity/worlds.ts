@@ -68,7 +68,7 @@ export async function startWorlds(options: {
     const monolith = async (name: string): Promise<World> => {
       const [url, amqp] = [await databases.copy(name), await vhosts.create(name)]
       const identities = identitiesOf(keys, context.name, 'monolith')
-      const env = { ...signing(keys), PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
+      const env = { ...signing(keys), ...(await providerOf(name)) }
       const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
       return { name, url: at, sandbox: true, database: url, amqp, identities }
     }
@@ -83,19 +83,31 @@ export async function startWorlds(options: {
           options.context,
         ]),
       )
-      const at = await startSide(name, options.serviceFile ?? context.main, url, amqp, envOf(context, keys))
+      const env = { ...envOf(context, keys), ...(await providerOf(name)) }
+      const at = await startSide(name, options.serviceFile ?? context.main, url, amqp, env)
       return { name, url: at, sandbox: true, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
     }
-    const startSide = async (name: string, file: string, url: string, amqp: string, more: Record<string, string>) => {
-      const [port] = (await freePorts(1)) as [number]
-      const shared = {
-        HOST: '127.0.0.1',
+    // One for each world: in a shared ledger the second world's charge of an order would be the first one's.
+    const providerOf = async (world: string): Promise<Record<string, string>> => {
+      if (!context.needs?.includes('payment-provider')) return {}
+      const name = `${world}-provider`
+      const key = { PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
+      const env = { ...key, LEDGER_FILE: join(options.folder, `${name}.jsonl`) }
+      return { ...key, PAYMENT_PROVIDER_URL: await startProcess(name, 'compose/sandbox/payment-provider/main.ts', env) }
+    }
+    const startSide = (name: string, file: string, url: string, amqp: string, more: Record<string, string>) =>
+      startProcess(name, file, {
         TZ: 'UTC',
         LOG_LEVEL: 'warn',
         JWT_ISSUER: 'banyan-shop',
         INTERNAL_JWKS: keys.internalJwks,
-      }
-      const env = { ...shared, ...more, PORT: String(port), DATABASE_URL: url, AMQP_URL: amqp }
+        ...more,
+        DATABASE_URL: url,
+        AMQP_URL: amqp,
+      })
+    const startProcess = async (name: string, file: string, more: Record<string, string>): Promise<string> => {
+      const [port] = (await freePorts(1)) as [number]
+      const env = { ...more, HOST: '127.0.0.1', PORT: String(port) }
       const log = join(logs, `${name}.log`)
       const child = startNode(name, resolve(ROOT, file), [], env, log)
       children.push(child)
@@ -122,7 +134,7 @@ export async function startWorlds(options: {
 /** Who signs users' tokens hashes their passwords as well, here as cheaply as it goes. */
 const signing = (keys: Keys) => ({ JWT_KEYS: keys.userKeys, ARGON2_MEMORY_KIB: '8', ARGON2_PASSES: '1' })
 
-/** A world has neither a mail server nor a payment provider that others can reach. */
+/** A world has no mail server. */
 function envOf({ needs }: ServiceRow, keys: Keys): Record<string, string> {
   return needs?.includes('user-keys') ? signing(keys) : { JWT_JWKS: keys.userJwks }
 }
