@@ -15,6 +15,7 @@ COPY migrations/package.json migrations/
 COPY compose/package.json compose/
 COPY tests/package.json tests/
 COPY extracted/inventory-service/package.json extracted/inventory-service/
+COPY extracted/order-service/package.json extracted/order-service/
 COPY extracted/payment-service/package.json extracted/payment-service/
 COPY extracted/user-service/package.json extracted/user-service/
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \

@@ -2,7 +2,7 @@ import type { Context, ServiceParts } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { Config } from './config.ts'
 import { inventoryContext } from './inventory/context.ts'
-import { createInventoryPort } from './inventory/port.ts'
+import { createInventoryPort } from './inventory/port-by-owner.ts'
 import { createRemoteInventory, noRemoteInventory } from './inventory/port-remote.ts'
 import { notificationsContext } from './notifications/context.ts'
 import { ordersContext } from './orders/context.ts'
@@ -26,6 +26,7 @@ export function shopContexts(parts: ServiceParts<Config, Knex>): Context[] {
     ordersContext({
       ...parts,
       inventory: createInventoryPort({
+        db,
         remote: remoteInventory(parts),
         reservationSeconds: config.RESERVATION_SECONDS,
       }),

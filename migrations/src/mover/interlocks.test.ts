@@ -99,6 +99,8 @@ it('a rollback is refused while a context that moved later depends on it', () =>
   const dependents = [{ context: 'orders', phase: 'switched' as const }]
   expect(held({ direction: 'to-monolith', dependents })).toEqual([expect.stringContaining('orders moved later')])
   expect(held({ dependents })).toEqual([])
+  const onItsWay = [{ context: 'orders', phase: 'switching' as const }]
+  expect(held({ direction: 'to-monolith', dependents: onItsWay })).toEqual([expect.stringContaining('it is switching')])
 })
 
 it.each([

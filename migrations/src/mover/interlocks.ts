@@ -52,8 +52,11 @@ export function interlocks(facts: Facts): Interlock[] {
     held.push({ waitsFor, passing, ...(catchingUp ? { catchingUp } : {}) })
   if (facts.direction === 'to-service') forwardOnly(facts, hold)
   else
-    for (const { context, phase } of facts.dependents)
+    for (const { context, phase } of facts.dependents) {
       if (hasMoved(phase)) hold(`${context} moved later and depends on this context: roll ${context} back first`)
+      if (phase === 'switching' || phase === 'aborting')
+        hold(`${context}, which depends on this context, to end what it is at: it is ${phase}`, true)
+    }
   if (facts.blocked)
     hold(`a blocked change: ${facts.blocked}; mend the row's obstacle, the lane then goes on by itself`)
   for (const line of facts.drift) hold(`the schema as it was prepared: ${line}; banyan unprepare and prepare again`)

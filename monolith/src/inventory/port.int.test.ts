@@ -1,9 +1,11 @@
 import { armFailPoints, createCaller, createInternalSigner, createLogger } from '@banyan/kit/service'
+import type { Knex } from 'knex'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startTestInventory, type TestInventory } from '../../../extracted/inventory-service/src/testing/inventory.ts'
 import { newKey } from '../../../tests/support/keys.ts'
 import { startTestShop, type TestShop } from '../testing/shop.ts'
-import { createInventoryPort, type InventoryPort, type RemoteInventory } from './port.ts'
+import type { InventoryPort, LocalInventory, RemoteInventory } from './port.ts'
+import { createInventoryPort } from './port-by-owner.ts'
 import { createRemoteInventory } from './port-remote.ts'
 
 const logger = createLogger({ name: 'test', level: 'silent' })
@@ -21,7 +23,7 @@ beforeAll(async () => {
     () => service.close(),
   )
   await service.setOwner('service')
-  port = createInventoryPort({ remote: remoteAt(service.url), reservationSeconds: 60 })
+  port = createInventoryPort({ db: shop.db, remote: remoteAt(service.url), reservationSeconds: 60 })
 })
 afterAll(async () => {
   for (const close of closing.reverse()) await close()
@@ -36,6 +38,10 @@ function remoteAt(baseUrl: string, privateJwk = monolithKey): RemoteInventory {
 
 const owner = (name: string) => shop.db.raw("update banyan.owner set owner = ? where context = 'inventory'", [name])
 
+/** Runs in a transaction of the shop, which owns inventory. */
+const here = <T>(work: (stock: LocalInventory, trx: Knex.Transaction) => Promise<T>): Promise<T> =>
+  shop.db.transaction(async (trx) => work((await port.here(trx))!, trx))
+
 /** What an operation throws, without what names the place. */
 const outcome = (work: Promise<unknown>) =>
   work.then(
@@ -49,10 +55,10 @@ describe('both ways to inventory', () => {
       {
         product: (await shop.db('products').where({ sku: 'KIT-0001' }).first('id')).id as number,
         reserve: (orderId: number, productId: number, quantity: number) =>
-          shop.db.transaction((trx) => port.local.reserve(trx, { orderId, lines: [{ productId, quantity }] })),
-        confirm: (orderId: number) => shop.db.transaction((trx) => port.local.confirm(trx, orderId)),
-        release: (orderId: number) => shop.db.transaction((trx) => port.local.release(trx, orderId)),
-        lookup: (ids: number[]) => port.local.lookup(shop.db, ids),
+          here((stock, trx) => stock.reserve(trx, { orderId, lines: [{ productId, quantity }] })),
+        confirm: (orderId: number) => here((stock, trx) => stock.confirm(trx, orderId)),
+        release: (orderId: number) => here((stock, trx) => stock.release(trx, orderId)),
+        lookup: port.lookup,
       },
       {
         product: await service.addProduct('KIT-0001', 10),
@@ -109,13 +115,19 @@ describe('both ways to inventory', () => {
 
 describe('the choice', () => {
   it('follows the owner in the shop’s own database, and waits for nobody while it moves', async () => {
-    const side = () => shop.db.transaction((trx) => port.side(trx))
-    expect(await side()).toBe('local')
+    const here = () => shop.db.transaction((trx) => port.here(trx))
+    const skus = async () => (await port.lookup([ours, theirs])).map(({ sku }) => sku)
+    const ours = (await shop.db('products').where({ sku: 'KIT-0002' }).first('id')).id as number
+    const theirs = await service.addProduct('THERE', 1)
+    expect(await here()).toBeDefined()
+    expect(await skus()).toContain('KIT-0002')
     try {
       await owner('service')
-      expect(await side()).toBe('remote')
+      expect(await here()).toBeUndefined()
+      expect(await skus()).toEqual(['THERE'])
       await owner('moving')
-      expect(await outcome(side())).toMatchObject({ status: 503, code: 'fenced' })
+      expect(await outcome(here())).toMatchObject({ status: 503, code: 'fenced' })
+      expect(await skus()).toContain('KIT-0002')
     } finally {
       await owner('monolith')
     }
@@ -123,7 +135,7 @@ describe('the choice', () => {
 
   it('holds the owner still until the transaction ends', async () => {
     const trx = await shop.db.transaction()
-    expect(await port.side(trx)).toBe('local')
+    expect(await port.here(trx)).toBeDefined()
     const fence = shop.db.transaction(async (other) => {
       await other.raw("set local lock_timeout = '100ms'")
       await other.raw("update banyan.owner set owner = 'moving' where context = 'inventory'")

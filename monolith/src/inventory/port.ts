@@ -1,25 +1,23 @@
-import { ownerOf } from '@banyan/kit/ownership'
-import { refusal } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import { lookupProducts, type ProductSummary } from './products.ts'
+import type { ProductSummary } from './products.ts'
 import type { Reservation, ReserveRequest } from './reservation.ts'
-import { confirm, release, reserve } from './reservations.ts'
-import { CONTEXT } from './side.ts'
 
 export type { ProductSummary } from './products.ts'
-export type { Reservation, ReservationLine, ReserveRequest } from './reservation.ts'
+export type { Reservation, ReserveRequest } from './reservation.ts'
 
 /**
  * How the rest of the shop reaches inventory, whoever owns it: branch by abstraction.
  *
- * `side` reads the owner under its share lock, inside the transaction that is to act: `local` stays true until that
- * transaction ends. On `remote` the transaction must end before the call, because the unfence that the callee may be
- * waiting for would wait for this transaction's lock. While the context moves, `side` throws Problem 503 `fenced`.
+ * `here` reads the owner under its share lock, inside the transaction that is to act: what it gives stays good until that
+ * transaction ends. Where it gives nothing, the transaction must end before `remote` is called, because the unfence that
+ * the callee may be waiting for would wait for this transaction's lock. While the context moves, `here` throws Problem
+ * 503 `fenced`.
  */
 export type InventoryPort = {
-  side(trx: Knex.Transaction): Promise<'local' | 'remote'>
-  local: LocalInventory
+  here(trx: Knex.Transaction): Promise<LocalInventory | undefined>
   remote: RemoteInventory
+  /** From wherever inventory is, in the order of the ids; what is not sold (any more) is absent. No lock is kept. */
+  lookup(ids: readonly number[]): Promise<ProductSummary[]>
 }
 
 /**
@@ -37,32 +35,12 @@ export type LocalInventory = {
   reserve(trx: Knex.Transaction, request: ReserveRequest): Promise<Reservation>
   confirm(trx: Knex.Transaction, orderId: number): Promise<Reservation>
   release(trx: Knex.Transaction, orderId: number): Promise<Reservation>
-  /** In the order of the ids; what is not sold (any more) is absent. */
-  lookup(db: Knex, ids: readonly number[]): Promise<ProductSummary[]>
 }
 
-/** The same over HTTP. Call it with no transaction open (see `side`). */
+/** The same over HTTP. Call it with no transaction open (see `here`). */
 export type RemoteInventory = {
   reserve(request: ReserveRequest): Promise<Reservation>
   confirm(orderId: number): Promise<Reservation>
   release(orderId: number): Promise<Reservation>
   lookup(ids: readonly number[]): Promise<ProductSummary[]>
-}
-
-/** @param options.reservationSeconds how long a reservation holds when the order does not say */
-export function createInventoryPort(options: { remote: RemoteInventory; reservationSeconds: number }): InventoryPort {
-  return {
-    async side(trx) {
-      const { owner } = await ownerOf(trx, CONTEXT)
-      if (owner === 'moving') throw refusal(CONTEXT, owner, 'monolith')
-      return owner === 'monolith' ? 'local' : 'remote'
-    },
-    local: {
-      reserve: (trx, request) => reserve(trx, request, options.reservationSeconds),
-      confirm,
-      release: (trx, orderId) => release(trx, orderId),
-      lookup: lookupProducts,
-    },
-    remote: options.remote,
-  }
 }

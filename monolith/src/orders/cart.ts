@@ -1,7 +1,7 @@
 import { problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import type { InventoryPort } from '../inventory/port.ts'
 import { lookupProducts } from './lookup.ts'
+import type { InventoryPort } from './ports.ts'
 import { writeOrders } from './store.ts'
 
 type CartRow = { user_id: number; product_id: number; quantity: number; added_at: Date }
@@ -12,7 +12,6 @@ const MOST_ITEMS = 100
 export const getCart = async (db: Knex, inventory: InventoryPort, userId: number) => {
   const rows = await cartLines(db, userId)
   const products = await lookupProducts(
-    db,
     inventory,
     rows.map((row) => row.productId),
   )
@@ -39,7 +38,7 @@ export const setCartItem = async (
   inventory: InventoryPort,
   { userId, productId, quantity }: { userId: number; productId: number; quantity: number },
 ): Promise<void> => {
-  if (!(await lookupProducts(db, inventory, [productId])).has(productId)) throw noProduct(productId)
+  if (!(await lookupProducts(inventory, [productId])).has(productId)) throw noProduct(productId)
   await writeOrders(db, async (trx) => {
     // Locks the cart: of two requests at once the second counts what the first has put in.
     await trx('carts').insert({ user_id: userId }).onConflict('user_id').merge({ updated_at: trx.fn.now() })

@@ -4,11 +4,9 @@ import type { WorkGate } from '@banyan/kit/ownership'
 import { createSagaRunner, createSagaStore } from '@banyan/kit/saga'
 import { type Context, failPoint, type Logger } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import type { InventoryPort } from '../inventory/port.ts'
-import type { PaymentsPort } from '../payments/port.ts'
 import { orderHandlers } from './consumer.ts'
 import { gradePortError } from './grade.ts'
-import type { Customer } from './order.ts'
+import type { CustomerOf, InventoryPort, PaymentsPort } from './ports.ts'
 import { ordersRoutes } from './routes.ts'
 import { cancelOrder, placeOrder } from './sagas.ts'
 import { CONTEXT, SIDE } from './side.ts'
@@ -29,7 +27,7 @@ export type OrdersDeps = {
   logger: Logger
   inventory: InventoryPort
   payments: PaymentsPort
-  customerOf(userId: number): Promise<Customer>
+  customerOf: CustomerOf
 }
 
 /** The orders context; `start` resumes the sagas that a crash left behind, and reacts to events. */
@@ -42,6 +40,7 @@ export const ordersContext = (deps: OrdersDeps): Context => {
     grade: gradePortError,
     pass: (step) => gate.pass(TOUCHED, step),
     failPoint,
+    side: SIDE,
     leaseMs: LEASE_MS,
     callTimeoutMs: CALL_TIMEOUT_MS,
   })

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Address } from '../address.ts'
+import type { Customer } from './ports.ts'
 import type { OrderRequest } from './schemas.ts'
 
 /** pending: its saga is on its way · shipped: no longer to be cancelled · cancelling: money and stock are going back. */
 export type OrderStatus = 'pending' | 'confirmed' | 'shipped' | 'cancelling' | 'cancelled'
 
 export type OrderLine = { productId: number; name: string; priceCents: number; quantity: number }
-
-/** Whom the order's mail goes to, as it was when the order was placed. */
-export type Customer = { name: string; email: string }
 
 export type Order = {
   id: number

@@ -1,10 +1,10 @@
 import type { SagaRunner } from '@banyan/kit/saga'
 import { problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import type { InventoryPort } from '../inventory/port.ts'
 import { cartLines } from './cart.ts'
 import { lookupProducts } from './lookup.ts'
-import { type Customer, fingerprint, mergeLines, type OrderLine, type StoredResponse, totalOf } from './order.ts'
+import { fingerprint, mergeLines, type OrderLine, type StoredResponse, totalOf } from './order.ts'
+import type { CustomerOf, InventoryPort } from './ports.ts'
 import { placingId } from './sagas.ts'
 import type { OrderRequest } from './schemas.ts'
 import { findByKey, getOrder, insertOrder, type Placed, writeOrders } from './store.ts'
@@ -13,8 +13,7 @@ export type PlaceDeps = {
   db: Knex
   inventory: InventoryPort
   runner: SagaRunner<Knex.Transaction>
-  /** Whom the order's mail goes to. */
-  customerOf(userId: number): Promise<Customer>
+  customerOf: CustomerOf
   /** How long a request waits for its order. Milliseconds. */
   patienceMs: number
 }
@@ -81,13 +80,13 @@ const answer = async ({ db }: PlaceDeps, orderId: number): Promise<PlaceResult> 
 }
 
 const priced = async (
-  { db, inventory }: PlaceDeps,
+  { inventory }: PlaceDeps,
   wanted: readonly { productId: number; quantity: number }[],
 ): Promise<OrderLine[]> => {
   if (wanted.length === 0) throw problem(422, 'cart-empty', 'there is nothing to order: name items or fill the cart')
   const lines = mergeLines(wanted)
   const ids = lines.map((line) => line.productId)
-  const products = await lookupProducts(db, inventory, ids)
+  const products = await lookupProducts(inventory, ids)
   const unknown = ids.filter((id) => !products.has(id))
   if (unknown.length > 0)
     throw problem(422, 'unknown-product', `no such product: ${unknown.join(', ')}`, { productIds: unknown })

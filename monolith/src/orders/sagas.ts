@@ -1,10 +1,9 @@
 import { defineSaga, ELSEWHERE, type SagaDefinition, type Step } from '@banyan/kit/saga'
 import type { Knex } from 'knex'
-import type { InventoryPort, ReservationLine } from '../inventory/port.ts'
-import type { PaymentsPort } from '../payments/port.ts'
 import { emptyCart } from './cart.ts'
 import { orderCancelled, orderConfirmed, orderPlaced } from './events.ts'
 import { type Refusal, refusedResponse, shown } from './order.ts'
+import type { InventoryPort, LocalInventory, PaymentsPort, ReservationLine } from './ports.ts'
 import { getOrder, lockOrder, updateOrder } from './store.ts'
 
 type Trx = Knex.Transaction
@@ -40,7 +39,7 @@ export const placeOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx> 
         name: 'reserve',
         deadlineMs: 20_000,
         do: here(inventory, {
-          local: (trx, { orderId, lines }) => inventory.local.reserve(trx, { orderId, lines }),
+          local: (stock, trx, { orderId, lines }) => stock.reserve(trx, { orderId, lines }),
           remote: ({ orderId, lines }) => inventory.remote.reserve({ orderId, lines }),
         }),
         undo: release(inventory),
@@ -67,7 +66,7 @@ export const placeOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx> 
         name: 'sell',
         deadlineMs: 20_000,
         do: here(inventory, {
-          local: (trx, { orderId }) => inventory.local.confirm(trx, orderId),
+          local: (stock, trx, { orderId }) => stock.confirm(trx, orderId),
           remote: ({ orderId }) => inventory.remote.confirm(orderId),
         }),
       },
@@ -82,7 +81,7 @@ export const cancelOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx>
     deadlineMs: 24 * 3_600_000,
     forwardOnly: true,
     steps: [
-      { name: 'refund', do: { remote: async ({ data }) => payments.cancel(data) } },
+      { name: 'refund', do: { remote: async ({ data }) => void (await payments.cancel(data)) } },
       { name: 'restock', do: release(inventory) },
       {
         name: 'cancel',
@@ -103,11 +102,12 @@ export const cancelOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx>
  */
 const here = <Data>(
   inventory: InventoryPort,
-  act: { local(trx: Trx, data: Data): Promise<unknown>; remote(data: Data): Promise<unknown> },
+  act: { local(stock: LocalInventory, trx: Trx, data: Data): Promise<unknown>; remote(data: Data): Promise<unknown> },
 ): Step<Trx, Data>['do'] => ({
   async local(trx, { data }) {
-    if ((await inventory.side(trx)) === 'remote') return ELSEWHERE
-    await act.local(trx, data)
+    const stock = await inventory.here(trx)
+    if (!stock) return ELSEWHERE
+    await act.local(stock, trx, data)
   },
   async remote({ data }) {
     await act.remote(data)
@@ -116,7 +116,7 @@ const here = <Data>(
 
 const release = <Data extends { orderId: number }>(inventory: InventoryPort) =>
   here<Data>(inventory, {
-    local: (trx, { orderId }) => inventory.local.release(trx, orderId),
+    local: (stock, trx, { orderId }) => stock.release(trx, orderId),
     remote: ({ orderId }) => inventory.remote.release(orderId),
   })
 

@@ -2,7 +2,8 @@ import { requireOwner } from '@banyan/kit/ownership'
 import { problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { Address } from '../address.ts'
-import type { Customer, Order, OrderLine, OrderStatus, StoredResponse } from './order.ts'
+import type { Order, OrderLine, OrderStatus, StoredResponse } from './order.ts'
+import type { Customer } from './ports.ts'
 import { CONTEXT, SIDE } from './side.ts'
 
 type OrderRow = {

@@ -9,6 +9,7 @@ export type ShopProcess = {
   url: string
   /** Resolves with the signal that ended it, or its exit code. */
   ended: Promise<string | number>
+  kill(): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -34,6 +35,10 @@ export async function startShopProcess(env: Record<string, string>, main = MAIN)
   return {
     url: await listening.promise,
     ended,
+    kill() {
+      child.kill('SIGKILL')
+      return ended
+    },
     async close() {
       child.stdin?.end()
       await ended

@@ -8,9 +8,10 @@ type Row = { id: number; status: string; total_cents: number }
  * Compares the shop's books with the provider's ledger and with the stock: every confirmed order is paid once and
  * sold, every cancelled one holds neither money nor goods, nothing is on its way any more.
  * @param payments where payments are, if they have left
+ * @param ordersDb where orders are, likewise
  */
-export async function reconcile(db: Knex, sandbox: Sandbox, payments = db): Promise<void> {
-  const orders: Row[] = await db('orders').select('id', 'status', 'total_cents').orderBy('id')
+export async function reconcile(db: Knex, sandbox: Sandbox, payments = db, ordersDb = db): Promise<void> {
+  const orders: Row[] = await ordersDb('orders').select('id', 'status', 'total_cents').orderBy('id')
   const refunded = new Map<number, number>(
     (await payments('payments').select('order_id', 'refunded_cents')).map((row) => [row.order_id, row.refunded_cents]),
   )
@@ -43,6 +44,8 @@ export async function reconcile(db: Knex, sandbox: Sandbox, payments = db): Prom
       ['confirmed', 'shipped'].includes(order?.status ?? '') ? 'confirmed' : 'released',
     ])
   }
-  expect(await db('sagas').whereIn('status', ['RUNNING', 'COMPENSATING', 'NEEDS_ATTENTION']).select('id')).toEqual([])
+  expect(
+    await ordersDb('sagas').whereIn('status', ['RUNNING', 'COMPENSATING', 'NEEDS_ATTENTION']).select('id'),
+  ).toEqual([])
   expect(await db('stock').where('reserved', '>', 0).select('product_id')).toEqual([])
 }

@@ -50,5 +50,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  await knex.raw('drop table sagas, order_items, orders, cart_items, carts')
+  await knex.raw('drop table sagas_definitions, sagas, order_items, orders, cart_items, carts')
 }
