@@ -8,7 +8,7 @@ import { ROOT } from '../embedded/stack.ts'
 import { becomesTrue, GaveUp } from '../embedded/wait.ts'
 import { connected } from '../provision/database.ts'
 import { type Keys, newKeys } from '../provision/keys.ts'
-import { type ServiceRow, tablesOf } from '../provision/services.ts'
+import { addressVariable, SERVICES, type ServiceRow, tablesOf } from '../provision/services.ts'
 import { CONTEXTS } from './contexts.ts'
 import { seedDatabases } from './databases.ts'
 import { createVhosts } from './vhosts.ts'
@@ -61,35 +61,41 @@ export async function startWorlds(options: {
     cleanups.push(() => databases.drop())
     const vhosts = createVhosts(broker.api ?? '', broker.url, prefix)
     cleanups.push(() => vhosts.drop())
-    const keys = await newKeys(['monolith', context.name])
+    const callees = SERVICES.filter(({ name }) => context.calls?.includes(name))
+    const keys = await newKeys(['monolith', context.name, ...callees.map(({ name }) => name)])
     const children: Child[] = []
     cleanups.push(() => Promise.all(children.map((child) => child.stop())))
 
     const monolith = async (name: string): Promise<World> => {
       const [url, amqp] = [await databases.copy(name), await vhosts.create(name)]
       const identities = identitiesOf(keys, context.name, 'monolith')
-      const env = { ...signing(keys), ...(await providerOf(name)) }
+      // Where nobody else is, nobody sends parcels: in the other world nobody would tell of one.
+      const still: Record<string, string> = callees.length > 0 ? { SHIPPING_DELAY_MS: '86400000' } : {}
+      const env = { ...signing(keys), ...still, ...(await providerOf(name, [context, ...callees])) }
       const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
       return { name, url: at, sandbox: true, database: url, amqp, identities }
     }
     const service = async (): Promise<World> => {
       const { name } = context
-      const [url, amqp] = [
-        await databases.extract('service', context.database, tablesOf(options.context)),
-        await vhosts.create(name),
-      ]
-      await connected(url, (client) =>
-        client.query("update banyan.owner set owner = 'service', term = term + 1 where context = $1", [
-          options.context,
-        ]),
-      )
-      const env = { ...envOf(context, keys), ...(await providerOf(name)) }
-      const at = await startSide(name, options.serviceFile ?? context.main, url, amqp, env)
+      const amqp = await vhosts.create(name)
+      const calls: Record<string, string> = {}
+      for (const callee of callees) calls[addressVariable(callee.name)] = (await extracted(callee, amqp)).at
+      const { url, at } = await extracted(context, amqp, calls, options.serviceFile)
       return { name, url: at, sandbox: true, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
     }
+    /** A service as the owner of its context, with the tables that moved to it. */
+    const extracted = async (row: ServiceRow, amqp: string, more: Record<string, string> = {}, file?: string) => {
+      const url = await databases.extract(row.database, row.database, tablesOf(row.context))
+      await connected(url, (client) =>
+        client.query("update banyan.owner set owner = 'service', term = term + 1 where context = $1", [row.context]),
+      )
+      const key: Record<string, string> = row.calls ? { INTERNAL_KEY: keys.internalKey(row.name) } : {}
+      const env = { ...envOf(row, keys), ...key, ...more, ...(await providerOf(row.name, [row])) }
+      return { url, at: await startSide(row.name, file ?? `extracted/${row.name}/src/main.ts`, url, amqp, env) }
+    }
     // One for each world: in a shared ledger the second world's charge of an order would be the first one's.
-    const providerOf = async (world: string): Promise<Record<string, string>> => {
-      if (!context.needs?.includes('payment-provider')) return {}
+    const providerOf = async (world: string, rows: readonly ServiceRow[]): Promise<Record<string, string>> => {
+      if (!rows.some(({ needs }) => needs?.includes('payment-provider'))) return {}
       const name = `${world}-provider`
       const key = { PAYMENT_PROVIDER_KEY: keys.paymentProviderKey }
       const env = { ...key, LEDGER_FILE: join(options.folder, `${name}.jsonl`) }

@@ -2,16 +2,23 @@ import { createEventWatch } from './event-watch.ts'
 import { createRowWatch, type WatchedTable } from './row-watch.ts'
 import type { Effects } from './side.ts'
 
-/** Where a side's rows and events are to be seen. */
-export type EffectSources = { database: string; tables: readonly WatchedTable[]; amqp?: string | undefined }
+/** Where a side's rows and events are to be seen; of events, those of one context, which are the other side's too. */
+export type EffectSources = {
+  database: string
+  tables: readonly WatchedTable[]
+  context: string
+  amqp?: string | undefined
+}
 
 /**
  * Reads what a side's requests did to its database and told by its outbox. The outbox says how many events to wait
  * for, so that one which never leaves it is missing rather than late.
  */
 export async function watchEffects(sources: EffectSources, exchange = 'banyan.events'): Promise<Effects> {
-  const rows = createRowWatch({ url: sources.database, tables: sources.tables })
-  const events = sources.amqp ? await createEventWatch({ url: sources.amqp, exchange }) : undefined
+  const rows = createRowWatch({ url: sources.database, tables: sources.tables, context: sources.context })
+  const events = sources.amqp
+    ? await createEventWatch({ url: sources.amqp, exchange, context: sources.context })
+    : undefined
   return {
     async begin() {
       await rows.begin()

@@ -10,9 +10,14 @@ export type EventWatch = {
 
 const DEADLINE_MS = 5_000
 
-/** Reads along with every event of an exchange, through a queue of its own that goes with its connection. */
-export async function createEventWatch(options: { url: string; exchange: string }): Promise<EventWatch> {
+/** Reads along with every event of a context, through a queue of its own that goes with its connection. */
+export async function createEventWatch(options: {
+  url: string
+  exchange: string
+  context: string
+}): Promise<EventWatch> {
   const { url, exchange } = options
+  const source = `/${options.context}`
   const connection = new Connection({ url, connectionName: 'banyan parity', acquireTimeout: 10_000 })
   let broken: unknown
   connection.on('error', (error) => {
@@ -28,6 +33,7 @@ export async function createEventWatch(options: { url: string; exchange: string 
       noAck: true,
     },
     async (message) => {
+      if (message.headers?.['ce-source'] !== source) return
       arrived.push(toComparable(message))
       wake()
     },

@@ -69,7 +69,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   const opened: Side[] = []
   try {
     const open = async (place: Place, tables: readonly WatchedTable[]) => {
-      const side = await openSide(place, tables)
+      const side = await openSide(place, tables, options.context)
       opened.push(side)
       return side
     }
@@ -152,9 +152,9 @@ async function buildsOf({ left, right }: ParityOptions): Promise<Report['builds'
   return { left: one, right: other }
 }
 
-async function openSide(place: Place, tables: readonly WatchedTable[]): Promise<Side> {
+async function openSide(place: Place, tables: readonly WatchedTable[], context: string): Promise<Side> {
   const { name, url: baseUrl, database, amqp } = place
-  const effects = database === undefined ? undefined : await watchEffects({ database, tables, amqp })
+  const effects = database === undefined ? undefined : await watchEffects({ database, tables, context, amqp })
   return createSide({ name, baseUrl, identify: createIdentify(place.identities), effects })
 }
 
