@@ -1,6 +1,6 @@
 import { append } from '@banyan/kit/outbox'
 import { requireOwner } from '@banyan/kit/ownership'
-import { problem } from '@banyan/kit/service'
+import { Problem, problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { Passwords } from './passwords.ts'
 import type { ProfilePatch, Registration } from './schemas.ts'
@@ -91,11 +91,14 @@ export async function updateUser(db: Knex, id: number, patch: ProfilePatch): Pro
  */
 export async function ensureAdmin(db: Knex, passwords: Passwords, email: string, password: string): Promise<void> {
   const address = email.trim().toLowerCase()
-  if (await db<UserRow>('users').where({ email: address }).first('id')) return
-  await register(db, passwords, { email: address, name: 'Shop Admin', password }, 'admin').catch((error) => {
+  try {
+    // The owner is asked first: where users have gone for good there is no table to look into.
+    if (await writeUsers(db, (trx) => trx<UserRow>('users').where({ email: address }).first('id'))) return
+    await register(db, passwords, { email: address, name: 'Shop Admin', password }, 'admin')
+  } catch (error) {
     // Two processes that start at once both try, and one comes second.
-    if (!['email-taken', 'not-owner', 'fenced'].includes(error?.code)) throw error
-  })
+    if (!(error instanceof Problem) || !['email-taken', 'not-owner', 'fenced'].includes(error.code)) throw error
+  }
 }
 
 const emailTaken = () => problem(409, 'email-taken', 'this address has an account; sign in instead')

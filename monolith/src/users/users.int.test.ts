@@ -118,6 +118,19 @@ describe('sessions', () => {
 })
 
 describe('a shop that does not own its users', () => {
+  it('starts, and needs no table of theirs, once they have gone for good', async () => {
+    const left = await startTestShop()
+    try {
+      await left.db.raw("update banyan.owner set owner = 'service' where context = 'users'")
+      await left.db.raw('alter table users rename to users_of_before')
+      const again = await startTestShop({ DATABASE_URL: left.config.DATABASE_URL })
+      expect((await again.call('GET', '/api/categories')).status).toBe(200)
+      await again.close()
+    } finally {
+      await left.close()
+    }
+  })
+
   it('refuses each write with 421, and with 503 while they move, and changes nothing', async () => {
     const { token, refreshToken, email, password } = await shop.customer()
     const writes: [string, string, unknown][] = [
