@@ -33,7 +33,8 @@ export async function newKeys(processes: readonly string[]): Promise<Keys> {
     internalJwks: JSON.stringify({ keys: [...internal.values()].map((each) => each.public) }),
     cookieKey: randomBytes(32).toString('base64url'),
     overrideKey: randomBytes(32).toString('base64url'),
-    opsToken: randomBytes(18).toString('base64url'),
+    // Hexadecimal: people pass it as an argument, where a leading hyphen would read as another option.
+    opsToken: randomBytes(18).toString('hex'),
     paymentProviderKey: randomBytes(18).toString('base64url'),
   }
 }
