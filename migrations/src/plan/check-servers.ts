@@ -6,16 +6,19 @@ type ServerRow = {
   collation: string
   encoding: string
   user: string
-  replica: boolean
+  forbidden: string[]
   creates: boolean
   owner: boolean
 }
 
 const OLDEST = 150_000
+/** What the mover sets for itself: the first while it applies rows (rule 11), the second while it waits for locks (rule 18). */
+const PARAMETERS = ['session_replication_role', 'deadlock_timeout']
 const SERVER = `
   select current_setting('server_version_num')::int as version, d.datcollate || '/' || d.datlocprovider::text as collation,
     pg_encoding_to_char(d.encoding) as encoding, current_user as user,
-    coalesce(has_parameter_privilege(current_user, 'session_replication_role', 'set'), false) as replica,
+    array(select name from unnest($1::text[]) as name
+      where not coalesce(has_parameter_privilege(current_user, name, 'set'), false)) as forbidden,
     has_database_privilege(current_user, d.oid, 'create')
       or coalesce(has_schema_privilege(current_user, to_regnamespace('banyan')::oid, 'create'), false) as creates,
     to_regclass('banyan.owner') is not null as owner
@@ -41,7 +44,7 @@ export async function checkServers(plan: Plan, sides: Sides): Promise<Finding[]>
 }
 
 async function serverOf(db: Sides['monolith']): Promise<ServerRow> {
-  const { rows } = await db.query<ServerRow>(SERVER)
+  const { rows } = await db.query<ServerRow>(SERVER, [PARAMETERS])
   if (!rows[0]) throw new Error('the database does not know itself')
   return rows[0]
 }
@@ -55,13 +58,15 @@ function rights(name: string, server: ServerRow): Finding[] {
           `${name} runs PostgreSQL ${Math.floor(server.version / 10_000)}`,
           'PostgreSQL 15 or newer is needed',
         ),
-    server.replica
-      ? healthy('privileges', `${server.user} may set session_replication_role in ${name}`)
-      : ill(
-          'privileges',
-          `${server.user} may not set session_replication_role in ${name}`,
-          `GRANT SET ON PARAMETER session_replication_role TO ${server.user}`,
-        ),
+    ...PARAMETERS.map((parameter) =>
+      server.forbidden.includes(parameter)
+        ? ill(
+            'privileges',
+            `${server.user} may not set ${parameter} in ${name}`,
+            `GRANT SET ON PARAMETER ${parameter} TO ${server.user}`,
+          )
+        : healthy('privileges', `${server.user} may set ${parameter} in ${name}`),
+    ),
     server.creates
       ? healthy('privileges', `${server.user} may create in schema banyan of ${name}`)
       : ill(
