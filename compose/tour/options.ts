@@ -14,7 +14,7 @@ export type Options = {
 export const HELP = `npm start -- [options]     the tour: the shop boots, shoppers come, docs/playbook.md is walked through
 
   --auto              do not wait for Enter between the steps (so it is without a terminal)
-  --through <stage>   end after this chapter: 0-monolith, 1-proxy, 3-inventory (default: the last)
+  --through <stage>   end after this chapter of the playbook, such as 3-inventory (default: the last)
   --stay              leave the stack up afterwards, until Ctrl-C
   --rate <n>          what the shoppers do per second (default 50)
   --report <file>     write the result as JSON
