@@ -1,8 +1,9 @@
 /**
  * A request as the playbook shows it, on machines that have no curl:
- *   node compose/run.mjs compose/tour/ask.ts [METHOD] URL [--expect STATUS] [--bearer TOKEN] [--body JSON]
+ *   node compose/run.mjs compose/tour/ask.ts [METHOD] URL [--expect STATUS] [--bearer-env NAME] [--body JSON]
  *     [--header 'name: value'] [--show path.to.field] [--equals VALUE]
  * A part `name=value` of the path takes the entry of a list that says so: contexts.context=inventory.owner
+ * `--bearer-env` names the variable that holds the token: arguments can be read by everyone on the machine.
  * Prints the status and the answer, or only the field of `--show`; exit code 0 if what is expected holds.
  */
 import { parseArgs } from 'node:util'
@@ -11,7 +12,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     expect: { type: 'string', default: '200' },
-    bearer: { type: 'string' },
+    'bearer-env': { type: 'string' },
     body: { type: 'string' },
     header: { type: 'string', multiple: true, default: [] },
     show: { type: 'string' },
@@ -21,7 +22,7 @@ const { values, positionals } = parseArgs({
 const url = positionals.at(-1) ?? ''
 const method = positionals.length > 1 ? positionals[0]! : 'GET'
 const headers = new Headers(values.header.map((line) => line.split(/:\s*/, 2) as [string, string]))
-if (values.bearer) headers.set('authorization', `Bearer ${values.bearer}`)
+if (values['bearer-env'] !== undefined) headers.set('authorization', `Bearer ${token(values['bearer-env'])}`)
 if (values.body) headers.set('content-type', 'application/json')
 const response = await fetch(url, { method, headers, ...(values.body ? { body: values.body } : {}) })
 const text = await response.text()
@@ -30,6 +31,10 @@ console.log(values.show === undefined ? `${response.status} ${shown}` : shown)
 if (String(response.status) !== values.expect) fail(`${method} ${url}: ${response.status}, expected ${values.expect}`)
 if (values.equals !== undefined && shown !== values.equals)
   fail(`${values.show} is ${shown}, expected ${values.equals}`)
+
+function token(variable: string): string {
+  return process.env[variable] || fail(`--bearer-env: the variable ${variable} is not set`)
+}
 
 function field(json: string, path: string): unknown {
   let value: unknown = JSON.parse(json)
