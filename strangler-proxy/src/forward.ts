@@ -57,6 +57,7 @@ type Carrier = IncomingMessage & {
 const ATTEMPT = Symbol('attempt')
 const UPGRADE = Symbol('upgrade')
 const SWEEP_MS = 50
+const DISCARD_WITHIN_MS = 500
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'])
 
 export function createForward(): Forward {
@@ -145,12 +146,13 @@ const settleAttempts =
         from.resume()
         return
       }
-      attempt.deadlineAt = Number.POSITIVE_INFINITY
       if (from.headers['banyan-refused'] !== undefined) {
-        from.resume()
-        from.once('end', () => attempt.settle({ kind: 'refused' }))
+        // The head is the whole promise: a body that stalls or breaks off takes nothing of it back.
+        attempt.settle({ kind: 'refused' })
+        discard(from, attempt.request)
         return
       }
+      attempt.deadlineAt = Number.POSITIVE_INFINITY
       const status = from.statusCode ?? 502
       if (isLarge(from.headers['content-length'])) attempt.large.push(memory.begin())
       from.once('end', () => attempt.settle({ kind: 'answered', status }))
@@ -164,6 +166,26 @@ const settleAttempts =
     })
     proxy.on('econnreset', (_error, req) => req[ATTEMPT]?.settle({ kind: 'gone' }))
   }
+
+/**
+ * Reads a refusal to its end, which frees its connection; one that does not end soon is cut. The forwarder's listeners
+ * go: whatever becomes of this answer, they would cut off the client or fail the next sending, which has its own.
+ */
+function discard(from: IncomingMessage, request: ClientRequest | null): void {
+  request?.removeAllListeners('error').on('error', ignore)
+  // The forwarder adds its own to the answer once this handler has returned.
+  process.nextTick(() => {
+    from.removeAllListeners('error').removeAllListeners('close').on('error', ignore)
+    const cut = setTimeout(() => from.destroy(), DISCARD_WITHIN_MS)
+    from.once('close', () => {
+      clearTimeout(cut)
+      if (!from.complete) request?.destroy()
+    })
+    from.resume()
+  })
+}
+
+const ignore = () => undefined
 
 function fail(attempt: Attempt, error: Error & { code?: string }): void {
   if (error instanceof BodyTooLarge) {

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { sendRaw } from '../test-support/raw.ts'
+import { sendRaw, until } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream } from '../test-support/upstream.ts'
 
@@ -78,6 +78,43 @@ describe('what was refused with nothing done', () => {
     expect(await answer.json()).toMatchObject({ code: 'context-moving' })
     expect(monolith.seen.length).toBeGreaterThan(2)
   })
+
+  it.each([
+    ['stalls', () => undefined],
+    ['breaks off', (res: ServerResponse) => res.destroy()],
+    ['is reset', (res: ServerResponse) => (res.socket as Socket).resetAndDestroy()],
+  ])(
+    'is known by its head: a body that %s neither holds the request nor takes the promise back',
+    async (_how, then) => {
+      const cutOff = Promise.withResolvers<void>()
+      const refusing = async (res: ServerResponse) => {
+        res.writeHead(503, { 'banyan-refused': 'fenced', 'content-length': '100' })
+        res.write('half')
+        res.on('close', cutOff.resolve)
+        // The next sending is under way when this answer comes to its end.
+        await until('it was sent again', () => service.seen.length === 1)
+        then(res)
+      }
+      const monolith = await startUpstream('monolith', (_req, res) => {
+        proxy.own('goods', { phase: 'switched', owner: 'service' })
+        void refusing(res)
+      })
+      const service = await startUpstream('service', async (_req, res) => {
+        await cutOff.promise
+        res.end('the service')
+      })
+      const proxy: TestProxy = await startProxy({
+        routes: ROUTES,
+        monolith: monolith.url,
+        services: { goods: service.url },
+      })
+      started.push(proxy, monolith, service)
+      proxy.own('goods', { phase: 'ready' })
+      const answer = await post(proxy, { signal: AbortSignal.timeout(1_500) })
+      expect([answer.status, await answer.text()]).toEqual([200, 'the service'])
+      expect([monolith.seen.length, service.seen.length]).toEqual([1, 1])
+    },
+  )
 
   it('is not sent again when it streamed', async () => {
     const { proxy, monolith } = await house(refusedOnce(421, 'not-owner', () => undefined))
