@@ -8,7 +8,10 @@ const line = { productId: 7, quantity: 2 }
 function told(): Journal {
   return {
     orders: new Map([
-      ['k1', { key: 'k1', orderIds: new Set([1]), status: 'confirmed', totalCents: 500, lines: [line] }],
+      [
+        'k1',
+        { key: 'k1', orderIds: new Set([1]), status: 'confirmed', cancelling: false, totalCents: 500, lines: [line] },
+      ],
     ]),
     keys: new Set(['k1', 'k2']),
     refused: new Set(['k2']),
@@ -29,6 +32,8 @@ function held(): Holdings {
     mails: new Map([['e1', 1]]),
   }
 }
+
+const NOTHING_WRONG = compare(told(), initial, held()).ledger
 
 function ledgerWith(change: (held: Holdings, told: Journal) => void) {
   const [holdings, journal] = [held(), told()]
@@ -54,6 +59,18 @@ test('a promised order that never ended is missing', () => {
     holdings.orders[0]!.status = 'pending'
   })
   expect(ledger.ordersMissing).toBe(1)
+})
+
+test('a promised order that is cancelled is missing, unless its cancellation was asked for', () => {
+  const lost = (cancelling: boolean) =>
+    ledgerWith((holdings, journal) => {
+      journal.orders.get('k1')!.cancelling = cancelling
+      holdings.orders[0]!.status = 'cancelled'
+      holdings.stock.set(7, { available: 13, reserved: 0 })
+      for (const money of [holdings.payments, holdings.provider]) money.set(1, 0)
+    })
+  expect(lost(false)).toEqual({ ...NOTHING_WRONG, ordersMissing: 1 })
+  expect(lost(true)).toEqual(NOTHING_WRONG)
 })
 
 test('an order told cancelled that still stands is missing its cancellation', () => {

@@ -60,7 +60,8 @@ function missingOrders(told: Journal, held: Holdings): Finding[] {
 function brokenPromise(told: ToldOrder, held: HeldOrder): Finding[] {
   const id = held.id
   if (IN_BETWEEN.has(held.status)) return [`order ${id} never ended: it is ${held.status}`]
-  if (KEPT.has(told.status) && !KEPT.has(held.status) && held.status !== 'cancelled')
+  // Stock and money follow what is held, so nothing else shows an order that was lost to a cancellation of nobody's.
+  if (KEPT.has(told.status) && !KEPT.has(held.status) && !(told.cancelling && held.status === 'cancelled'))
     return [`order ${id} was told ${told.status} and is ${held.status}`]
   if (told.status === 'cancelled' && held.status !== 'cancelled')
     return [`order ${id} was cancelled and is ${held.status}`]

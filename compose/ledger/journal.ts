@@ -8,6 +8,8 @@ export type ToldOrder = {
   orderIds: Set<number>
   /** The last status told, a cancellation included. */
   status: string
+  /** Whether a cancellation was ever asked for: without one a promised order must not end as cancelled. */
+  cancelling: boolean
   totalCents: number | undefined
   lines: readonly OrderLine[]
 }
@@ -34,6 +36,7 @@ export async function readJournal(file: string): Promise<Journal> {
     if (told.kind === 'ordering') journal.keys.add(told.key)
     else if (told.kind === 'refused') journal.refused.add(told.key)
     else if (told.kind === 'order') byId.set(told.orderId, noteOrder(journal, told))
+    else if (told.kind === 'cancelling') Object.assign(byId.get(told.orderId) ?? {}, { cancelling: true })
     else if (told.kind === 'cancel') {
       const order = byId.get(told.orderId)
       if (order) order.status = told.status
@@ -55,6 +58,7 @@ function noteOrder(journal: Journal, told: Extract<Told, { kind: 'order' }>): To
     key: told.key,
     orderIds: new Set(),
     status: told.status,
+    cancelling: false,
     totalCents: undefined,
     lines: told.lines ?? [],
   }

@@ -15,11 +15,11 @@ test('quantiles count every request', () => {
   expect(measure.traffic()).toEqual({ requests: 100, failed: 0, p50Ms: 50, p99Ms: 99 })
 })
 
-test('a 5xx and a broken connection are failures, a refusal is none', () => {
+test('a 5xx, a lost session and a broken connection are failures, a refusal is none', () => {
   const measure = createMeasure()
-  for (const status of [200, 404, 409, 421, 500, 503]) measure.add(seen(1, status))
+  for (const status of [200, 401, 403, 404, 409, 421, 500, 503]) measure.add(seen(1, status))
   measure.add({ ...seen(1), status: undefined })
-  expect(measure.traffic().failed).toBe(3)
+  expect(measure.traffic().failed).toBe(4)
 })
 
 test('a window knows the slowest request that may have been held, and only what ended in it', () => {

@@ -7,12 +7,13 @@ export type Seen = {
   ms: number
   /** HTTP status, or undefined for a broken connection. */
   status: number | undefined
+  /** Of the requests whose time is measured as a switch's pause: see `Ask`. */
   mayBeHeld: boolean
 }
 
 export type Traffic = { requests: number; failed: number; p50Ms: number; p99Ms: number }
 
-/** Over a window: the slowest request that may have been held, of those that ended in it, and all failures. */
+/** Over a window: the slowest measured request that may have been held, of those that ended in it, and all failures. */
 export type WindowResult = { requests: number; failed: number; slowestHeldMs: number }
 
 export type Measure = {
@@ -23,9 +24,12 @@ export type Measure = {
   open(): () => WindowResult
 }
 
-/** 5xx, or no answer at all, is a failure that the shop answers for. */
-export function isFailure(seen: Pick<Seen, 'status'>): boolean {
-  return seen.status === undefined || seen.status >= 500
+/**
+ * 5xx, no answer at all, and 401: shoppers use right passwords, fresh tokens, and each renewal's token once, so a 401 is
+ * an account or a session that the shop has lost.
+ */
+export function isFailure({ status }: Pick<Seen, 'status'>): boolean {
+  return status === undefined || status === 401 || status >= 500
 }
 
 /** @returns An empty measure. Times are milliseconds. */

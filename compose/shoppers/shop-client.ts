@@ -15,7 +15,11 @@ export type Ask = {
   session: Session
   body?: object
   headers?: Record<string, string>
-  /** A write of inventory whose time the shop alone answers for: what a switch may hold. */
+  /**
+   * A write of inventory, orders or payments that a switch may hold, and whose time the shop alone answers for. Orders
+   * with a card that the provider answers late or only when asked again are not among them, nor what costs a password
+   * hash: their time would be taken for the switch's.
+   */
   mayBeHeld?: boolean
 }
 

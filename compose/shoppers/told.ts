@@ -17,6 +17,8 @@ export type Told =
     }
   /** A refusal that promises that there is no order (402, 409, 422). */
   | { kind: 'refused'; at: string; key: string; status: number }
+  /** A cancellation is about to be asked for: from now on the order may end as cancelled, whatever the answer. */
+  | { kind: 'cancelling'; at: string; orderId: number }
   | { kind: 'cancel'; at: string; orderId: number; status: string }
   /** About to move stock by hand; without an answer it may have happened or not. */
   | { kind: 'adjusting'; at: string; id: string; productId: number; delta: number }

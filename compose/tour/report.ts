@@ -3,7 +3,14 @@ import { writeFileSync } from 'node:fs'
 import type { Ledger } from '../ledger/compare.ts'
 import type { Traffic } from '../shoppers/measure.ts'
 
-export type SwitchReport = { direction: 'to-service' | 'to-monolith'; pauseMs: number; held: number; failed: number }
+export type SwitchReport = {
+  direction: 'to-service' | 'to-monolith'
+  /** The slowest write that the switch may have held; orders with slow cards and password hashes are not measured. */
+  pauseMs: number
+  /** How many requests the proxy held and let go, all kinds. */
+  held: number
+  failed: number
+}
 export type StepReport = { title: string; command: string; seconds: number; ok: boolean }
 export type StageReport = {
   name: string
