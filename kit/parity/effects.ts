@@ -10,14 +10,17 @@ export type EffectSources = {
   amqp?: string | undefined
 }
 
+/** Where both sides tell their events, and hear of others'. */
+export const EXCHANGE = 'banyan.events'
+
 /**
  * Reads what a side's requests did to its database and told by its outbox. The outbox says how many events to wait
  * for, so that one which never leaves it is missing rather than late.
  */
-export async function watchEffects(sources: EffectSources, exchange = 'banyan.events'): Promise<Effects> {
+export async function watchEffects(sources: EffectSources): Promise<Effects> {
   const rows = createRowWatch({ url: sources.database, tables: sources.tables, context: sources.context })
   const events = sources.amqp
-    ? await createEventWatch({ url: sources.amqp, exchange, context: sources.context })
+    ? await createEventWatch({ url: sources.amqp, exchange: EXCHANGE, context: sources.context })
     : undefined
   return {
     async begin() {

@@ -1,7 +1,7 @@
 /** The whole run: a context's folder and two sides in, one report out. */
 import { z } from 'zod'
 import { type Operation, readContract } from './contract.ts'
-import { watchEffects } from './effects.ts'
+import { EXCHANGE, watchEffects } from './effects.ts'
 import { drawSequences, sequenceArbitrary, shrink } from './generate.ts'
 import { createIdentify, identityShape } from './identity.ts'
 import { createMask } from './mask.ts'
@@ -16,6 +16,7 @@ import { readParityFolder, type Settings } from './settings.ts'
 import { createSide, type Side } from './side.ts'
 import type { Sequence, Step } from './step.ts'
 import { isSafe } from './take-step.ts'
+import { createTeller } from './tell.ts'
 
 /** Where a side is, and what of it may be looked at. */
 export const placeShape = z.strictObject({
@@ -155,7 +156,9 @@ async function buildsOf({ left, right }: ParityOptions): Promise<Report['builds'
 async function openSide(place: Place, tables: readonly WatchedTable[], context: string): Promise<Side> {
   const { name, url: baseUrl, database, amqp } = place
   const effects = database === undefined ? undefined : await watchEffects({ database, tables, context, amqp })
-  return createSide({ name, baseUrl, identify: createIdentify(place.identities), effects })
+  const teller =
+    amqp && database ? createTeller({ amqp, database, exchange: EXCHANGE, queue: `banyan.${context}` }) : undefined
+  return createSide({ name, baseUrl, identify: createIdentify(place.identities), effects, teller })
 }
 
 function secretsOf(places: readonly Place[]): string[] {

@@ -17,7 +17,7 @@ const reference = z.strictObject({
   also: z.array(z.unknown()).default([]),
 })
 
-const VERBS = ['get', 'post', 'put', 'patch', 'delete'] as const
+const VERBS = ['get', 'post', 'put', 'patch', 'delete', 'tell'] as const
 
 const stepShape = z
   .strictObject({
@@ -28,6 +28,11 @@ const stepShape = z
     put: z.string().startsWith('/').optional(),
     patch: z.string().startsWith('/').optional(),
     delete: z.string().startsWith('/').optional(),
+    /** No request but an event that the side hears of: `/<context>/<Type>/<stream>`; `body` is its payload. */
+    tell: z
+      .string()
+      .regex(/^\/[^/]+\/[^/]+\/[^/]+$/, 'is not /<context>/<Type>/<stream> of an event')
+      .optional(),
     query: z.record(z.string(), z.unknown()).optional(),
     headers: z.record(z.string(), z.string()).optional(),
     body: z.unknown().optional(),
@@ -41,8 +46,8 @@ const stepShape = z
     (step) => VERBS.filter((verb) => step[verb] !== undefined).length === 1,
     `must say exactly one of ${VERBS.join(', ')}, each with a path`,
   )
-  .transform(({ get, post, put, patch, delete: remove, ...step }): Step => {
-    const paths = { get, post, put, patch, delete: remove }
+  .transform(({ get, post, put, patch, delete: remove, tell, ...step }): Step => {
+    const paths = { get, post, put, patch, delete: remove, tell }
     const verb = VERBS.find((each) => paths[each] !== undefined)!
     return { ...step, method: verb.toUpperCase(), path: paths[verb]! }
   })

@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici'
 import { type Observation, observe } from './observation.ts'
 import type { Ask } from './step.ts'
+import { TELL, type Teller } from './tell.ts'
 
 /** What requests did besides answering. Reading it must not change it. */
 export type Effects = {
@@ -29,13 +30,19 @@ export function createSide(options: {
   baseUrl: string
   identify?: Identify | undefined
   effects?: Effects | undefined
+  teller?: Teller | undefined
 }): Side {
-  const { name, baseUrl, identify, effects } = options
+  const { name, baseUrl, identify, effects, teller } = options
   const dispatcher = new Agent({ connections: 64, headersTimeout: DEADLINE_MS, bodyTimeout: DEADLINE_MS })
   return {
     name,
     effects,
     async ask(ask) {
+      if (ask.method === TELL) {
+        if (!teller) throw new Error(`${name} can be told of nothing; name its database and its broker`)
+        await teller.tell(ask.path, ask.body ?? 'null')
+        return observe(204, {}, '')
+      }
       const authorization = ask.as === undefined ? undefined : await identify?.(ask.as, ask.claims)
       if (ask.as !== undefined && authorization === undefined)
         throw new Error(`${name} has no identity "${ask.as}"; name it among the identities of the sides`)
@@ -49,6 +56,7 @@ export function createSide(options: {
       return observe(answer.statusCode, answer.headers, await answer.body.text())
     },
     async close() {
+      await teller?.close()
       await effects?.close()
       await dispatcher.destroy()
     },

@@ -1,6 +1,6 @@
 /** The shoppers of the tour with their ledger, for a stack of a test. */
 import { join } from 'node:path'
-import { isExact, type Ledger } from '../../../compose/ledger/compare.ts'
+import { isExact } from '../../../compose/ledger/compare.ts'
 import { readStock } from '../../../compose/ledger/held.ts'
 import { settledLedger } from '../../../compose/ledger/settle.ts'
 import { type Crowd, startCrowd } from '../../../compose/shoppers/crowd.ts'
@@ -10,8 +10,6 @@ export type Shoppers = {
   crowd: Crowd
   /** Lets everybody finish, then compares what was told with what is held. @throws with what does not add up */
   leave(): Promise<void>
-  /** The same, for a test that expects something not to add up. */
-  count(): Promise<{ ledger: Ledger; findings: string[] }>
 }
 
 /** @param rate what they do per second */
@@ -25,15 +23,11 @@ export async function letShoppersIn({ stack, places }: System, rate: number): Pr
     admin: stack.facts.admin,
     products: [...initial.keys()],
   })
-  const count = async () => {
-    await crowd.stop()
-    return await settledLedger(journalFile, initial, places, 60_000)
-  }
   return {
     crowd,
-    count,
     async leave() {
-      const { ledger, findings } = await count()
+      await crowd.stop()
+      const { ledger, findings } = await settledLedger(journalFile, initial, places, 60_000)
       if (isExact(ledger) && ledger.ordersAcknowledged > 0) return
       throw new Error(`the ledger: ${JSON.stringify(ledger)}\n${findings.slice(0, 20).join('\n')}`)
     },

@@ -23,8 +23,12 @@ export type ShippingDeps = {
 export const shippingContext = (deps: ShippingDeps): Context => {
   const { config, db, gate, logger } = deps
   const routes = Router()
-  routes.get('/api/orders/:id/shipment', requireUser, async (req, res) => {
+  // Refusals say it too, as all below /api/orders does.
+  routes.use('/api/orders/:id/shipment', (_req, res, next) => {
     res.set('Cache-Control', 'private, no-cache')
+    next()
+  })
+  routes.get('/api/orders/:id/shipment', requireUser, async (req, res) => {
     res.json(await getShipment(db, pathId.parse(req.params).id, Number(req.user?.id)))
   })
 
