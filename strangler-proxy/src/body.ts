@@ -7,8 +7,11 @@ export const KEPT_BYTES = 1024 * 1024
 export type Body =
   /** There is none, or all of it is here: the request can be sent again. */
   | { readonly kind: 'kept'; readonly bytes: Buffer | null }
-  /** It passes through as it arrives, once. Null: straight from the request; else made when somebody listens. */
-  | { readonly kind: 'stream'; readonly from: (() => Readable) | null }
+  /**
+   * It passes through as it arrives, once. Null: straight from the request; else made when somebody listens.
+   * `held`: how many bytes of it are in memory until then.
+   */
+  | { readonly kind: 'stream'; readonly from: (() => Readable) | null; readonly held: number }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'gone' }
 
@@ -23,8 +26,8 @@ export function streamBody(req: IncomingMessage, limit: number | null): Body {
   if (!hasBody(req)) return { kind: 'kept', bytes: null }
   const length = Number(req.headers['content-length'])
   if (limit !== null && length > limit) return { kind: 'too-large' }
-  if (limit === null || !Number.isNaN(length)) return { kind: 'stream', from: null }
-  return { kind: 'stream', from: () => req.pipe(countTo(limit)) }
+  if (limit === null || !Number.isNaN(length)) return { kind: 'stream', from: null, held: 0 }
+  return { kind: 'stream', from: () => req.pipe(countTo(limit)), held: 0 }
 }
 
 /**
@@ -35,11 +38,11 @@ export async function keepBody(req: IncomingMessage, limit: number | null): Prom
   if (!hasBody(req)) return { kind: 'kept', bytes: null }
   const length = Number(req.headers['content-length'])
   if (limit !== null && length > limit) return { kind: 'too-large' }
-  if (length > KEPT_BYTES) return { kind: 'stream', from: null }
+  if (length > KEPT_BYTES) return { kind: 'stream', from: null, held: 0 }
   const read = await readUpTo(req, KEPT_BYTES)
   if (read === null) return { kind: 'gone' }
   if (limit !== null && read.bytes > limit) return { kind: 'too-large' }
-  if (!read.ended) return { kind: 'stream', from: () => restOf(req, read.chunks, limit) }
+  if (!read.ended) return { kind: 'stream', from: () => restOf(req, read.chunks, limit), held: read.bytes }
   delete req.headers['transfer-encoding']
   req.headers['content-length'] = String(read.bytes)
   return { kind: 'kept', bytes: Buffer.concat(read.chunks) }

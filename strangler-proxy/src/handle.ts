@@ -103,7 +103,7 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
     // No await may stand between an open gate and the entry in flight: a hold seen in between would be acknowledged
     // although this request is on its way.
     while (route !== null && gate(route, ownership) !== 'open') {
-      const refused = await waitAtGate(parts, route, res, bytes, deadlineAt)
+      const refused = await waitAtGate(parts, route, res, heldBytesOf(body), deadlineAt)
       if (refused === 'gone') return
       if (refused !== null) return refuse(parts, req, res, refused)
     }
@@ -171,14 +171,14 @@ async function waitAtGate(
   parts: Parts,
   route: Route,
   res: ServerResponse,
-  body: Sending['body'],
+  heldBytes: number,
   deadlineAt: number,
 ): Promise<ProxyProblem | 'gone' | null> {
   const look = () => gate(route, parts.ownership)
   if (look() === 'refuse') return MOVING
   const waited = await parts.hold.wait({
     contexts: route.writes,
-    bytes: Buffer.isBuffer(body) ? body.length : 0,
+    bytes: heldBytes,
     deadlineAt,
     gate: look,
     onGone: (callback) => res.once('close', callback),
@@ -186,6 +186,12 @@ async function waitAtGate(
   if (waited === 'open') return null
   if (waited === 'gone') return 'gone'
   return waited === 'refuse' ? MOVING : HOLD_OVER
+}
+
+/** What a waiting request keeps in memory: all of a kept body, the beginning of one that will stream. */
+function heldBytesOf(body: Body): number {
+  if (body.kind === 'kept') return body.bytes?.length ?? 0
+  return body.kind === 'stream' ? body.held : 0
 }
 
 async function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promise<Body> {

@@ -103,6 +103,28 @@ describe('a hold', () => {
     expect((await Promise.all(inside)).map((one) => one.status)).toEqual([200, 200, 200])
   })
 
+  it('counts the beginning of a long body of unannounced length, which is in memory while it waits', async () => {
+    const MIB = 1024 * 1024
+    const { proxy, monolith } = await house({ hold: { ...LIMITS, bytes: 2 * MIB } })
+    proxy.own('goods', { phase: 'switching', hold: true })
+    const chunked = () =>
+      post(proxy, '/api/goods', '', {
+        body: new Blob(['x'.repeat(1.5 * MIB)]).stream(),
+        duplex: 'half',
+      } as RequestInit)
+    const first = chunked()
+    await waiting(proxy, 1)
+    expect(proxy.parts.hold.stats().bytes).toBeGreaterThan(MIB)
+    // Its client may see the refusal, or the connection closed under the rest of its body.
+    const second = chunked().catch(() => null)
+    await until('the second finds no room', () => proxy.parts.hold.stats().full === 1)
+    expect((await second)?.status ?? 503).toBe(503)
+    proxy.own('goods', { phase: 'ready', hold: false })
+    expect((await first).status).toBe(200)
+    expect(proxy.parts.hold.stats()).toMatchObject({ waiting: 0, bytes: 0 })
+    expect(monolith.seen.map((one) => one.body.length)).toEqual([1.5 * MIB])
+  })
+
   it('forgets a client that leaves, and never forwards its request', async () => {
     const { proxy, monolith } = await house()
     proxy.own('goods', { phase: 'switching', hold: true })

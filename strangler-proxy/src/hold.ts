@@ -7,7 +7,7 @@ export interface HoldLimits {
   readonly leaseMs: number
   /** Requests that wait at once. */
   readonly requests: number
-  /** Bytes of their kept bodies. */
+  /** Bytes of their bodies that are in memory. */
   readonly bytes: number
 }
 
