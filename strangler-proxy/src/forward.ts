@@ -58,7 +58,6 @@ const ATTEMPT = Symbol('attempt')
 const UPGRADE = Symbol('upgrade')
 const SWEEP_MS = 50
 const DISCARD_WITHIN_MS = 500
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'])
 
 export function createForward(): Forward {
   const open = new Bag<Attempt>()
@@ -187,11 +186,21 @@ function discard(from: IncomingMessage, request: ClientRequest | null): void {
 
 const ignore = () => undefined
 
-function fail(attempt: Attempt, error: Error & { code?: string }): void {
+function fail(attempt: Attempt, error: Error): void {
   if (error instanceof BodyTooLarge) {
     attempt.request?.destroy()
     attempt.settle({ kind: 'failed', cause: 'too-large' })
-  } else attempt.settle({ kind: 'failed', cause: NEVER_SENT.has(error.code ?? '') ? 'connect' : 'connection' })
+  } else attempt.settle({ kind: 'failed', cause: neverSent(error) ? 'connect' : 'connection' })
+}
+
+/**
+ * Whether an error says that there was no connection to send anything on. The code does not tell: a connection that
+ * stands can time out or lose its route as well.
+ */
+function neverSent(error: Error & { syscall?: string }): boolean {
+  // Several addresses were tried, each in vain.
+  if (error instanceof AggregateError) return error.errors.every(neverSent)
+  return error.syscall === 'connect' || error.syscall === 'getaddrinfo'
 }
 
 /** Ends what has had no answer in time. A body that still arrives gives its upstream the time it takes. */

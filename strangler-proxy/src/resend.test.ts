@@ -202,12 +202,28 @@ describe('a connection that fails', () => {
     expect(silent.proxy.parts.inFlight.total()).toBe(0)
   })
 
-  it('that nobody accepts is a 502', async () => {
+  it.each(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])(
+    'is a 502 for a write, sent once, when a connection that stood ends with %s',
+    async (code) => {
+      const { proxy, monolith } = await house(() => {
+        const { agent } = proxy.parts.upstreams.pick('monolith', null)!
+        for (const socket of Object.values(agent.sockets).flat())
+          socket?.destroy(Object.assign(new Error(`read ${code}`), { code, syscall: 'read' }))
+      })
+      const answer = await post(proxy)
+      expect([answer.status, monolith.seen.length]).toEqual([502, 1])
+    },
+  )
+
+  it('that nobody accepts is tried once more, whatever the request, then a 502', async () => {
     const gone = await startUpstream('gone')
     await gone.close()
     const proxy = await startProxy({ routes: ROUTES, monolith: gone.url })
     started.push(proxy)
+    proxy.own('goods', { phase: 'ready' })
     expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(502)
-    expect((await post(proxy)).status).toBe(502)
+    expect((await post(proxy, { method: 'PUT' })).status).toBe(502)
+    // Nothing was sent, so that even a write was tried once more.
+    expect(await proxy.parts.metrics.http.registry.metrics()).toContain('proxy_resends_total{why="connection"} 2')
   })
 })
