@@ -27,7 +27,8 @@ export async function watchSwitch(
     await sleep(COMING_BACK_MS)
     const { slowestHeldMs, failed } = close()
     const held = (await released(ops)) - before
-    return { direction, pauseMs: slowestHeldMs, held, failed }
+    // Where no request was held none has waited for the switch, however slow one was.
+    return { direction, pauseMs: held === 0 ? 0 : slowestHeldMs, held, failed }
   }
 }
 
