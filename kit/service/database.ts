@@ -16,6 +16,7 @@ export type DatabaseSettings = {
   connection: { connectionString: string; types: TypeParsers; application_name: string }
   pool: { min: number; max: number }
   acquireConnectionTimeout: number
+  compileSqlOnError: false
 }
 
 /**
@@ -30,5 +31,7 @@ export function databaseSettings(url: string, { name, max = 20 }: { name: string
     connection: { connectionString: url, types, application_name: name },
     pool: { min: 0, max },
     acquireConnectionTimeout: 5_000,
+    // Knex would write the values into the statement that it puts before the message of every error.
+    compileSqlOnError: false,
   }
 }

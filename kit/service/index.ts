@@ -9,6 +9,7 @@ export { ConfigError, jsonVariable, processConfig, readConfig } from './config.t
 export { type Context, type Running, startContexts } from './context.ts'
 export { type ContextClient, createContextClient } from './context-client.ts'
 export { type DatabaseSettings, databaseSettings } from './database.ts'
+export { messageWithoutValues } from './error-values.ts'
 export { type ArmedFailPoints, armFailPoints, FailPointError, failPoint } from './fail-points.ts'
 export { createHealth, type Health } from './health.ts'
 export { createInternalSigner, type InternalSigner, requireInternal } from './internal-tokens.ts'

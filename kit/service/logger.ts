@@ -1,5 +1,6 @@
-/** JSON logs with trace ids and without secrets. */
+/** JSON logs with trace ids, without secrets and without values of rows. */
 import { type Logger as PinoLogger, pino, stdSerializers } from 'pino'
+import { withoutValues } from './error-values.ts'
 import { currentContext, traceIdOf } from './request-context.ts'
 
 export type Logger = PinoLogger
@@ -21,8 +22,8 @@ const DEPTH = 4
  * @param options.name The process, e.g. `inventory-service`.
  * @param options.level A pino level; `silent` for tests.
  * @param options.destination Where lines go; standard output unless told.
- * @returns A pino logger. Within a request each line carries its `requestId` and `traceId`; known secret fields and
- *   passwords inside URLs are censored.
+ * @returns A pino logger. Within a request each line carries its `requestId` and `traceId`; known secret fields,
+ *   passwords inside URLs and what PostgreSQL's errors quote of rows are censored.
  */
 export function createLogger(options: {
   name: string
@@ -40,7 +41,8 @@ export function createLogger(options: {
       const context = currentContext()
       return context ? { requestId: context.requestId, traceId: traceIdOf(context.traceparent) } : {}
     },
-    serializers: { err: withoutPasswords },
+    // The formatter has done it, whatever the field's name; pino's own would take its result for an error once more.
+    serializers: { err: (value: unknown) => value },
   }
   return options.destination ? pino(settings, options.destination) : pino(settings)
 }
@@ -49,6 +51,7 @@ export function createLogger(options: {
 function withoutSecrets<T>(value: T, depth: number): T {
   if (depth === 0 || typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((one) => withoutSecrets(one, depth - 1)) as T
+  if (value instanceof Error) return stdSerializers.err(withoutValues(value)) as T
   if (Object.getPrototypeOf(value) !== Object.prototype) return value
   const entries = Object.entries(value as Record<string, unknown>)
   const clean = entries.map(([name, inner]) => [
@@ -56,12 +59,4 @@ function withoutSecrets<T>(value: T, depth: number): T {
     SECRETS.has(name.toLowerCase()) ? '[redacted]' : withoutSecrets(inner, depth - 1),
   ])
   return clean.every(([, kept], at) => kept === entries[at]?.[1]) ? value : (Object.fromEntries(clean) as T)
-}
-
-/** Drivers quote the connection string they failed with. */
-function withoutPasswords(error: Error): unknown {
-  const plain = stdSerializers.err(error) as unknown as Record<string, unknown>
-  for (const key of ['message', 'stack'])
-    if (typeof plain[key] === 'string') plain[key] = plain[key].replace(/:\/\/[^/\s@]+@/g, '://***@')
-  return plain
 }

@@ -1,5 +1,5 @@
 /** Rules 5, 10, 11, 12 and 14's border: what the receiving side does with changes. */
-import { failPoint } from '@banyan/kit/service'
+import { failPoint, messageWithoutValues } from '@banyan/kit/service'
 import { applySql, RAISE_VERSIONS } from './apply-sql.ts'
 import { canaryMove } from './canary.ts'
 import type { Change, Lane, TableMove, Tx } from './lane.ts'
@@ -195,9 +195,10 @@ function aboutRow(error: unknown): boolean {
   return typeof code === 'string' && code.length === 5 && !NOT_THE_ROW.includes(code.slice(0, 2))
 }
 
-/** Name of the constraint and SQLSTATE, not PostgreSQL's detail: that would print values of the row. */
+/** Name of the constraint and SQLSTATE, not PostgreSQL's detail, nor a message that quotes values of the row. */
 function reasonOf(error: unknown): string {
   const { code, constraint, column } = error as { code?: string; constraint?: string; column?: string }
   const place = constraint ? ` (constraint "${constraint}")` : column ? ` (column "${column}")` : ''
-  return `SQLSTATE ${code}${place}: ${(error as Error).message}`
+  const message = messageWithoutValues(error as Error)
+  return `SQLSTATE ${code}${place}${message.startsWith('SQLSTATE') ? '' : `: ${message}`}`
 }

@@ -80,6 +80,15 @@ test('rule 9: the applier never goes past a change that failed, and says which r
   expect(await markerApplied(it.lane, marker)).toBe(true)
 })
 
+test('a change that is blocked by a value of it shows the SQLSTATE and not the value', async () => {
+  await it.targetAdmin.query('alter table items add constraint number check (name::int > 0)')
+  await it.sourceApp.query(`insert into items values (1, 'secret')`)
+  const wire = new Wire()
+  await relayOnce(it.lane, wire)
+  const { blocked } = await applyBatch(it.lane, wire.take())
+  expect(blocked).toMatchObject({ tbl: 'public.items', key: '["1"]', reason: 'SQLSTATE 22P02' })
+})
+
 test('rule 9: a long transaction elsewhere does not delay the marker after the fence', async () => {
   await it.sourceAdmin.query('create table other (id int)')
   const long = await it.sourceAdmin.connect()
