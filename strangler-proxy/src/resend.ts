@@ -80,5 +80,5 @@ const TOO_LATE: ProxyProblem = {
 const UNREACHABLE: ProxyProblem = {
   status: 502,
   code: 'upstream-unreachable',
-  detail: 'The connection to the part of the shop that answers this failed. Try again shortly.',
+  detail: 'The connection to the process that answers this failed. Try again shortly.',
 }

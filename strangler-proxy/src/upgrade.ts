@@ -46,5 +46,5 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
 const UNREACHABLE: ProxyProblem = {
   status: 502,
   code: 'upstream-unreachable',
-  detail: 'The connection to the part of the shop that answers this failed. Try again shortly.',
+  detail: 'The connection to the process that answers this failed. Try again shortly.',
 }
