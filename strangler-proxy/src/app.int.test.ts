@@ -102,8 +102,6 @@ beforeAll(async () => {
       COOKIE_KEY: 'a cookie key for tests',
       COOKIE_SECURE: false,
       OVERRIDE_KEY: 'an override key for tests',
-      JWT_ISSUER: 'banyan-shop',
-      JWT_AUDIENCE: 'banyan-shop',
       OPS_TOKEN,
       RECORD_FOLDER: recordings,
       RECORD_CLAIMS: ['role'],

@@ -120,13 +120,9 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
 }
 
 function verifierOf(config: ProxyConfig) {
-  if (config.JWT_JWKS === undefined) return null
-  return createTokenVerifier({
-    jwks: config.JWT_JWKS,
-    issuer: config.JWT_ISSUER,
-    audience: config.JWT_AUDIENCE,
-    typ: 'at+jwt',
-  })
+  const { JWT_JWKS: jwks, JWT_ISSUER: issuer, JWT_AUDIENCE: audience = issuer } = config
+  if (jwks === undefined || issuer === undefined || audience === undefined) return null
+  return createTokenVerifier({ jwks, issuer, audience, typ: 'at+jwt' })
 }
 
 function withoutAddress(services: Readonly<Record<string, string>>, config: ProxyConfig) {

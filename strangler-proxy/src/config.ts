@@ -5,44 +5,48 @@ const secret = z.string().min(16, 'must have at least 16 characters')
 const httpUrl = z.url({ protocol: /^http$/ })
 
 /** What the proxy takes from its environment. */
-export const proxyConfig = processConfig.extend({
-  OPS_HOST: z.string().default('127.0.0.1'),
-  OPS_PORT: z.coerce.number().int().min(0).max(65_535),
-  CONTROL_DATABASE_URL: z.string().min(1),
-  UNLEASH_URL: z.url(),
-  UNLEASH_TOKEN: z.string().min(1),
-  UNLEASH_ENVIRONMENT: z.string().default('development'),
-  /** Where the last flags are kept for a start without Unleash; absent: the system's folder for temporary files. */
-  UNLEASH_BACKUP_PATH: z.string().optional(),
-  ROUTES: z.string().min(1),
-  /** One address, or several with commas between. */
-  MONOLITH_URL: z
-    .string()
-    .transform((text) => text.split(',').map((one) => one.trim()))
-    .pipe(z.array(httpUrl).min(1)),
-  /** `{"<context>": "<url>"}`; a context that is missing is looked up in the instances table. */
-  SERVICE_URLS: jsonVariable(z.record(z.string(), httpUrl)).default({}),
-  COOKIE_KEY: secret,
-  /** Secure cookies: for a proxy behind TLS. */
-  COOKIE_SECURE: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((text) => text === 'true'),
-  OVERRIDE_KEY: secret,
-  /** Public keys of access tokens; absent: every client counts as anonymous when shares are decided. */
-  JWT_JWKS: jsonVariable(z.object({ keys: z.array(z.looseObject({ kty: z.string() })) })).optional(),
-  JWT_ISSUER: z.string().default('banyan-shop'),
-  JWT_AUDIENCE: z.string().default('banyan-shop'),
-  OPS_TOKEN: secret,
-  /** Where recordings go; without it none can be made. */
-  RECORD_FOLDER: z.string().min(1).optional(),
-  /** What of a token is recorded beside a stand-in for its subject. */
-  RECORD_CLAIMS: z
-    .string()
-    .default('role,roles,scope')
-    .transform((text) => text.split(',').map((one) => one.trim())),
-  /** How many proxies in front of this one write X-Forwarded-For. */
-  TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
-})
+export const proxyConfig = processConfig
+  .extend({
+    OPS_HOST: z.string().default('127.0.0.1'),
+    OPS_PORT: z.coerce.number().int().min(0).max(65_535),
+    CONTROL_DATABASE_URL: z.string().min(1),
+    UNLEASH_URL: z.url(),
+    UNLEASH_TOKEN: z.string().min(1),
+    UNLEASH_ENVIRONMENT: z.string().default('development'),
+    /** Where the last flags are kept for a start without Unleash; absent: the system's folder for temporary files. */
+    UNLEASH_BACKUP_PATH: z.string().optional(),
+    ROUTES: z.string().min(1),
+    /** One address, or several with commas between. */
+    MONOLITH_URL: z
+      .string()
+      .transform((text) => text.split(',').map((one) => one.trim()))
+      .pipe(z.array(httpUrl).min(1)),
+    /** `{"<context>": "<url>"}`; a context that is missing is looked up in the instances table. */
+    SERVICE_URLS: jsonVariable(z.record(z.string(), httpUrl)).default({}),
+    COOKIE_KEY: secret,
+    /** Secure cookies: for a proxy behind TLS. */
+    COOKIE_SECURE: z
+      .enum(['true', 'false'])
+      .default('false')
+      .transform((text) => text === 'true'),
+    OVERRIDE_KEY: secret,
+    /** Public keys of access tokens; absent: every client counts as anonymous when shares are decided. */
+    JWT_JWKS: jsonVariable(z.object({ keys: z.array(z.looseObject({ kty: z.string() })) })).optional(),
+    /** Needed beside the keys: a wrong guess would make every client anonymous without a word. */
+    JWT_ISSUER: z.string().min(1).optional(),
+    /** The issuer unless told. */
+    JWT_AUDIENCE: z.string().min(1).optional(),
+    OPS_TOKEN: secret,
+    /** Where recordings go; without it none can be made. */
+    RECORD_FOLDER: z.string().min(1).optional(),
+    /** What of a token is recorded beside a stand-in for its subject. */
+    RECORD_CLAIMS: z
+      .string()
+      .default('role,roles,scope')
+      .transform((text) => text.split(',').map((one) => one.trim())),
+    /** How many proxies in front of this one write X-Forwarded-For. */
+    TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
+  })
+  .refine(({ JWT_JWKS, JWT_ISSUER }) => JWT_JWKS === undefined || JWT_ISSUER !== undefined, { path: ['JWT_ISSUER'] })
 
 export type ProxyConfig = Readonly<z.infer<typeof proxyConfig>>

@@ -47,6 +47,7 @@ export async function startBanyan(
     OVERRIDE_KEY: 'another key of the benchmark',
     OPS_TOKEN: 'a token of the benchmark',
     JWT_JWKS: JSON.stringify({ keys: [publicKey(key)] }),
+    JWT_ISSUER: 'banyan-shop',
   })
   await part.line()
   await part.line()
