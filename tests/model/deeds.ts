@@ -14,6 +14,7 @@ export type Mistake =
   | 'no tombstone'
   | 'abort undoes first'
   | 'abort skips an open source'
+  | 'abort locks an open source'
   | 'abort does not look at the target'
   | 'no reconciliation'
 
@@ -118,6 +119,8 @@ const restore: Part = (state, mover, deed, wrong) => {
   const db = state.dbs[sourceOf(deed.saw)]
   if (wrong.has('abort skips an open source') && !db.closed) return true
   if (db.token > mover.adopted) return false
+  // Only a fence that stands is undone under the tables' lock, which waits for whoever has written already.
+  if (db.open && (db.closed || wrong.has('abort locks an open source'))) return false
   db.token = mover.adopted
   db.closed = false
   return true

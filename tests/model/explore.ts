@@ -21,7 +21,7 @@ export function explore(limits: Limits, wrong: Mistakes, most: number): Explored
   for (let at = 0; at < queue.length; at++) {
     const key = queue[at] ?? ''
     const state: State = JSON.parse(key)
-    const broken = brokenInvariant(state) ?? (at % 7 === 0 ? badEnd(state, wrong) : null)
+    const broken = brokenInvariant(state) ?? (at % 7 === 0 ? (badEnd(state, wrong) ?? heldAbort(state, wrong)) : null)
     if (broken) return { states: at + 1, whole: false, violation: { invariant: broken, trace: traceTo(parents, key) } }
     if (at >= most) return { states: at, whole: false, violation: null }
     for (const next of successors(state, wrong)) {
@@ -69,6 +69,18 @@ function badEnd(from: State, wrong: Mistakes): string | null {
   if (dbs[0].closed === dbs[1].closed) return 'I5: no side is open at rest'
   if (dbs[row.owner === 'monolith' ? 0 : 1].closed) return 'I5: the owner is closed at rest'
   return dbs[0].value === dbs[1].value ? null : 'I3: the sides differ at rest'
+}
+
+/** An abort ends by itself, whatever transaction of an application stays open: held requests wait for its release. */
+function heldAbort(from: State, wrong: Mistakes): string | null {
+  if (from.row.phase !== 'aborting') return null
+  const state = copy(from)
+  state.left.switches = 0
+  for (let round = 0; round < 10 && state.row.phase === 'aborting'; round++) {
+    for (const mover of state.movers) while (mover.deed) doPart(state, mover, wrong)
+    for (const mover of state.movers) decide(state, mover, false)
+  }
+  return state.row.phase === 'aborting' ? 'I6: an abort waits for an open transaction' : null
 }
 
 function successors(state: State, wrong: Mistakes): Next[] {

@@ -47,6 +47,7 @@ it.each<[Mistake[], Partial<Limits>]>([
   [['no tombstone'], { writes: 2, switches: 1, duplicates: 1 }],
   [['abort undoes first'], { switches: 1, aborts: 1, crashes: 1 }],
   [['abort skips an open source'], { switches: 1, aborts: 1, crashes: 1 }],
+  [['abort locks an open source'], { writes: 1, switches: 1, aborts: 1 }],
   [['abort does not look at the target'], { switches: 1, failovers: 1, aborts: 1 }],
 ])('without its rule the explorer finds a trace: %j', (mistakes, limits) => {
   anyMarker.on = mistakes.includes('marker of any attempt')

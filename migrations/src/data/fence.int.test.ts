@@ -184,6 +184,27 @@ test('rule 22: an abort sees the target closed, and opens the source even where 
   expect(rows[0].owner).toBe('monolith')
 })
 
+test('rule 22: an abort needs no lock that the fence was refused: a writer may stay open through both', async () => {
+  const writer = await it.sourceApp.connect()
+  await writer.query(`begin; select * from banyan.owner_of('shop'); update items set name = 'b' where id = 1`)
+  try {
+    await expect(fenceSource(it.withToken(2n), { deadlineMs: 1 })).rejects.toThrow(LockBusy)
+    await restoreSource(it.withToken(3n), { owner: 'monolith', term: 1n }, { deadlineMs: 1 })
+    expect(await readFence(it.lane.from, 'shop')).toEqual({ closed: false, token: 3n })
+    await writer.query('commit')
+  } finally {
+    writer.release(true)
+  }
+  expect((await it.sourceAdmin.query('select * from items')).rows).toEqual([{ id: 1, name: 'b' }])
+})
+
+test('rule 22: an owner that differs on an open source is put right', async () => {
+  await it.sourceAdmin.query(`update banyan.owner set owner = 'moving' where context = 'shop'`)
+  await restoreSource(it.withToken(2n), { owner: 'monolith', term: 4n })
+  const { rows } = await it.sourceAdmin.query(`select owner, term::text from banyan.owner where context = 'shop'`)
+  expect(rows[0]).toEqual({ owner: 'monolith', term: '4' })
+})
+
 test('rule 22: an abort that finds the target open is told so', async () => {
   await unfenceTarget(it.lane, { owner: 'service', term: 2n })
   expect(await raiseToken(it.lane.to, it.withToken(2n))).toEqual({ closed: false })

@@ -101,12 +101,19 @@ export async function unfenceTarget(lane: Lane, owner: Ownership, options: { dea
 
 /**
  * Gives the lane's `from` back to its owner (rule 22). Raises the token always, even on a side that looks open: a
- * fence of the overruled attempt may still be on its way.
+ * fence of the overruled attempt may still be on its way. Where the fence row says open, no fence has ever committed,
+ * so there is nothing to undo and no table is locked: the transaction that the fence gave up before may still be there.
  */
 export async function restoreSource(lane: Lane, owner: Ownership, options: { deadlineMs?: number } = {}) {
   const tables = inNameOrder(lane).map((table) => table.source)
   await retryLock(`${lane.context}: opening the source`, options.deadlineMs ?? 3000, () =>
-    underToken(lane.from, lane, 'update', ({ tx }) => open(tx, lane, tables, owner), BOUNDED),
+    underToken(
+      lane.from,
+      lane,
+      'update',
+      ({ tx, closed }) => (closed ? open(tx, lane, tables, owner) : correctOwner(tx, lane, owner)),
+      BOUNDED,
+    ),
   )
 }
 
@@ -140,6 +147,16 @@ async function open(tx: Tx, claim: Claim, tables: readonly TableName[], owner: O
 async function setOwner(tx: Tx, claim: Claim, owner: Ownership | { owner: 'moving' }): Promise<void> {
   await tx.query('lock table banyan.owner in exclusive mode')
   await writeOwner(tx, claim, owner)
+}
+
+/** Writes the owner only where it differs: the row's lock would wait for everyone who has decided by it. */
+async function correctOwner(tx: Tx, claim: Claim, owner: Ownership): Promise<void> {
+  const { rowCount } = await tx.query('select from banyan.owner where context = $1 and owner = $2 and term = $3', [
+    claim.context,
+    owner.owner,
+    owner.term,
+  ])
+  if (rowCount === 0) await writeOwner(tx, claim, owner)
 }
 
 async function writeOwner(tx: Tx, claim: Claim, owner: Ownership | { owner: 'moving' }): Promise<void> {

@@ -59,6 +59,22 @@ it.each([
   await expect(world.db.goods.query('update products set price = 0')).rejects.toMatchObject({ code: 'BN001' })
 })
 
+it('rule 22: an abort ends, and requests are released, while the transaction that the fence gave up before stays open', async () => {
+  const { control, shop } = world.db
+  const writer = await shop.connect()
+  try {
+    await writer.query('begin; update stock set quantity = quantity + 1 where product_id = 1')
+    const id = await askFor(control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })
+    await until('an attempt to be called off', 15_000, async () => (await attemptsOf(id!))[0] === 'aborted')
+    await askAbort(control, 'goods', 'changed my mind')
+    expect(await endOf(id!)).toBe('failed')
+    expect(await world.stored()).toMatchObject({ phase: 'ready', step: null, owner: 'monolith', hold: false })
+    await writer.query('commit')
+  } finally {
+    writer.release(true)
+  }
+})
+
 it('rule 20: a mover whose leading connection is gone cannot commit the owner, whatever else still answers it', async () => {
   const armed = armFailPoints('mover.switch.before-owner-commit=once:hang')
   const id = await comeTo('mover.switch.before-owner-commit', 'switch', armed)
