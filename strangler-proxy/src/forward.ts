@@ -34,8 +34,18 @@ export interface Sending {
 
 export interface Forward {
   (req: IncomingMessage, res: ServerResponse, sending: Sending): Promise<Outcome>
-  upgrade(req: IncomingMessage, socket: Socket, head: Buffer, upstream: Upstream, onError: (error: Error) => void): void
+  /** Passes an upgrade on. */
+  upgrade(req: IncomingMessage, socket: Socket, head: Buffer, rising: Rising): void
   close(): void
+}
+
+/** Where an upgrade goes. */
+export interface Rising {
+  readonly upstream: Upstream
+  /** Milliseconds for the upstream's answer to it. */
+  readonly withinMs: number
+  /** There is no answer: the connection failed, or the time is up. Nothing was written to the client. */
+  onError(cause: 'connection' | 'deadline'): void
 }
 
 interface Attempt extends Bagged {
@@ -51,11 +61,13 @@ interface Attempt extends Bagged {
 
 type Carrier = IncomingMessage & {
   [ATTEMPT]?: Attempt
-  [UPGRADE]?: { upstream: Upstream; onError(error: Error): void }
+  [UPGRADE]?: Rising
 }
 
 const ATTEMPT = Symbol('attempt')
 const UPGRADE = Symbol('upgrade')
+/** The forwarder's code for an upgrade without an answer in time. */
+const UPGRADE_LATE = 'ERR_UPSTREAM_UPGRADE_TIMEOUT'
 const SWEEP_MS = 50
 const DISCARD_WITHIN_MS = 500
 
@@ -75,6 +87,7 @@ export function createForward(): Forward {
       const upstream = attempt?.sending.upstream ?? req[UPGRADE]!.upstream
       options.agent = attempt ? upstream.agent : false
       if (attempt) options.buffer = sourceOf(attempt)
+      else options.upgradeTimeout = req[UPGRADE]!.withinMs
       return upstream.target
     },
     selfHandleResponse: true,
@@ -113,8 +126,8 @@ export function createForward(): Forward {
       middleware(req, res).catch((error: Error) => fail(attempt, error))
     })
   return Object.assign(forward, {
-    upgrade(req: Carrier, socket: Socket, head: Buffer, upstream: Upstream, onError: (error: Error) => void) {
-      req[UPGRADE] = { upstream, onError }
+    upgrade(req: Carrier, socket: Socket, head: Buffer, rising: Rising) {
+      req[UPGRADE] = rising
       middleware.upgrade(req, socket, head)
     },
     close() {
@@ -161,7 +174,7 @@ const settleAttempts =
     proxy.on('error', (error, req) => {
       const attempt = req?.[ATTEMPT]
       if (attempt) fail(attempt, error)
-      else req?.[UPGRADE]?.onError(error)
+      else req?.[UPGRADE]?.onError('code' in error && error.code === UPGRADE_LATE ? 'deadline' : 'connection')
     })
     proxy.on('econnreset', (_error, req) => req[ATTEMPT]?.settle({ kind: 'gone' }))
   }

@@ -38,7 +38,7 @@ export interface Parts {
 const NO_INSTANCE_WITHIN_MS = 2_000
 const NO_INSTANCE_PAUSE_MS = 50
 /** Milliseconds for requests that no rule names. */
-const UNROUTED_DEADLINE_MS = 30_000
+export const UNROUTED_DEADLINE_MS = 30_000
 
 /** A request's way: arrive (clean headers, rule) → facts → decide → hold → forward, and again what was not done. */
 export function createHandler(parts: Parts): (req: IncomingMessage, res: ServerResponse) => void {

@@ -72,12 +72,12 @@ export const TOO_LARGE: ProxyProblem = {
   code: 'body-too-large',
   detail: 'The body is longer than this route accepts. Send less.',
 }
-const TOO_LATE: ProxyProblem = {
+export const TOO_LATE: ProxyProblem = {
   status: 504,
   code: 'upstream-timeout',
   detail: 'No answer came within the deadline of this route. Whether the request was carried out is not known.',
 }
-const UNREACHABLE: ProxyProblem = {
+export const UNREACHABLE: ProxyProblem = {
   status: 502,
   code: 'upstream-unreachable',
   detail: 'The connection to the process that answers this failed. Try again shortly.',

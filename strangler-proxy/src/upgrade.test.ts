@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { sendRaw, until } from '../test-support/raw.ts'
@@ -11,6 +13,7 @@ const ROUTES = `
 contexts: { goods: goods-service }
 routes:
   - { method: GET, path: /live, context: goods, access: read }
+  - { method: GET, path: /mute, context: goods, access: read, deadline: 200ms }
 `
 let proxy: TestProxy
 const upstreams: TestUpstream[] = []
@@ -88,6 +91,37 @@ describe('a WebSocket', () => {
     const socket = new WebSocket(`${other.url.replace('http', 'ws')}/live`)
     const [, response] = await once(socket, 'unexpected-response')
     expect(response.statusCode).toBe(502)
+    await other.close()
+  })
+
+  it('that its upstream never answers is a 504 at the end of the deadline of its route', async () => {
+    const mute = createServer((socket) => socket.resume().on('error', () => undefined))
+    mute.listen(0, '127.0.0.1')
+    await once(mute, 'listening')
+    const other = await startProxy({
+      routes: ROUTES,
+      monolith: `http://127.0.0.1:${(mute.address() as AddressInfo).port}`,
+    })
+    const socket = new WebSocket(`${other.url.replace('http', 'ws')}/mute`)
+    const [, response] = await once(socket, 'unexpected-response', { signal: AbortSignal.timeout(3_000) })
+    expect(response.statusCode).toBe(504)
+    await until('the upstream is let go', () =>
+      promisify(mute.getConnections.bind(mute))().then((count) => count === 0),
+    )
+    await other.close()
+    mute.close()
+  })
+
+  it('is what every upgrade is taken for by an older Node: any other is refused there, and not passed on', async () => {
+    const { url } = upstreams[0]!
+    const other = await startProxy({ routes: ROUTES, monolith: url, takesEveryUpgrade: true })
+    const before = handshakes.length
+    const answer = await sendRaw(
+      other.port,
+      'GET /live HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+    )
+    expect(answer).toContain('HTTP/1.1 501')
+    expect(handshakes.length).toBe(before)
     await other.close()
   })
 

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { choose } from './choose.ts'
 import { isSplit, NO_FACTS } from './decide.ts'
 import { gate } from './gate.ts'
-import type { Parts } from './handle.ts'
+import { type Parts, UNROUTED_DEADLINE_MS } from './handle.ts'
 import { type ProxyProblem, refuseUpgrade } from './problem.ts'
-import { MOVING } from './resend.ts'
+import { MOVING, TOO_LATE, UNREACHABLE } from './resend.ts'
 
 /** Whether a request asks for a WebSocket; every other upgrade is ignored and the request answered as it is. */
 export function isWebSocket(req: IncomingMessage): boolean {
@@ -28,6 +28,8 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
     parts.metrics.refused(problem.code)
     refuseUpgrade(socket, problem)
   }
+  // Of the pinned Nodes only those from 24.9 on ask `isWebSocket` themselves; the others take every upgrade for one.
+  if (!isWebSocket(req)) return refuse(NOT_SPOKEN)
   const arrival = parts.arrive(req)
   if ('status' in arrival) return refuse(arrival)
   const { route, override } = arrival
@@ -40,11 +42,15 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   parts.metrics.decided(decision, route?.context ?? null)
   req.headers.connection = 'Upgrade'
   req.headers.upgrade = 'websocket'
-  parts.forward.upgrade(req, socket, head, upstream, () => refuse(UNREACHABLE))
+  parts.forward.upgrade(req, socket, head, {
+    upstream,
+    withinMs: route?.deadlineMs ?? UNROUTED_DEADLINE_MS,
+    onError: (cause) => refuse(cause === 'deadline' ? TOO_LATE : UNREACHABLE),
+  })
 }
 
-const UNREACHABLE: ProxyProblem = {
-  status: 502,
-  code: 'upstream-unreachable',
-  detail: 'The connection to the process that answers this failed. Try again shortly.',
+const NOT_SPOKEN: ProxyProblem = {
+  status: 501,
+  code: 'upgrade-not-spoken',
+  detail: 'Of upgrades, only WebSocket is spoken here. Send the request without the Upgrade header.',
 }

@@ -42,6 +42,8 @@ export interface TestProxyOptions {
   readonly trustedHops?: number
   readonly recordInto?: string
   readonly openWriter?: OpenWriter
+  /** Listens as a Node before 24.9 does, which takes every upgrade for a WebSocket. */
+  readonly takesEveryUpgrade?: boolean
 }
 
 /** A context's record with everything at rest, and changes to it. */
@@ -106,7 +108,10 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     }),
     logger: createLogger({ name: 'proxy under test', level: 'silent' }),
   }
-  const server = createServer({ shouldUpgradeCallback: isWebSocket }, createHandler(parts))
+  const server = createServer(
+    { shouldUpgradeCallback: options.takesEveryUpgrade ? () => true : isWebSocket },
+    createHandler(parts),
+  )
   const upgrade = createUpgrader(parts)
   server.on('upgrade', (req, socket, head) => upgrade(req, socket as Socket, head))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
