@@ -1,9 +1,19 @@
-import { addShare } from './add-share.ts'
 import type { AddCommand } from './cli.ts'
+import { Refused } from './refused.ts'
 
-export const addShadow: AddCommand = (program, cli) =>
-  addShare(program, cli, {
-    verb: 'shadow',
-    flag: 'shadow',
-    summary: 'set the share of reads that are mirrored and compared',
-  })
+/** Keeps its name and refuses: a share that nothing reads must not look as if reads were being compared. */
+export const addShadow: AddCommand = (program, cli) => {
+  program
+    .command('shadow <context> <percent>')
+    .description('set the share of reads that are mirrored and compared (not built yet: refused)')
+    .option('--dry-run', 'refused as well')
+    .option('--json', 'print one JSON object')
+    .option('--why <reason>', 'not kept, because nothing is done')
+    .action((context: string, _share: string, given: { json?: boolean }) =>
+      cli.run(given, async () => {
+        throw new Refused(
+          `mirroring to be built: no proxy mirrors reads of ${context} yet; banyan parity compares both sides before a switch`,
+        )
+      }),
+    )
+}
