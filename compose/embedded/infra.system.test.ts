@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
+import { listeners } from '../../tests/support/listeners.ts'
 import { descendants, type Seen, stillRunning } from '../../tests/support/processes.ts'
 import { becomesTrue } from './wait.ts'
 
@@ -51,11 +52,19 @@ async function expectNothingLeft(infra: Infra): Promise<void> {
   await becomesTrue('its data to be removed', async () => !existsSync(infra.folder), 5_000)
 }
 
-test('a SIGKILL of the starter leaves no server, no epmd and no data behind', async () => {
+/** Erlang's own port among them, which is in no URL. */
+function expectLoopbackOnly(infra: Infra): void {
+  const found = listeners(infra.family.map(({ pid }) => pid))
+  expect(found.map(({ port }) => port)).toEqual(expect.arrayContaining(infra.ports))
+  expect(found.filter(({ address }) => address !== 'loopback')).toEqual([])
+}
+
+test('servers listen on loopback alone, and a SIGKILL of the starter leaves no server, no epmd and no data behind', async () => {
   const infra = await startInfra()
   expect(infra.family.length).toBeGreaterThan(8)
   expect(infra.ports.every((port) => port > 0)).toBe(true)
   for (const port of infra.ports) expect(await answers(port)).toBe(true)
+  expectLoopbackOnly(infra)
   infra.process.kill('SIGKILL')
   await expectNothingLeft(infra)
 })

@@ -98,8 +98,9 @@ function prepare(
     RABBITMQ_CONF_ENV_FILE: file('env.conf', ''),
     RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'advanced.config'),
     RABBITMQ_ENABLED_PLUGINS_FILE: file('enabled_plugins', management.length ? '[rabbitmq_management].\n' : '[].\n'),
-    // Idle schedulers that spin would take the processor from everybody else.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+sbwt none +sbwtdcpu none +sbwtdio none',
+    // Idle schedulers that spin would take the processor from everybody else; Erlang's own port would be open to all.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      '+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
   }
 }
 
