@@ -16,6 +16,7 @@ import { createHandler, type Parts } from './handle.ts'
 import { createHold } from './hold.ts'
 import { createInFlight } from './in-flight.ts'
 import { watchInstances } from './instances.ts'
+import { readyOnce } from './known.ts'
 import { createProxyMetrics } from './metrics.ts'
 import { createOpsApp } from './ops/app.ts'
 import { createRecorder } from './record/recorder.ts'
@@ -36,7 +37,10 @@ export interface StranglerProxy {
   close(): Promise<void>
 }
 
-/** A proxy that starts while the control database or Unleash is away serves what it knows, after this long. */
+/**
+ * A proxy that starts while the control database or Unleash is away listens after this long. Until it has read ownership
+ * it is not ready, and answers only what no rule names.
+ */
 const START_WITHIN_MS = 5_000
 
 /** Assembles the proxy: what it watches, what it counts, and the way of a request through it. */
@@ -101,7 +105,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     metrics,
     logger,
   }
-  const health = createHealth()
+  const health = readyOnce(ownership.ready, createHealth())
   const sources = { ownership, flags, hold, inFlight, upstreams, recorder, contexts: Object.keys(table.services) }
   return {
     ready: within(START_WITHIN_MS, Promise.allSettled([ownership.ready, flags.ready, instances.ready])),

@@ -12,6 +12,7 @@ import type { Forward, Outcome, Sending } from './forward.ts'
 import { gate, isOnTheMove } from './gate.ts'
 import type { Hold } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
+import { whileUnknown } from './known.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import { answerProblem, type ProxyProblem } from './problem.ts'
 import type { Listening, Recorder } from './record/recorder.ts'
@@ -22,7 +23,7 @@ import type { Upstreams } from './upstreams.ts'
 /** What handles requests; every part knows nothing of the others. */
 export interface Parts {
   readonly arrive: Arrive
-  readonly ownership: Pick<OwnershipWatch, 'get' | 'leaseValid' | 'now' | 'refresh'>
+  readonly ownership: Pick<OwnershipWatch, 'get' | 'leaseValid' | 'now' | 'refresh' | 'staleMs'>
   readonly flag: ReadsFlag
   readonly gatherFacts: GatherFacts
   readonly cookies: Cookies
@@ -56,6 +57,8 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
   if ('status' in arrival) return refuse(parts, req, res, arrival)
   const { route, override } = arrival
   const { ownership } = parts
+  const unknown = whileUnknown(route, ownership)
+  if (unknown !== null) return refuse(parts, req, res, unknown)
 
   const known = route === null ? undefined : ownership.get(route.context)
   const gathered = route !== null && isSplit(route, known) ? await parts.gatherFacts(req, route, override) : null

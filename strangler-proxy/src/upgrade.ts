@@ -4,6 +4,7 @@ import { choose } from './choose.ts'
 import { isSplit, NO_FACTS } from './decide.ts'
 import { gate } from './gate.ts'
 import { type Parts, UNROUTED_DEADLINE_MS } from './handle.ts'
+import { whileUnknown } from './known.ts'
 import { type ProxyProblem, refuseUpgrade } from './problem.ts'
 import { MOVING, TOO_LATE, UNREACHABLE } from './resend.ts'
 
@@ -33,6 +34,8 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const arrival = parts.arrive(req)
   if ('status' in arrival) return refuse(arrival)
   const { route, override } = arrival
+  const unknown = whileUnknown(route, parts.ownership)
+  if (unknown !== null) return refuse(unknown)
   if (gate(route, parts.ownership) !== 'open') return refuse(MOVING)
   const known = route === null ? undefined : parts.ownership.get(route.context)
   const gathered = route !== null && isSplit(route, known) ? await parts.gatherFacts(req, route, override) : null

@@ -42,6 +42,8 @@ export interface TestProxyOptions {
   readonly trustedHops?: number
   readonly recordInto?: string
   readonly openWriter?: OpenWriter
+  /** Serves as a proxy does that has not read ownership yet. */
+  readonly neverRead?: boolean
   /** Listens as a Node before 24.9 does, which takes every upgrade for a WebSocket. */
   readonly takesEveryUpgrade?: boolean
 }
@@ -90,6 +92,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
       leaseValid: () => lease,
       now: () => new Date(),
       refresh: async () => undefined,
+      staleMs: () => (options.neverRead ? Number.POSITIVE_INFINITY : 0),
     },
     flag: options.flag ?? (() => false),
     gatherFacts: createFacts(cookies, options.verifier ?? null),
