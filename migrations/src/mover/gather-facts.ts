@@ -1,7 +1,7 @@
 import { readContexts } from '../control/contexts.ts'
 import { preparedFingerprints, readSighting } from '../control/sightings.ts'
 import type { Direction, Intent, Phase, Stored } from '../control/stored.ts'
-import { readSubscribers } from '../control/subscribers.ts'
+import { readSubscribers, removeLapsed } from '../control/subscribers.ts'
 import { lastVerification } from '../control/verifications.ts'
 import { checkCapture } from '../data/capture.ts'
 import { fingerprint } from '../data/fingerprint.ts'
@@ -11,7 +11,10 @@ import type { Facts } from './interlocks.ts'
 import { parityFacts } from './running-builds.ts'
 import type { Runtime } from './runtime.ts'
 
-/** Looks at everything that a switch or rollback depends on. */
+/**
+ * Looks at everything that a switch or rollback depends on. Whoever has been gone for longer than its grace is struck
+ * off first: one that was killed would otherwise keep every attempt from beginning.
+ */
 export async function gatherFacts(
   run: Runtime,
   stored: Stored,
@@ -20,6 +23,7 @@ export async function gatherFacts(
 ): Promise<Facts> {
   const { control, plan } = run
   const context = plan.context
+  await removeLapsed(control, context)
   const [there, back] = await Promise.all([run.lanes.of('to-service'), run.lanes.of('to-monolith')])
   const tables = {
     monolith: there.tables.map((table) => table.source),
