@@ -1,7 +1,7 @@
 /** Rules 5, 10, 11, 12 and 14's border: what the receiving side does with changes. */
 import { failPoint, messageWithoutValues } from '@banyan/kit/service'
 import { applySql, RAISE_VERSIONS } from './apply-sql.ts'
-import { canaryMove } from './canary.ts'
+import { canaryMove, isBeat } from './canary.ts'
 import type { Change, Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
 import { type Held, SideOpen, underToken } from './token.ts'
@@ -77,7 +77,7 @@ async function applyHeld(lane: Lane, held: Held, changes: readonly Change[]): Pr
  * already there and pass; one that is not there is a fault of the protocol and must not be written.
  */
 async function applyOpen(lane: Lane, tx: Tx, changes: readonly Change[]): Promise<BlockedChange | null> {
-  const rows = changes.filter((change) => change.op !== 'm' && change.tbl !== tableId(CANARY.source))
+  const rows = changes.filter((change) => change.op !== 'm' && !isBeat(change))
   const { rows: missing } = await tx.query<{ id: string }>(
     `select c.id from unnest($2::text[], $3::text[], $4::bigint[]) c(tbl, key, id)
       left join banyan.row_version v on v.context = $1 and v.tbl = c.tbl and v.key = c.key
@@ -94,7 +94,7 @@ async function applyOpen(lane: Lane, tx: Tx, changes: readonly Change[]): Promis
   await applyTogether(
     lane,
     tx,
-    changes.filter((change) => change.op === 'm' || change.tbl === tableId(CANARY.source)),
+    changes.filter((change) => change.op === 'm' || isBeat(change)),
   )
   return null
 }
@@ -184,7 +184,7 @@ async function readLarge(lane: Lane, changes: readonly Change[]): Promise<Change
 }
 
 function tableOf(lane: Lane, change: Change): TableMove {
-  if (change.tbl === tableId(CANARY.source)) return CANARY
+  if (isBeat(change)) return CANARY
   const table = lane.tables.find((one) => tableId(one.source) === change.tbl)
   if (!table) throw new Error(`${lane.context}: change ${change.id} is of "${change.tbl}", which is not in the plan`)
   return table

@@ -1,5 +1,6 @@
 /** A captured row of our own that goes all the way: proof of a lane before it is needed, and the heartbeat. */
-import type { Db, Lane, TableMove } from './lane.ts'
+import type { Change, Db, Lane, TableMove } from './lane.ts'
+import { tableId } from './lane.ts'
 import { underToken } from './token.ts'
 
 export interface Beat {
@@ -29,6 +30,9 @@ export function canaryMove(): TableMove {
   ]
   return { source: CANARY, target: CANARY, key: ['context', 'from_side'], columns }
 }
+
+/** Whether a change is of the canary rather than of a table of the plan. */
+export const isBeat = ({ tbl }: Pick<Change, 'tbl'>): boolean => tbl === tableId(CANARY)
 
 /**
  * Beats at the lane's `from`; the row travels like any other.

@@ -1,6 +1,6 @@
 /** Rule 14: proof, change by change, that each has reached its row; only a proven change is purged. */
 import { applyBatch, type BlockedChange } from './apply.ts'
-import { canaryMove } from './canary.ts'
+import { canaryMove, isBeat } from './canary.ts'
 import type { Change, Lane } from './lane.ts'
 import { tableId } from './lane.ts'
 import { underToken } from './token.ts'
@@ -18,7 +18,8 @@ const PAGE = 1000
 
 /**
  * Goes through every change of the lane up to `upTo` that is not proven yet. There is no position to go on from: a
- * lower id may have committed later, so what is still in `banyan.changes` is what is still to be proven.
+ * lower id may have committed later, so what is still in `banyan.changes` is what is still to be proven. A canary row
+ * is never applied from here: it is the proof that the lane itself works, and that what was written before it arrived.
  * @param upTo a marker's id; after the fence, nothing can come below it any more
  * @throws TokenOverruled, SideOpen
  */
@@ -32,12 +33,19 @@ export async function reconcile(lane: Lane, upTo: bigint): Promise<Reconciled> {
     after = BigInt(page.at(-1)!.id)
     checked += page.length
     const missing = await missingAtTarget(lane, page)
-    if (missing.length > 0) {
-      const { done, blocked } = await applyBatch(lane, missing)
+    const beats = missing.filter(isBeat)
+    const rows = missing.filter((change) => !isBeat(change))
+    if (rows.length > 0) {
+      const { done, blocked } = await applyBatch(lane, rows)
       applied += done
       if (blocked) return { checked, applied, blocked, complete: false }
     }
-    await purgeProven(lane, page)
+    // A missing beat is waited for, but only the newest: it proves what the ones before it would.
+    const awaited = beats.at(-1)
+    await purgeProven(
+      lane,
+      page.filter((change) => change !== awaited),
+    )
   }
 }
 
@@ -88,6 +96,7 @@ async function missingAtTarget(lane: Lane, page: readonly Change[]): Promise<Cha
 
 /** An unpublished change stays: the relay would otherwise let a marker go that does not stand behind it. */
 async function purgeProven(lane: Lane, page: readonly Change[]): Promise<void> {
+  if (page.length === 0) return
   await underToken(lane.from, lane, 'share', ({ tx }) =>
     tx.query(
       `delete from banyan.changes

@@ -32,13 +32,14 @@ export function createBackground(run: Runtime): Background {
   let wanted = false
   let settling: Promise<void> | null = null
   let owner: Stored['owner'] = 'monolith'
+  const canary = canaryWatch(run)
   const blocked: Blocks = { 'to-service': null, 'to-monolith': null }
   const start = async (into: Closable[]) => {
     await startLane(run, 'to-service', blocked, into)
     await startLane(run, 'to-monolith', blocked, into)
     into.push(
       every(run, 'heartbeat', HEARTBEAT_MS, async () => heartbeat(run, await laneFromOwner(run.lanes, { owner }))),
-      every(run, 'canary', CANARY_MS, () => canary(run, owner === 'monolith' ? 'to-monolith' : 'to-service')),
+      every(run, 'canary', CANARY_MS, () => canary(owner === 'monolith' ? 'to-monolith' : 'to-service')),
       every(run, 'reconcile', RECONCILE_MS, laneReconciler(run)),
       every(run, 'purge', PURGE_MS, purger(run)),
     )
@@ -117,14 +118,19 @@ async function heartbeat(run: Runtime, lane: Lane): Promise<void> {
   if (applied) await noteHeartbeat(run.control, run.plan.context, applied.at)
 }
 
-const seenBeats = new WeakMap<Runtime, bigint>()
-
-async function canary(run: Runtime, direction: Direction): Promise<void> {
-  const lane = await run.lanes.of(direction)
-  const applied = await appliedBeat(lane)
-  if (applied && seenBeats.get(run) !== applied.beat) await noteCanary(run.control, run.plan.context)
-  if (applied) seenBeats.set(run, applied.beat)
-  await sendBeat(lane)
+/**
+ * Notes each beat that comes back on the reverse path. What this leadership, or this direction, sees first may be of
+ * any age and is not noted; the beat after it is.
+ */
+function canaryWatch(run: Runtime): (direction: Direction) => Promise<void> {
+  let last: { direction: Direction; beat: bigint | null } | null = null
+  return async (direction) => {
+    const lane = await run.lanes.of(direction)
+    const beat = (await appliedBeat(lane))?.beat ?? null
+    if (last?.direction === direction && beat !== last.beat) await noteCanary(run.control, run.plan.context)
+    last = { direction, beat }
+    await sendBeat(lane)
+  }
 }
 
 /** Tombstones up to a moment go once that moment is over; a moment that is not yet over is asked again. */

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { rabbitApi } from '../../../tests/support/infra.ts'
+import { CHANGES_EXCHANGE, laneQueue } from '../data/change-lane.ts'
 import { createWorld, type World } from './testing/world.ts'
 
 let world: World
@@ -26,3 +28,18 @@ it.each(['switch', 'rollback'] as const)(
     expect(rows.at(-1)).toEqual({ id: `before the ${verb}` })
   },
 )
+
+it('a reverse path that carries nothing holds a switch, even where reconciliation finds what is missing', async () => {
+  const { username, password, href } = new URL(rabbitApi())
+  const vhost = encodeURIComponent(decodeURIComponent(new URL(world.urls.amqp).pathname.slice(1)))
+  const queue = laneQueue({ context: 'goods', toSide: 'monolith' })
+  const url = new URL(`${href}/bindings/${vhost}/e/${CHANGES_EXCHANGE}/q/${queue}/goods.monolith`)
+  url.username = ''
+  url.password = ''
+  const authorization = `Basic ${btoa(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)}`
+  const unbound = await fetch(url, { method: 'DELETE', headers: { authorization } })
+  expect(unbound.status).toBe(204)
+  await world.db.control.query(`update banyan.sightings set canary_at = clock_timestamp() - interval '1 min'`)
+  const waitsFor = expect.stringMatching(/a canary row to come back on the reverse path/)
+  expect(await world.ask('switch')).toMatchObject({ state: 'refused', waitsFor })
+})
