@@ -1,6 +1,7 @@
 /** Rules 7 and 9: from `banyan.changes` to the broker, once or more, never not. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { failPoint } from '@banyan/kit/service'
+import { isBeat } from './canary.ts'
 import type { Change, ChangesBroker, Lane } from './lane.ts'
 import { underToken } from './token.ts'
 
@@ -18,13 +19,14 @@ const ROUND_ROWS = 500
 export async function relayOnce(lane: Lane, broker: ChangesBroker): Promise<{ confirmed: number; refused: number }> {
   const changes = beforeOrAtMarker(await readUnpublished(lane))
   if (changes.length === 0) return { confirmed: 0, refused: 0 }
-  const messages = changes.map((change) => ({
-    id: `${lane.context}.${lane.toSide}.${change.move}.${change.id}`,
-    body: JSON.stringify(change),
-  }))
-  const answers = await broker.publish(lane, messages)
+  const rows = changes.filter((change) => !isBeat(change))
+  const confirmed = await publish(lane, broker, rows)
+  // A beat vouches for what was written before it, so it goes after all of that, or not yet.
+  const arrived = new Set(confirmed)
+  const refused = rows.find((change) => !arrived.has(change.id))
+  const beats = changes.filter((change) => isBeat(change) && (!refused || BigInt(change.id) < BigInt(refused.id)))
+  confirmed.push(...(await publish(lane, broker, beats)))
   await failPoint('changes-relay.after-publish')
-  const confirmed = changes.filter((_, place) => answers[place] === true).map((change) => change.id)
   if (confirmed.length > 0) {
     await underToken(lane.from, lane, 'share', ({ tx }) =>
       tx.query('update banyan.changes set published_at = clock_timestamp() where id = any ($1::bigint[])', [confirmed]),
@@ -32,6 +34,17 @@ export async function relayOnce(lane: Lane, broker: ChangesBroker): Promise<{ co
     await failPoint('changes-relay.after-mark')
   }
   return { confirmed: confirmed.length, refused: changes.length - confirmed.length }
+}
+
+/** @returns the ids of those that the broker has confirmed */
+async function publish(lane: Lane, broker: ChangesBroker, changes: readonly Change[]): Promise<string[]> {
+  if (changes.length === 0) return []
+  const messages = changes.map((change) => ({
+    id: `${lane.context}.${lane.toSide}.${change.move}.${change.id}`,
+    body: JSON.stringify(change),
+  }))
+  const answers = await broker.publish(lane, messages)
+  return changes.filter((_, place) => answers[place] === true).map((change) => change.id)
 }
 
 export interface LoopOptions {

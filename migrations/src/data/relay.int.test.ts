@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { applyBatch } from './apply.ts'
+import { appliedBeat, sendBeat } from './canary.ts'
 import { relayBacklog, relayOnce } from './changes-relay.ts'
 import { fenceSource } from './fence.ts'
 import { awaitMarker, MarkerLate, markerApplied, sendMarker } from './marker.ts'
@@ -44,6 +45,20 @@ test('rule 8: only the marker of this very attempt is taken for it', async () =>
   expect(await markerApplied(it.withToken(2n), marker)).toBe(false)
   await expect(awaitMarker(it.withToken(2n), marker, 50)).rejects.toThrow(MarkerLate)
   await expect(awaitMarker(it.lane, marker + 1n, 50)).rejects.toThrow(MarkerLate)
+})
+
+test('a beat never overtakes a change that the broker refused, and so never vouches for what is not there', async () => {
+  const wire = new Wire()
+  await it.sourceApp.query(`insert into items values (1, 'a')`)
+  await sendBeat(it.lane)
+  await it.sourceApp.query(`insert into items values (2, 'b')`)
+  wire.refuse = (body) => body.includes('[\\"1\\"]')
+  expect(await relayOnce(it.lane, wire)).toEqual({ confirmed: 1, refused: 2 })
+  await applyBatch(it.lane, wire.take())
+  expect(await appliedBeat(it.lane)).toBeNull()
+  wire.refuse = () => false
+  await drain(it.lane, wire)
+  expect(await appliedBeat(it.lane)).toMatchObject({ beat: 1n })
 })
 
 test('rule 9: a marker never overtakes a change that the broker refused', async () => {
