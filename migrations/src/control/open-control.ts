@@ -9,6 +9,8 @@ export function openControl(connectionString: string, onIdleBreak: (error: Error
     connectionString,
     max: 8,
     application_name: 'banyan mover',
+    connectionTimeoutMillis: 5000,
+    keepAlive: true,
     options: '-c idle_in_transaction_session_timeout=2s',
   })
   pool.on('error', onIdleBreak)

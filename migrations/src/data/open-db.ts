@@ -25,6 +25,7 @@ export function openDb(url: string, options: { name: string; max?: number }): Db
     application_name: options.name,
     max: options.max ?? 6,
     connectionTimeoutMillis: 5000,
+    keepAlive: true,
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
       .join(' '),

@@ -11,6 +11,7 @@ import type { FlagAdmin } from '../flags/unleash-admin.ts'
 import { watchWritesFlags } from '../flags/watch-writes-flags.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { CopyLimits } from './copy-brake.ts'
+import { cutWhenLost } from './cut-when-lost.ts'
 import { followContext } from './follow-context.ts'
 import { createLanes } from './lanes.ts'
 import { noteSightings } from './note-sightings.ts'
@@ -67,13 +68,18 @@ export function startMover(options: MoverOptions): Mover {
 async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSignal): Promise<void> {
   const { logger, plans } = options
   const control = openControl(options.controlUrl, (err) => logger.warn({ err }, 'an idle control connection broke'))
+  const closed = new AbortController()
+  cutWhenLost(control, leadership.lost, closed.signal)
   const broker = connectBroker({ url: options.amqpUrl, name: 'banyan mover', logger })
   const lanes = changesBroker(broker)
   const databases = new Map<string, pg.Pool>()
   const database = (name: string) => {
-    const known = databases.get(name) ?? openDb(options.databaseUrl(name), { name: 'banyan mover', max: 10 })
-    databases.set(name, known)
-    return known
+    const known = databases.get(name)
+    if (known) return known
+    const opened = openDb(options.databaseUrl(name), { name: 'banyan mover', max: 10 })
+    cutWhenLost(opened, leadership.lost, closed.signal)
+    databases.set(name, opened)
+    return opened
   }
   const wakeups = listenForWakeups(options.controlUrl)
   const contexts = [...plans.keys()]
@@ -121,5 +127,6 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
     ]
     for (const end of await Promise.allSettled(closing))
       if (end.status === 'rejected') logger.warn({ err: end.reason }, 'closing failed')
+    closed.abort()
   }
 }

@@ -1,6 +1,7 @@
 import { armFailPoints } from '@banyan/kit/service'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { askAbort, askFor, intentState } from '../control/intents.ts'
+import { someoneLeads } from '../control/leader.ts'
 import { createWorld, until, type World } from './testing/world.ts'
 
 let world: World
@@ -110,4 +111,25 @@ it('an owner that a lost attempt left closed is opened again, under a token abov
   expect(token).toBeGreaterThan(lost)
   expect(row).toMatchObject({ phase: 'ready', owner: 'monolith', direction: null, hold: false })
   await expect(world.db.goods.query('update products set price = 0')).rejects.toMatchObject({ code: 'BN001' })
+})
+
+it('a mover that has lost the lead while a query of its own hangs ends that query and leads again', async () => {
+  const { control, shop } = world.db
+  const holder = await shop.connect()
+  try {
+    await holder.query("begin; select from banyan.fence where context = 'goods' for update")
+    await until('the mover to wait for the row', 10_000, async () => {
+      const { rows } = await shop.query(
+        "select from pg_stat_activity where datname = current_database() and application_name = 'banyan mover' and wait_event_type = 'Lock'",
+      )
+      return rows.length > 0
+    })
+    await control.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'banyan mover (leader)'",
+    )
+    await until('the lead to be gone', 5_000, async () => !(await someoneLeads(control)))
+    await until('the mover to lead again', 20_000, () => someoneLeads(control))
+  } finally {
+    holder.release(true)
+  }
 })
