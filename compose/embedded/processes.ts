@@ -73,7 +73,7 @@ const PROXY: ProcessRow = {
   env: (facts) => ({
     PORT: String(facts.ports.proxy),
     OPS_PORT: String(facts.ports.ops),
-    CONTROL_DATABASE_URL: facts.databases.watch,
+    CONTROL_DATABASE_URL: facts.databases.proxy,
     UNLEASH_URL: facts.unleash?.url ?? '',
     UNLEASH_TOKEN: facts.unleash?.clientToken ?? '',
     UNLEASH_ENVIRONMENT: 'development',

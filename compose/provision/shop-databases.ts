@@ -1,5 +1,5 @@
 /** The shop's databases: who owns, who uses, who moves them. */
-import { readFileSync } from 'node:fs'
+import { fromPg, installControl } from '@banyan/kit/ownership'
 import { connected, inDatabase, provisionDatabase, provisionRole } from './database.ts'
 
 /** A database by its three roles. */
@@ -8,12 +8,12 @@ export type SideUrls = { owner: string; app: string; mover: string }
 /** Every URL a process of the stack may get; each with a role of its own. */
 export type DatabaseUrls = {
   control: string
+  /** for the monolith and services */
   watch: string
+  proxy: string
   /** @param database `shop`, or a service's @throws for one that was not made */
   side(database: string): SideUrls
 }
-
-const CONTROL_TABLES = new URL('../../kit/ownership/control.sql', import.meta.url)
 
 /**
  * Makes databases `shop` and `banyan_control` and those given, with their roles; run again, it only renews the
@@ -26,11 +26,12 @@ export async function provisionShopDatabases(adminUrl: string, services: readonl
   const sides = new Map<string, Omit<SideUrls, 'mover'>>()
   for (const name of names) sides.set(name, await provisionSide(adminUrl, name))
   const control = await provisionDatabase(adminUrl, 'banyan_control', 'banyan_control')
-  const watch = await provisionWatch(adminUrl, control)
+  const { watch, proxy } = await provisionWatchers(adminUrl, control)
   const mover = await provisionMover(adminUrl, names)
   return {
     control,
     watch,
+    proxy,
     side(database) {
       const found = sides.get(database)
       if (!found) throw new Error(`this stack has no database "${database}"`)
@@ -56,26 +57,19 @@ async function provisionSide(adminUrl: string, name: string): Promise<{ owner: s
   return { owner, app }
 }
 
-/** Proxies and services read what is true, and write what they have seen of it and where they are. */
-async function provisionWatch(adminUrl: string, controlUrl: string): Promise<string> {
-  await connected(controlUrl, (client) => client.query(readFileSync(CONTROL_TABLES, 'utf8')))
+/** Two roles: proxies, and everybody else who follows ownership. What each may do says the kit. */
+async function provisionWatchers(adminUrl: string, controlUrl: string): Promise<{ watch: string; proxy: string }> {
   const here = inDatabase(adminUrl, 'banyan_control')
-  return await connected(here, async (client) => {
-    const url = await provisionRole(client, here, 'banyan_watch')
-    await client.query('grant connect on database banyan_control to banyan_watch')
-    await client.query('grant usage on schema banyan to banyan_watch')
-    await client.query('grant select on all tables in schema banyan to banyan_watch')
-    // What `banyan init` adds later is read as well.
-    await client.query(
-      'alter default privileges for role banyan_control in schema banyan grant select on tables to banyan_watch',
-    )
-    await client.query('grant insert, update, delete on banyan.subscribers, banyan.instances to banyan_watch')
-    // The proxy's kill switch is immediate: it sets who answers reads, and nothing else of the row.
-    await client.query('grant update (reads) on banyan.contexts to banyan_watch')
-    // The console asks like everybody else: by an intent, which the mover may refuse.
-    await client.query('grant insert on banyan.intents, banyan.audit to banyan_watch')
-    return url
+  const urls = await connected(here, async (client) => {
+    const watch = await provisionRole(client, here, 'banyan_watch')
+    const proxy = await provisionRole(client, here, 'banyan_proxy')
+    await client.query('grant connect on database banyan_control to banyan_watch, banyan_proxy')
+    return { watch, proxy }
   })
+  await connected(controlUrl, (client) =>
+    installControl(fromPg(client), { watchers: ['banyan_watch'], proxies: ['banyan_proxy'] }),
+  )
+  return urls
 }
 
 /** The mover works in all of them: as a member of the tables' owners, and past their triggers where it applies. */

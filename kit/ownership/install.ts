@@ -9,15 +9,25 @@ const ALONE = "select pg_advisory_xact_lock(hashtext('banyan.install'))"
 /**
  * Creates the control database's tables (`control.sql`).
  * @param sql A connection or transaction as the role that shall own them.
- * @param options.watchers Existing roles for proxies and services: they may read ownership and instances and write
+ * @param options.watchers Existing roles for services and workers: they may read ownership and instances and write
  *   their own subscriptions and heartbeats, nothing else.
+ * @param options.proxies Existing roles for proxies: besides, their operators' kill switch sets who answers reads, and
+ *   that and recordings go into the audit.
  */
-export async function installControl(sql: Sql, options: { watchers?: readonly string[] } = {}): Promise<void> {
+export async function installControl(
+  sql: Sql,
+  options: { watchers?: readonly string[]; proxies?: readonly string[] } = {},
+): Promise<void> {
   await sql.raw(`${ALONE};\n${script('control.sql')}`)
-  for (const role of options.watchers ?? []) {
+  const { watchers = [], proxies = [] } = options
+  for (const role of [...watchers, ...proxies]) {
     await sql.raw('grant usage on schema banyan to ??', [role])
     await sql.raw('grant select on banyan.contexts, banyan.subscribers, banyan.instances to ??', [role])
     await sql.raw('grant insert, update, delete on banyan.subscribers, banyan.instances to ??', [role])
+  }
+  for (const role of proxies) {
+    await sql.raw('grant update (reads) on banyan.contexts to ??', [role])
+    await sql.raw('grant insert on banyan.audit to ??', [role])
   }
 }
 

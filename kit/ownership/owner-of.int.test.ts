@@ -47,23 +47,43 @@ describe('installing', () => {
     expect(await ownerOf(fromPg(owner), 'inventory')).toEqual({ owner: 'service', term: 2n })
   })
 
-  it('lets a watcher subscribe and announce itself, and change nothing else', async () => {
+  /** As a new role that was installed as `kind`. */
+  async function installedAs(kind: 'watchers' | 'proxies', work: () => Promise<void>): Promise<void> {
     const role = `watch_${randomBytes(4).toString('hex')}`
     await owner.query(`create role ${role}`)
     try {
-      await installControl(fromPg(owner), { watchers: [role] })
+      await installControl(fromPg(owner), { [kind]: [role] })
       await owner.query("insert into banyan.contexts (context) values ('inventory')")
       await owner.query(`set role ${role}`)
       await owner.query('select * from banyan.contexts')
       await owner.query("insert into banyan.subscribers values ('p', 'proxy', 'inventory', 0, false, now())")
       await owner.query("insert into banyan.instances (service, id, url) values ('s', 'i', 'http://x')")
-      await expect(owner.query("update banyan.contexts set owner = 'service'")).rejects.toThrow('permission denied')
-      await expect(owner.query("insert into banyan.audit (who, what) values ('x', 'x')")).rejects.toThrow('permission')
+      await work()
     } finally {
       await owner.query('reset role')
       await owner.query(`drop owned by ${role}`)
       await owner.query(`drop role ${role}`)
     }
+  }
+  const SET_OWNER = "update banyan.contexts set owner = 'service'"
+  const SET_READS = "update banyan.contexts set reads = 'owner'"
+  const NOTE = "insert into banyan.audit (who, what) values ('x', 'x')"
+  const ASK = "insert into banyan.intents (context, verb, source, who) values ('inventory', 'switch', 'cli', 'x')"
+
+  it('lets a watcher subscribe and announce itself, and change nothing else', async () => {
+    await installedAs('watchers', async () => {
+      for (const refused of [SET_OWNER, SET_READS, NOTE, ASK])
+        await expect(owner.query(refused)).rejects.toThrow('permission denied')
+    })
+  })
+
+  it('lets a proxy, besides, set who answers reads and write that into the audit', async () => {
+    await installedAs('proxies', async () => {
+      await owner.query("select reads from banyan.contexts where context = 'inventory' for update")
+      await owner.query(SET_READS)
+      await owner.query(NOTE)
+      for (const refused of [SET_OWNER, ASK]) await expect(owner.query(refused)).rejects.toThrow('permission denied')
+    })
   })
 })
 

@@ -8,10 +8,14 @@ export const addInit: AddCommand = (program, cli) => {
     .description(
       'make the control database ready: its tables, and a row for every planned context (run again, it changes nothing)',
     )
-    .option('--watchers <roles>', 'roles of proxies and services that may read ownership, separated by commas')
+    .option('--watchers <roles>', 'roles of services, which read ownership and say where they are; separated by commas')
+    .option(
+      '--proxies <roles>',
+      'roles of proxies, whose operators may also set who answers reads; separated by commas',
+    )
     .option('--dry-run', 'show the steps and change nothing')
     .option('--json', 'print one JSON object')
-    .action((given: { watchers?: string; dryRun?: boolean; json?: boolean }) =>
+    .action((given: { watchers?: string; proxies?: string; dryRun?: boolean; json?: boolean }) =>
       cli.run(given, async (setup, out) => {
         const contexts = [...(await setup.plans()).keys()]
         const steps = [
@@ -22,12 +26,19 @@ export const addInit: AddCommand = (program, cli) => {
           '-- the way back: drop schema banyan cascade, while nothing is on the move',
         ]
         if (given.dryRun) return out.result({ dryRun: true, steps }, steps.join('\n'))
-        const watchers = given.watchers?.split(',').map((role) => role.trim()) ?? []
-        const added = await inTransaction(setup.control(), (db) => installControlDatabase(db, contexts, watchers))
+        const roles = { watchers: listOf(given.watchers), proxies: listOf(given.proxies) }
+        const added = await inTransaction(setup.control(), (db) => installControlDatabase(db, contexts, roles))
         out.result(
           { contexts, added },
           `control database ready; contexts: ${contexts.join(', ')}${added.length > 0 ? ` (new: ${added.join(', ')})` : ''}`,
         )
       }),
     )
+}
+
+function listOf(roles = ''): string[] {
+  return roles
+    .split(',')
+    .map((role) => role.trim())
+    .filter((role) => role !== '')
 }

@@ -12,9 +12,9 @@ import { addContexts } from './contexts.ts'
 export async function installControlDatabase(
   db: ClientBase,
   contexts: readonly string[],
-  watchers: readonly string[],
+  roles: { watchers: readonly string[]; proxies: readonly string[] },
 ): Promise<string[]> {
-  await installControl(fromPg(db), { watchers })
+  await installControl(fromPg(db), roles)
   await db.query(await readFile(join(import.meta.dirname, 'engine.sql'), 'utf8'))
   return addContexts(db, contexts)
 }
