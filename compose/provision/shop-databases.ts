@@ -1,5 +1,5 @@
 /** The shop's databases: who owns, who uses, who moves them. */
-import { fromPg, installControl } from '@banyan/kit/ownership'
+import { readFileSync } from 'node:fs'
 import { connected, inDatabase, provisionDatabase, provisionRole } from './database.ts'
 
 /** A database by its three roles. */
@@ -66,10 +66,17 @@ async function provisionWatchers(adminUrl: string, controlUrl: string): Promise<
     await client.query('grant connect on database banyan_control to banyan_watch, banyan_proxy')
     return { watch, proxy }
   })
-  await connected(controlUrl, (client) =>
-    installControl(fromPg(client), { watchers: ['banyan_watch'], proxies: ['banyan_proxy'] }),
-  )
+  await connected(controlUrl, async (client) => {
+    await client.query(kitSql('control'))
+    for (const role of ['banyan_watch', 'banyan_proxy']) await client.query(kitSql('watcher').replaceAll('??', role))
+    await client.query(kitSql('proxy').replaceAll('??', 'banyan_proxy'))
+  })
   return urls
+}
+
+/** The kit's own text: what adopters get by `banyan init` is what the shop gets. */
+function kitSql(name: string): string {
+  return readFileSync(new URL(`../../kit/ownership/${name}.sql`, import.meta.url), 'utf8')
 }
 
 /** The mover works in all of them: as a member of the tables' owners, and past their triggers where it applies. */

@@ -20,15 +20,13 @@ export async function installControl(
 ): Promise<void> {
   await sql.raw(`${ALONE};\n${script('control.sql')}`)
   const { watchers = [], proxies = [] } = options
-  for (const role of [...watchers, ...proxies]) {
-    await sql.raw('grant usage on schema banyan to ??', [role])
-    await sql.raw('grant select on banyan.contexts, banyan.subscribers, banyan.instances to ??', [role])
-    await sql.raw('grant insert, update, delete on banyan.subscribers, banyan.instances to ??', [role])
-  }
-  for (const role of proxies) {
-    await sql.raw('grant update (reads) on banyan.contexts to ??', [role])
-    await sql.raw('grant insert on banyan.audit to ??', [role])
-  }
+  for (const role of [...watchers, ...proxies]) await grant(sql, 'watcher.sql', role)
+  for (const role of proxies) await grant(sql, 'proxy.sql', role)
+}
+
+/** One statement a line, so that each takes the role's name as a binding. */
+async function grant(sql: Sql, file: string, role: string): Promise<void> {
+  for (const statement of script(file).trim().split('\n')) await sql.raw(statement, [role])
 }
 
 /**
