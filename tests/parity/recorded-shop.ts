@@ -66,8 +66,9 @@ export async function startRecordedShop(folder: string): Promise<RecordedShop> {
     async start() {
       // What the page tells a reader to send, but of every session.
       const page = readFileSync(join(ROOT, 'docs/parity.md'), 'utf8')
-      const told = JSON.parse(/-d '(\{.*\})'/.exec(page)?.[1] ?? '')
-      await order('POST', '/recording', { ...told, share: 1 })
+      const told = /POST "\$OPS_URL\/recording".*?'(\{.*?\})'/s.exec(page)?.[1]
+      if (!told) throw new Error('docs/parity.md no longer says what to send to /recording')
+      await order('POST', '/recording', { ...JSON.parse(told), share: 1 })
     },
     async stop(requests) {
       const until = Date.now() + 10_000
