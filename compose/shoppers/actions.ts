@@ -57,6 +57,12 @@ export const lookAround: Action = async ({ client, pick }, { session, orders }) 
   await client.ask({ action: 'look', method: 'GET', path: pick(paths), session })
 }
 
+/** Comes back as if the access token had run out: with the session that is still open, now and then by signing in anew. */
+export const goAway: Action = async (_world, person) => {
+  person.loggedInUntil = 0
+  if (Math.random() < 0.3) delete person.refreshToken
+}
+
 /** Orders one to three products, now and then with a card that is declined, slow or flaky. */
 export const order: Action = async (world, person) => {
   const key = randomUUID()

@@ -36,6 +36,7 @@ const ROUTINE: readonly [weight: number, action: (world: actions.World, person: 
   [12, actions.lookAround],
   [10, actions.order],
   [2, actions.cancel],
+  [2, actions.goAway],
 ]
 const ADMIN: typeof ROUTINE = [
   [2, actions.adjustStock],
