@@ -31,6 +31,9 @@ function copyOf(error: Error, made: Map<Error, Error>): Error {
   const shown = messageWithoutValues(error)
   const set = (name: string, value: unknown, enumerable = false) =>
     Object.defineProperty(copy, name, { value, enumerable, writable: true, configurable: true })
+  // What a prototype computes may ask for the original: a DOMException's name, read off a copy, throws.
+  for (const name of computedOf(error))
+    if (!QUOTES_VALUES.includes(name)) set(name, inner(Reflect.get(error, name)), true)
   for (const [name, value] of Object.entries(error)) if (!QUOTES_VALUES.includes(name)) set(name, inner(value), true)
   if (error.cause !== undefined) set('cause', inner(error.cause))
   const { errors } = error as { errors?: unknown }
@@ -47,6 +50,14 @@ function copyOf(error: Error, made: Map<Error, Error>): Error {
   const stack = error.stack ?? ''
   set('stack', clean(shown === error.message ? stack : [`${error.name}: ${shown}`, ...framesOf(stack)].join('\n')))
   return copy
+}
+
+/** The names that the error has from getters of its classes. */
+function computedOf(error: Error): string[] {
+  const names: string[] = []
+  for (let at = Object.getPrototypeOf(error); at && at !== Object.prototype; at = Object.getPrototypeOf(at))
+    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(at))) if (get) names.push(name)
+  return names
 }
 
 /** Those of the errors, and of their causes, whose message is not to be shown. */

@@ -67,6 +67,13 @@ test('errors whose causes go round in a circle are logged', () => {
   expect(logged({ err: one }).line).toContain('circular')
 })
 
+test('a timeout is logged, and does not end the process that logs it', () => {
+  const timeout = new DOMException('The operation was aborted due to timeout', 'TimeoutError')
+  expect(logged({ err: timeout }).err).toMatchObject({ message: timeout.message, code: 23, name: 'TimeoutError' })
+  const { err } = logged({ err: new Error('no answer', { cause: timeout }) })
+  expect(err.message).toContain(timeout.message)
+})
+
 test('a password inside a URL is not logged', () => {
   expect(logged({ err: new Error('no answer from postgres://app:hush@127.0.0.1/shop') }).line).not.toContain('hush')
 })
