@@ -16,11 +16,14 @@ export const proxyConfig = processConfig
     /** Where the last flags are kept for a start without Unleash; absent: the system's folder for temporary files. */
     UNLEASH_BACKUP_PATH: z.string().optional(),
     ROUTES: z.string().min(1),
-    /** One address, or several with commas between. */
+    /**
+     * One address, or several with commas between; `none` where every context has left and the monolith is gone. The word
+     * is asked for, because a forgotten address would turn whatever no rule names into a 404.
+     */
     MONOLITH_URL: z
       .string()
-      .transform((text) => text.split(',').map((one) => one.trim()))
-      .pipe(z.array(httpUrl).min(1)),
+      .transform((text) => (text === 'none' ? [] : text.split(',').map((one) => one.trim())))
+      .pipe(z.array(httpUrl)),
     /** `{"<context>": "<url>"}`; a context that is missing is looked up in the instances table. */
     SERVICE_URLS: jsonVariable(z.record(z.string(), httpUrl)).default({}),
     COOKIE_KEY: secret,

@@ -14,7 +14,7 @@ import type { Hold } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
 import { whileUnknown } from './known.ts'
 import type { ProxyMetrics } from './metrics.ts'
-import { answerProblem, type ProxyProblem } from './problem.ts'
+import { answerProblem, NO_ROUTE, type ProxyProblem } from './problem.ts'
 import type { Listening, Recorder } from './record/recorder.ts'
 import { afterOutcome, HOLD_OVER, MOVING, TOO_LARGE } from './resend.ts'
 import type { Route } from './routes/route.ts'
@@ -112,6 +112,7 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
     }
     const { decision, upstream } = choose(route, ownership, parts.flag, facts, parts.upstreams)
     if (upstream === null) {
+      if (route === null) return refuse(parts, req, res, NO_ROUTE)
       // A service that has just come up, or is being replaced, is in the table within a moment.
       missingSince ??= performance.now()
       const until = Math.min(missingSince + NO_INSTANCE_WITHIN_MS, deadlineAt)

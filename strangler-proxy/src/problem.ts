@@ -11,6 +11,13 @@ export interface ProxyProblem {
   readonly retryAfter?: number
 }
 
+/** There is no monolith any more, which had whatever no rule names. */
+export const NO_ROUTE: ProxyProblem = {
+  status: 404,
+  code: 'no-route',
+  detail: 'No rule of the route table names this path.',
+}
+
 /** Answers with a problem, unless an answer has begun; then the connection is cut, so that nobody takes it for whole. */
 export function answerProblem(res: ServerResponse, problem: ProxyProblem, instance: string | undefined): void {
   if (res.destroyed || res.writableEnded) return

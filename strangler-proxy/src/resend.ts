@@ -44,7 +44,7 @@ export function afterOutcome(outcome: Outcome, seen: Circumstances): Next {
   if (harmless && seen.repeatable && seen.failures === 0 && seen.leftMs > 0) {
     return { kind: 'again', why: 'connection', afterMs: 0 }
   }
-  return { kind: 'problem', problem: UNREACHABLE }
+  return { kind: 'problem', problem: seen.route === null ? UNROUTED_UNREACHABLE : UNREACHABLE }
 }
 
 function isHarmless({ route, method, idempotencyKey }: Circumstances): boolean {
@@ -66,6 +66,12 @@ const UNROUTED: ProxyProblem = {
   ...MOVING,
   code: 'unrouted-write',
   detail: 'Nothing was done: the data this path writes has moved, and no rule of the route table names the path.',
+}
+/** Said apart, because the remedy is another one: where the monolith is gone for good, nothing will ever answer here. */
+const UNROUTED_UNREACHABLE: ProxyProblem = {
+  status: 502,
+  code: 'unrouted-unreachable',
+  detail: 'No rule of the route table names this path, so it goes to the monolith, which cannot be reached.',
 }
 export const TOO_LARGE: ProxyProblem = {
   status: 413,

@@ -5,7 +5,7 @@ import { isSplit, NO_FACTS } from './decide.ts'
 import { gate } from './gate.ts'
 import { type Parts, UNROUTED_DEADLINE_MS } from './handle.ts'
 import { whileUnknown } from './known.ts'
-import { type ProxyProblem, refuseUpgrade } from './problem.ts'
+import { NO_ROUTE, type ProxyProblem, refuseUpgrade } from './problem.ts'
 import { MOVING, TOO_LATE, UNREACHABLE } from './resend.ts'
 
 /** Whether a request asks for a WebSocket; every other upgrade is ignored and the request answered as it is. */
@@ -41,7 +41,7 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const gathered = route !== null && isSplit(route, known) ? await parts.gatherFacts(req, route, override) : null
   const facts = gathered?.facts ?? (override === null ? NO_FACTS : { ...NO_FACTS, override })
   const { decision, upstream } = choose(route, parts.ownership, parts.flag, facts, parts.upstreams)
-  if (upstream === null) return refuse(UNREACHABLE)
+  if (upstream === null) return refuse(route === null ? NO_ROUTE : UNREACHABLE)
   parts.metrics.decided(decision, route?.context ?? null)
   req.headers.connection = 'Upgrade'
   req.headers.upgrade = 'websocket'

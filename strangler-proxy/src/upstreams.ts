@@ -24,7 +24,8 @@ export interface Upstreams {
 }
 
 /**
- * Addresses come from configuration and the control database only, never from a request. Sockets are unbounded per
+ * Addresses come from configuration and the control database only, never from a request; the monolith's may be none.
+ * Sockets are unbounded per
  * address: with a bound, a few hundred open streams would keep every other request waiting.
  */
 export function createUpstreams(monolith: readonly string[], services: Readonly<Record<string, string>>): Upstreams {

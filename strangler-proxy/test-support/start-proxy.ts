@@ -34,7 +34,8 @@ export interface TestProxy {
 
 export interface TestProxyOptions {
   readonly routes: string
-  readonly monolith: string
+  /** Its address, or null where it is gone. */
+  readonly monolith: string | null
   readonly services?: Readonly<Record<string, string>>
   readonly flag?: ReadsFlag
   readonly verifier?: TokenVerifier
@@ -75,7 +76,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const hold = createHold(options.hold ? { limits: options.hold } : {})
   const inFlight = createInFlight()
   const forward = createForward()
-  const upstreams = createUpstreams([options.monolith], options.services ?? {})
+  const upstreams = createUpstreams(options.monolith === null ? [] : [options.monolith], options.services ?? {})
   const recorder = createRecorder({
     folder: options.recordInto,
     claims: ['role'],

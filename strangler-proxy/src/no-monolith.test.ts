@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { readConfig } from '@banyan/kit/service'
+import { expect, it, onTestFinished } from 'vitest'
+import { WebSocket } from 'ws'
+import { startProxy } from '../test-support/start-proxy.ts'
+import { startUpstream } from '../test-support/upstream.ts'
+import { proxyConfig } from './config.ts'
+
+const ROUTES = `
+contexts: { goods: goods-service }
+routes:
+  - { method: GET, path: /api/goods, context: goods, access: read }
+`
+
+/** A proxy in front of a service that owns everything for good, and of this monolith. */
+async function inTheEnd(monolith: string | null) {
+  const service = await startUpstream('service')
+  const proxy = await startProxy({ routes: ROUTES, monolith, services: { goods: service.url } })
+  proxy.own('goods', { phase: 'completed', owner: 'service' })
+  onTestFinished(async () => {
+    await proxy.close()
+    await service.close()
+  })
+  return proxy
+}
+
+it('once the monolith is gone, rules are answered on, and nobody is asked about what no rule names', async () => {
+  const proxy = await inTheEnd(null)
+  expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(200)
+  const answer = await fetch(`${proxy.url}/elsewhere`, { method: 'POST', body: 'x' })
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'application/problem+json'])
+  expect(await answer.json()).toMatchObject({ status: 404, code: 'no-route' })
+  const [, refused] = await once(new WebSocket(`${proxy.url.replace('http', 'ws')}/elsewhere`), 'unexpected-response')
+  expect(refused.statusCode).toBe(404)
+})
+
+it('a monolith that was stopped before the proxy was told so is named as the reason', async () => {
+  const stopped = await startUpstream('monolith')
+  await stopped.close()
+  const proxy = await inTheEnd(stopped.url)
+  expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(200)
+  const answer = await fetch(`${proxy.url}/elsewhere`)
+  expect(await answer.json()).toMatchObject({ status: 502, code: 'unrouted-unreachable' })
+})
+
+it('that it is gone has to be said: an address that is missing is a fault', () => {
+  const env = {
+    PORT: '8080',
+    OPS_PORT: '8081',
+    CONTROL_DATABASE_URL: 'postgres://127.0.0.1/banyan_control',
+    UNLEASH_URL: 'http://127.0.0.1:4242/api',
+    UNLEASH_TOKEN: 'a token',
+    ROUTES: 'routes.yaml',
+    COOKIE_KEY: 'a cookie key for tests',
+    OVERRIDE_KEY: 'an override key for tests',
+    OPS_TOKEN: 'an operators token for tests',
+  }
+  expect(readConfig(proxyConfig, { ...env, MONOLITH_URL: 'none' }).MONOLITH_URL).toEqual([])
+  expect(() => readConfig(proxyConfig, env)).toThrow('MONOLITH_URL')
+  expect(() => readConfig(proxyConfig, { ...env, MONOLITH_URL: 'http://a,none' })).toThrow('MONOLITH_URL')
+})
