@@ -7,6 +7,8 @@ export type BlockResult = { code: number; output: string; seconds: number }
 
 const KEEPER = fileURLToPath(new URL('../embedded/keeper.ts', import.meta.url))
 const running = new Set<ChildProcess>()
+/** As `timeout` says it. */
+const TOO_LATE = 124
 
 /**
  * @param env added to this process's environment
@@ -41,13 +43,16 @@ export async function runBlock(
   }
   child.stdout.on('data', take)
   child.stderr.on('data', take)
+  let late = false
   const timer = setTimeout(() => {
+    late = true
     take(Buffer.from(`\nnot done within ${options.withinMs / 1000} s\n`))
     child.stdin.end()
   }, options.withinMs)
   const code = await new Promise<number>((resolve) => {
     child.on('error', () => resolve(127))
-    child.on('close', (exit) => resolve(exit ?? 1))
+    // A keeper that was asked to end ends well, whatever became of its command.
+    child.on('close', (exit) => resolve(late ? TOO_LATE : (exit ?? 1)))
   })
   clearTimeout(timer)
   running.delete(child)
