@@ -1,5 +1,6 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api'
 import type { Sql } from '../sql.ts'
+import { noteAppend } from './activity.ts'
 
 export interface NewEvent {
   /** The bounded context it comes from. */
@@ -31,6 +32,7 @@ export async function append(sql: Sql, event: NewEvent): Promise<string> {
     JSON.stringify(event.payload ?? null),
     JSON.stringify({ ...activeTrace(), ...event.headers }),
   ])
+  noteAppend()
   return rows[0].event_id
 }
 

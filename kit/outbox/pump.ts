@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Broker, type Log, PublishError, type Publisher } from '../broker/index.ts'
 import { failPoint } from '../service/fail-points.ts'
 import type { Sql } from '../sql.ts'
+import { isLively, LIVELY_MS, onAppend } from './activity.ts'
 import { type OutboxRow, toMessage } from './envelope.ts'
 import type { Meter } from './meter.ts'
 import { markPublished, readUnpublished } from './queries.ts'
@@ -15,6 +15,7 @@ export interface PumpOptions {
   exchange: string
   window: number
   pollMs: number
+  idlePollMs: number
   meter: Meter
   log: Log
 }
@@ -26,23 +27,25 @@ const DRAIN_MS = 2_000
  * marking are single statements: no transaction is open while a message is on its way.
  */
 export async function pump(options: PumpOptions, signal: AbortSignal): Promise<void> {
-  const { sql, broker, publisher, exchange, window, pollMs, meter, log } = options
+  const { sql, broker, publisher, exchange, window, pollMs, idlePollMs, meter, log } = options
   const gate = createStreamGate()
   /** Rows sent and not marked yet, which must not be read again. */
   const underWay = new Set<string>()
   let confirmed: string[] = []
   let onProgress: () => void = () => undefined
+  let lastRowAt = 0
 
   while (!signal.aborted) {
     const polledAt = Date.now()
     const room = window - underWay.size
     const rows = await readMore(room)
     for (const row of rows) send(row)
+    if (rows.length > 0) lastRowAt = polledAt
     await progress()
     await mark()
     meter.troubled(gate.size())
     const thereIsMore = rows.length > 0 && rows.length === room
-    if (!thereIsMore) await pause(polledAt + pollMs - Date.now())
+    if (!thereIsMore) await pause(polledAt)
   }
   const deadline = Date.now() + DRAIN_MS
   while (unconfirmed() > 0 && Date.now() < deadline) await progress()
@@ -114,7 +117,19 @@ export async function pump(options: PumpOptions, signal: AbortSignal): Promise<v
     await failPoint('relay.after-mark')
   }
 
-  async function pause(ms: number): Promise<void> {
-    if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined)
+  /** Up to the next poll. An append in this process cuts an idle pause short; its row is there with its commit. */
+  async function pause(polledAt: number): Promise<void> {
+    const busy = isLively() || polledAt - lastRowAt < LIVELY_MS || underWay.size > 0 || gate.size() > 0
+    const ms = polledAt + (busy ? pollMs : idlePollMs) - Date.now()
+    if (ms <= 0 || signal.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    const ignore = busy ? undefined : onAppend(resolve)
+    const end = () => resolve()
+    signal.addEventListener('abort', end)
+    await promise
+    signal.removeEventListener('abort', end)
+    clearTimeout(timer)
+    ignore?.()
   }
 }

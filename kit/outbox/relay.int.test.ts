@@ -246,3 +246,20 @@ async function closeConnections(name: string): Promise<void> {
     await world.api('DELETE', `connections/${encodeURIComponent(connection.name)}`).catch(() => undefined)
   }
 }
+
+test('an idle relay looks seldom, and an append of its own process wakes it', async () => {
+  await world.broker.declare(eventTopology(QUEUE, ['Happened']))
+  const started = relay({ idlePollMs: 3_600_000 })
+  await until('it leads', () => started.stats().leading)
+  // Of another process, as it were. A relay that still looks often publishes it; then another, when that is long past.
+  let emittedAt = 0
+  await until('an event has been left alone for half a second', async () => {
+    if (Date.now() - emittedAt > 2_000 && (await unpublished()) === 0) {
+      await world.pool.query("select banyan.emit('orders', 'order-1', 'Happened', 1, '{}')")
+      emittedAt = Date.now()
+    }
+    return Date.now() - emittedAt > 500 && (await unpublished()) === 1
+  })
+  await world.transaction((sql) => append(sql, event('order-2', 1)))
+  await until('both are marked', async () => (await unpublished()) === 0)
+})

@@ -16,8 +16,10 @@ export interface RelayOptions {
   logger: Log
   /** Unconfirmed messages at most. @default 1000 */
   window?: number
-  /** How often new rows are looked for, 20 to 50 ms in good taste. @default 20 */
+  /** How often new rows are looked for while there are some, or this process has just appended. @default 20 */
   pollMs?: number
+  /** How often else: the longest that an event waits which another process appends to an idle outbox. @default 200 */
+  idlePollMs?: number
   confirmTimeoutMs?: number
   /** How long published rows are kept, in milliseconds. @default 7 days */
   retentionMs?: number
@@ -42,9 +44,11 @@ const PURGE_IDLE_MS = 60_000
  */
 export function startRelay(options: RelayOptions): Relay {
   const { connectionString, broker, exchange = EVENTS_EXCHANGE, logger: log } = options
-  const { topology, window = 1_000, pollMs = 20, confirmTimeoutMs, retentionMs = OUTBOX_RETENTION_MS } = options
-  if (!(window >= 1 && pollMs >= 1 && retentionMs >= 0)) {
-    throw new RangeError(`startRelay: window ${window}, pollMs ${pollMs}, retentionMs ${retentionMs} are out of range`)
+  const { topology, window = 1_000, pollMs = 20, idlePollMs = 200, confirmTimeoutMs } = options
+  const { retentionMs = OUTBOX_RETENTION_MS } = options
+  if (!(window >= 1 && pollMs >= 1 && idlePollMs >= 1 && retentionMs >= 0)) {
+    const polls = `pollMs ${pollMs}, idlePollMs ${idlePollMs}`
+    throw new RangeError(`startRelay: window ${window}, ${polls}, retentionMs ${retentionMs} are out of range`)
   }
   const meter = createMeter()
   const stop = new AbortController()
@@ -66,7 +70,7 @@ export function startRelay(options: RelayOptions): Relay {
     log.info({ exchange }, 'relay leads')
     try {
       await declareExchange(signal)
-      await pump({ sql, broker, publisher, exchange, window, pollMs, meter, log }, signal)
+      await pump({ sql, broker, publisher, exchange, window, pollMs, idlePollMs, meter, log }, signal)
     } finally {
       meter.leading(false)
       await publisher.close()

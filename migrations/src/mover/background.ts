@@ -14,6 +14,8 @@ const HEARTBEAT_MS = 250
 const CANARY_MS = 2_000
 const RECONCILE_MS = 2_000
 const PURGE_MS = 60_000
+/** How often an idle lane is looked at. In a switch, held requests wait for its marker. */
+const IDLE_LANE_MS = { switching: 5, else: 100 }
 
 const DIRECTIONS = ['to-service', 'to-monolith'] as const
 
@@ -32,11 +34,13 @@ export function createBackground(run: Runtime): Background {
   let wanted = false
   let settling: Promise<void> | null = null
   let owner: Stored['owner'] = 'monolith'
+  let phase: Stored['phase'] = 'idle'
+  const idleMs = () => (phase === 'switching' ? IDLE_LANE_MS.switching : IDLE_LANE_MS.else)
   const canary = canaryWatch(run)
   const blocked: Blocks = { 'to-service': null, 'to-monolith': null }
   const start = async (into: Closable[]) => {
-    await startLane(run, 'to-service', blocked, into)
-    await startLane(run, 'to-monolith', blocked, into)
+    await startLane(run, 'to-service', blocked, idleMs, into)
+    await startLane(run, 'to-monolith', blocked, idleMs, into)
     into.push(
       every(run, 'heartbeat', HEARTBEAT_MS, async () => heartbeat(run, await laneFromOwner(run.lanes, { owner }))),
       every(run, 'canary', CANARY_MS, () => canary(owner === 'monolith' ? 'to-monolith' : 'to-service')),
@@ -76,6 +80,7 @@ export function createBackground(run: Runtime): Background {
     },
     async adjust(stored, mine) {
       owner = stored.owner
+      phase = stored.phase
       const takenApart = stored.step === 'unpreparing' || stored.step === 'completing'
       wanted = onTheMove(stored.phase) && mine && !takenApart
       await settled()
@@ -84,7 +89,13 @@ export function createBackground(run: Runtime): Background {
 }
 
 /** Relay and applier of one direction; each round takes the lane as it is then, under the token of that moment. */
-async function startLane(run: Runtime, direction: Direction, blocked: Blocks, into: Closable[]): Promise<void> {
+async function startLane(
+  run: Runtime,
+  direction: Direction,
+  blocked: Blocks,
+  idleMs: () => number,
+  into: Closable[],
+): Promise<void> {
   const live = await run.lanes.of(direction)
   const lane = () => ({ ...live })
   const onError = (err: unknown) => run.logger.warn({ err, context: run.plan.context, direction }, 'a lane stumbled')
@@ -101,7 +112,7 @@ async function startLane(run: Runtime, direction: Direction, blocked: Blocks, in
       },
     }),
   )
-  into.push(startChangesRelay(lane, run.broker, { onError }))
+  into.push(startChangesRelay(lane, run.broker, { onError, idleMs }))
 }
 
 /** A block is its applier's: the next applier meets it again, or not. */
