@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 // Runs first, on every route. What a client says about who it is, where it comes from or how this hop works never
@@ -49,7 +49,8 @@ const STRIPPED_PREFIXES = [
 /** Headers that carry the request itself: a client may not have them dropped by naming them in `Connection`. */
 const KEPT_THOUGH_NAMED = new Set(['host', 'content-length', 'content-type', 'authorization', 'cookie'])
 
-const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
+/** What the services take over, too: a client's name for a request is the same one whoever answers. */
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 const prefix = randomUUID()
@@ -88,15 +89,29 @@ export function cleanHeaders(req: IncomingMessage, options: CleanOptions): strin
   clean['x-forwarded-for'] = forwardedFor(req, options.trustedHops)
   clean['x-forwarded-proto'] = 'encrypted' in req.socket ? 'https' : 'http'
   if (dirty.host !== undefined) clean['x-forwarded-host'] = dirty.host
-  const id = dirty['x-request-id']
-  clean['x-request-id'] = typeof id === 'string' && REQUEST_ID.test(id) ? id : newRequestId()
-  const trace = dirty.traceparent
-  if (typeof trace === 'string' && TRACEPARENT.test(trace)) {
+  clean['x-request-id'] = requestIdOf(dirty)
+  const trace = traceparentOf(dirty)
+  if (trace !== null) {
     clean.traceparent = trace
     if (dirty.tracestate !== undefined) clean.tracestate = dirty.tracestate
   }
   req.headers = clean
   return null
+}
+
+/** The client's name for the request if it is harmless, else a new one; of clean headers the one that is there. */
+export function requestIdOf(headers: IncomingHttpHeaders): string {
+  const id = headers['x-request-id']
+  return typeof id === 'string' && REQUEST_ID.test(id) ? id : newRequestId()
+}
+
+/** The trace that the request belongs to, 32 hexadecimal digits; a new one where it does not say. */
+export function traceIdOf(headers: IncomingHttpHeaders): string {
+  return traceparentOf(headers)?.slice(3, 35) ?? randomBytes(16).toString('hex')
+}
+
+function traceparentOf({ traceparent }: IncomingHttpHeaders): string | null {
+  return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null
 }
 
 function isStripped(name: string): boolean {

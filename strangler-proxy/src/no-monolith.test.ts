@@ -29,9 +29,27 @@ it('once the monolith is gone, rules are answered on, and nobody is asked about 
   expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(200)
   const answer = await fetch(`${proxy.url}/elsewhere`, { method: 'POST', body: 'x' })
   expect([answer.status, answer.headers.get('content-type')]).toEqual([404, 'application/problem+json'])
-  expect(await answer.json()).toMatchObject({ status: 404, code: 'no-route' })
+  expect(await answer.json()).toMatchObject({ status: 404, code: 'not-found' })
   const [, refused] = await once(new WebSocket(`${proxy.url.replace('http', 'ws')}/elsewhere`), 'unexpected-response')
   expect(refused.statusCode).toBe(404)
+})
+
+it('what the proxy refuses it says as the services do: by type, trace and request', async () => {
+  const proxy = await inTheEnd(null)
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const answer = await fetch(`${proxy.url}/elsewhere?x=1`, { headers: { traceparent, 'x-request-id': 'r-1' } })
+  expect(answer.headers.get('x-request-id')).toBe('r-1')
+  expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+  expect(await answer.json()).toMatchObject({
+    type: 'urn:banyan:problem:not-found',
+    instance: '/elsewhere',
+    traceId: '0af7651916cd43dd8448eb211c80319c',
+  })
+  const unclean = await fetch(`${proxy.url}//elsewhere`, {
+    headers: { traceparent: 'mine', 'x-request-id': 'two words' },
+  })
+  expect(unclean.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}-[0-9a-z]+$/)
+  expect(await unclean.json()).toMatchObject({ code: 'bad-target', traceId: expect.stringMatching(/^[0-9a-f]{32}$/) })
 })
 
 it('a monolith that was stopped before the proxy was told so is named as the reason', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { World } from '../suite.ts'
-import { tellingIn, userOf } from './subscribers.ts'
+import { ordersOfNobody, tellingIn, userOf } from './subscribers.ts'
 
 /** Letters, as they follow from events; the same event makes one. Needs a broker behind the process. */
 export function notificationsContract(world: () => World): void {
   describe('notifications', () => {
+    const [first, second, others, own] = ordersOfNobody()
     const list = (query: object = {}) =>
       world().client.call('listNotifications', { token: world().customerToken, query: { ...query } })
 
@@ -14,12 +15,11 @@ export function notificationsContract(world: () => World): void {
 
     it('writes one letter an event, however often it hears of it', async () => {
       const { tell, userId } = tellingIn(world())
-      const id = await tell({ type: 'OrderPlaced', orderId: 900_041, userId })
-      for (const type of ['ShipmentDispatched', 'OrderCancelled'] as const)
-        await tell({ type, orderId: 900_041, userId })
-      await tell({ id, type: 'OrderPlaced', orderId: 900_041, userId })
+      const id = await tell({ type: 'OrderPlaced', orderId: first, userId })
+      for (const type of ['ShipmentDispatched', 'OrderCancelled'] as const) await tell({ type, orderId: first, userId })
+      await tell({ id, type: 'OrderPlaced', orderId: first, userId })
       // Heard after everything above: when its letter is there, a second one of the first would be, too.
-      await tell({ type: 'OrderPlaced', orderId: 900_042, userId })
+      await tell({ type: 'OrderPlaced', orderId: second, userId })
       await expect.poll(async () => (await list()).body.total, { timeout: 20_000 }).toBeGreaterThan(3)
       const { items } = (await list({ size: 100 })).body
       expect(items.map(({ type }: { type: string }) => type).sort()).toEqual([
@@ -33,8 +33,8 @@ export function notificationsContract(world: () => World): void {
     it('shows each customer their own, in pages', async () => {
       const { tell, userId } = tellingIn(world())
       const before = (await list()).body.total
-      await tell({ type: 'OrderPlaced', orderId: 900_043, userId: userId + 1 })
-      await tell({ type: 'OrderPlaced', orderId: 900_044, userId })
+      await tell({ type: 'OrderPlaced', orderId: others, userId: userId + 1 })
+      await tell({ type: 'OrderPlaced', orderId: own, userId })
       await expect.poll(async () => (await list()).body.total, { timeout: 20_000 }).toBe(before + 1)
       expect((await list({ page: 2, size: 1 })).body).toMatchObject({ page: 2, size: 1, total: before + 1 })
       expect((await list({ size: 1_000 })).status).toBe(422)

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { World } from '../suite.ts'
-import { tellingIn } from './subscribers.ts'
+import { ordersOfNobody, tellingIn } from './subscribers.ts'
 
 /** Shipments, as they follow from orders. Needs a broker behind the process, and a carrier that is quick. */
 export function shippingContract(world: () => World): void {
   describe('shipping', () => {
+    const [shipped, stopped, later, late, others, own] = ordersOfNobody()
     const shipment = async (orderId: number | string) =>
       await world().client.call('getShipment', { token: world().customerToken, path: { id: orderId } })
     const becomes = (orderId: number, status: string) =>
@@ -16,36 +17,36 @@ export function shippingContract(world: () => World): void {
 
     it('packs a confirmed order, and hands it to the carrier', async () => {
       const { tell, userId } = tellingIn(world())
-      await tell({ type: 'OrderConfirmed', orderId: 900_051, userId })
-      await becomes(900_051, 'dispatched')
-      const { events } = (await shipment(900_051)).body
+      await tell({ type: 'OrderConfirmed', orderId: shipped, userId })
+      await becomes(shipped, 'dispatched')
+      const { events } = (await shipment(shipped)).body
       expect(events.map(({ type }: { type: string }) => type)).toEqual(['prepared', 'dispatched'])
     })
 
     it('does not ship what was cancelled, even if that is heard first', async () => {
       const { tell, userId } = tellingIn(world())
-      await tell({ type: 'OrderCancelled', orderId: 900_052, userId })
-      await becomes(900_052, 'cancelled')
-      await tell({ type: 'OrderConfirmed', orderId: 900_052, userId })
-      await tell({ type: 'OrderConfirmed', orderId: 900_053, userId })
-      await becomes(900_053, 'dispatched')
-      expect((await shipment(900_052)).body).toMatchObject({ status: 'cancelled', trackingCode: null })
+      await tell({ type: 'OrderCancelled', orderId: stopped, userId })
+      await becomes(stopped, 'cancelled')
+      await tell({ type: 'OrderConfirmed', orderId: stopped, userId })
+      await tell({ type: 'OrderConfirmed', orderId: later, userId })
+      await becomes(later, 'dispatched')
+      expect((await shipment(stopped)).body).toMatchObject({ status: 'cancelled', trackingCode: null })
     })
 
     it('keeps on its way what is on its way', async () => {
       const { tell, userId } = tellingIn(world())
-      await tell({ type: 'OrderCancelled', orderId: 900_051, userId })
-      await tell({ type: 'OrderCancelled', orderId: 900_054, userId })
-      await becomes(900_054, 'cancelled')
-      expect((await shipment(900_051)).body.status).toBe('dispatched')
+      await tell({ type: 'OrderCancelled', orderId: shipped, userId })
+      await tell({ type: 'OrderCancelled', orderId: late, userId })
+      await becomes(late, 'cancelled')
+      expect((await shipment(shipped)).body.status).toBe('dispatched')
     })
 
     it('shows customers only their own', async () => {
       const { tell, userId } = tellingIn(world())
-      await tell({ type: 'OrderConfirmed', orderId: 900_055, userId: userId + 1 })
-      await tell({ type: 'OrderConfirmed', orderId: 900_056, userId })
-      await becomes(900_056, 'dispatched')
-      for (const id of [900_055, 999_999_999]) expect((await shipment(id)).body.code).toBe('shipment-not-found')
+      await tell({ type: 'OrderConfirmed', orderId: others, userId: userId + 1 })
+      await tell({ type: 'OrderConfirmed', orderId: own, userId })
+      await becomes(own, 'dispatched')
+      for (const id of [others, 999_999_999]) expect((await shipment(id)).body.code).toBe('shipment-not-found')
       expect((await shipment('x')).status).toBe(422)
     })
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import type { TellSample } from '../samples.ts'
 import type { World } from '../suite.ts'
 
@@ -11,4 +12,10 @@ export function tellingIn({ tell, customerToken }: World): { tell: TellSample; u
 export function userOf(token: string): number {
   const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { sub: string }
   return Number(claims.sub)
+}
+
+/** @returns numbers that no order has or gets, others at each call: the suite may run on one shop again and again */
+export function ordersOfNobody() {
+  const first = 2 ** 40 + randomInt(2 ** 47)
+  return [first, first + 1, first + 2, first + 3, first + 4, first + 5] as const
 }
