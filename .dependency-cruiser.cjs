@@ -49,8 +49,8 @@ module.exports = {
     ),
     forbid(
       'tests-talk-over-the-wire',
-      'Proof across processes uses what a user could use; tests/model alone imports pure decision files.',
-      { path: '^tests/', pathNot: '^tests/(model|bench)/' },
+      'Proof across processes uses what a user could use; tests/model imports pure decision files, tests/k8s what a configuration must be.',
+      { path: '^tests/', pathNot: '^tests/(model|bench|k8s)/' },
       { path: '^(monolith|extracted|strangler-proxy|kit|migrations)/' },
     ),
     forbid('not-to-tests', 'Nothing that ships may lean on a test.', { pathNot: TESTS }, { path: '[.]test[.]ts$' }),

@@ -1,5 +1,6 @@
 # One image a workspace: docker build --build-arg WORKSPACE=monolith -t monolith:$(git rev-parse --short HEAD) .
-# WORKSPACE is the folder of the process: monolith, strangler-proxy, migrations or extracted/<name>-service.
+# WORKSPACE is the folder of the process: monolith, strangler-proxy, migrations, extracted/<name>-service, or compose for
+# the sandboxes.
 # A registry that needs credentials, a network with a certificate authority of its own:
 #   --secret id=npmrc,src=$HOME/.npmrc --secret id=ca,src=/etc/ssl/certs/ca-certificates.crt
 
@@ -15,8 +16,10 @@ COPY migrations/package.json migrations/
 COPY compose/package.json compose/
 COPY tests/package.json tests/
 COPY extracted/inventory-service/package.json extracted/inventory-service/
+COPY extracted/notification-service/package.json extracted/notification-service/
 COPY extracted/order-service/package.json extracted/order-service/
 COPY extracted/payment-service/package.json extracted/payment-service/
+COPY extracted/shipping-service/package.json extracted/shipping-service/
 COPY extracted/user-service/package.json extracted/user-service/
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     --mount=type=secret,id=ca,target=/run/secrets/ca.pem \

@@ -11,9 +11,10 @@ import { readPlans } from './plan/read.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-const schema = processConfig.omit({ HOST: true, PORT: true }).extend({
+export const setupConfig = processConfig.omit({ HOST: true, PORT: true }).extend({
   CONTROL_DATABASE_URL: z.string().startsWith('postgres', 'must be a postgres:// URL'),
   AMQP_URL: z.string().startsWith('amqp', 'must be an amqp:// URL').optional(),
+  /** A folder of plans, or single files with commas between: of a folder that has more than is on the move yet. */
   BANYAN_PLANS: z.string().default('migrations/shop/plans'),
   UNLEASH_URL: z.url().optional(),
   UNLEASH_TOKEN: z.string().optional(),
@@ -24,14 +25,14 @@ const schema = processConfig.omit({ HOST: true, PORT: true }).extend({
   COPY_MAX_LOAD: z.coerce.number().int().min(0).default(25),
   SWITCH_BUDGET_MS: z.coerce.number().int().min(100).max(60_000).default(5_000),
 })
-export type Config = Readonly<z.infer<typeof schema>>
+export type Config = Readonly<z.infer<typeof setupConfig>>
 
 /**
  * What commands work with, opened at first use and closed together.
  * @throws ConfigError that names every variable that is missing or wrong
  */
 export function openSetup(env: Environment) {
-  const config: Config = readConfig(schema, env)
+  const config: Config = readConfig(setupConfig, env)
   const closers: (() => Promise<unknown>)[] = []
   const pools = new Map<string, pg.Pool>()
   let control: pg.Pool | undefined

@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { PlanError } from './mistakes.ts'
-import { parsePlan } from './read.ts'
+import { parsePlan, readPlans } from './read.ts'
 
 const GOOD = `context: goods
 databases: { monolith: shop, service: goods }
@@ -59,4 +62,19 @@ it.each([
   const mistakes = mistakesOf(text)
   expect(mistakes.join('\n')).toMatch(words)
   for (const mistake of mistakes) expect(mistake).toMatch(/^plan.yaml:\d+: .+\. Remedy: .+/)
+})
+
+it('plans are read from a folder, or from those of its files that are named', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plans-'))
+  try {
+    for (const context of ['goods', 'people', 'letters'])
+      writeFileSync(join(folder, `${context}.yaml`), GOOD.replace('context: goods', `context: ${context}`))
+    writeFileSync(join(folder, 'notes.txt'), 'no plan')
+    const named = [join(folder, 'people.yaml'), join(folder, 'goods.yaml')].join(',')
+    expect([...(await readPlans(folder)).keys()]).toEqual(['goods', 'letters', 'people'])
+    expect([...(await readPlans(named)).keys()]).toEqual(['people', 'goods'])
+    await expect(readPlans(join(folder, 'nobody.yaml'))).rejects.toThrow('ENOENT')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -47,14 +47,15 @@ export function parsePlan(file: string, text: string): Plan {
 }
 
 /**
- * Reads every `*.yaml` of a folder, by context.
+ * Reads plans, by context.
+ * @param places a folder, all of whose `*.yaml` are plans, or single files; several with commas between
  * @throws PlanError with the mistakes of all files together.
  */
-export async function readPlans(directory: string): Promise<ReadonlyMap<string, Plan>> {
-  const files = (await readdir(directory)).filter((name) => /\.ya?ml$/.test(name)).sort()
+export async function readPlans(places: string): Promise<ReadonlyMap<string, Plan>> {
+  const files = (await Promise.all(places.split(',').map((place) => filesAt(place.trim())))).flat()
   const mistakes: Mistake[] = []
   const plans = new Map<string, Plan>()
-  for (const file of files.map((name) => join(directory, name))) {
+  for (const file of files) {
     try {
       const plan = parsePlan(file, await readFile(file, 'utf8'))
       const other = plans.get(plan.context)
@@ -74,6 +75,16 @@ export async function readPlans(directory: string): Promise<ReadonlyMap<string, 
   for (const plan of plans.values()) mistakes.push(...dependencyMistakes(plan, plans))
   if (mistakes.length > 0) throw new PlanError(mistakes)
   return plans
+}
+
+const isPlan = (name: string) => /\.ya?ml$/.test(name)
+
+async function filesAt(place: string): Promise<string[]> {
+  if (isPlan(place)) return [place]
+  return (await readdir(place))
+    .filter(isPlan)
+    .sort()
+    .map((name) => join(place, name))
 }
 
 function dependencyMistakes(plan: Plan, plans: ReadonlyMap<string, Plan>): Mistake[] {

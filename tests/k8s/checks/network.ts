@@ -1,0 +1,94 @@
+/** Who may talk to whom, and under what name. */
+import { type Check, the } from '../support/check.ts'
+import { idOf, type Obj, ofKind, podLabels, podOf, type Selector, selects, workloads } from '../support/objects.ts'
+
+const policies = (objects: readonly Obj[]) => ofKind(objects, 'NetworkPolicy')
+const matching = (objects: readonly Obj[], selector: Selector | undefined) =>
+  workloads(objects).filter((one) => selects(selector, podLabels(one)))
+
+export const networkChecks: Check[] = [
+  {
+    n: 4,
+    title: 'the namespace admits, warns of and audits restricted pods only',
+    faults: (objects) => {
+      const labels = ofKind(objects, 'Namespace').map((one) => one.metadata.labels ?? {})
+      const modes = ['enforce', 'warn', 'audit'].map((mode) => `pod-security.kubernetes.io/${mode}`)
+      const missing = modes.filter((mode) => labels.length === 0 || labels.some((one) => one[mode] !== 'restricted'))
+      return [...missing, ...objects.filter((one) => isOutside(one)).map((one) => `${idOf(one)}: in another namespace`)]
+    },
+    plant: (objects) => {
+      the(objects, 'Namespace', 'banyan').metadata.labels!['pod-security.kubernetes.io/warn'] = 'baseline'
+    },
+  },
+  {
+    n: 21,
+    title: 'everything is denied, names are asked of the cluster’s DNS alone, and no rule is open',
+    faults: (objects) => {
+      const denied = policies(objects).some(
+        ({ spec: { podSelector, policyTypes, ingress, egress } }) =>
+          Object.keys(podSelector ?? {}).length === 0 && policyTypes?.length === 2 && !ingress && !egress,
+      )
+      const open = policies(objects).flatMap((policy) =>
+        [...(policy.spec.ingress ?? []), ...(policy.spec.egress ?? [])]
+          .filter(({ from, to, ports }) => !(from ?? to)?.length || !ports?.length)
+          .map(() => `${idOf(policy)}: an open rule`),
+      )
+      const dns = policies(objects).some((policy) => policy.metadata.name === 'dns')
+      return [...open, ...(denied ? [] : ['nothing is denied']), ...(dns ? [] : ['no DNS'])]
+    },
+    plant: (objects) => {
+      the(objects, 'NetworkPolicy', 'calls-postgres').spec.egress = [{}]
+    },
+  },
+  {
+    n: 22,
+    title: 'a policy selects somebody, and so does each of its peers, on a port that they have',
+    faults: (objects) =>
+      policies(objects).flatMap((policy) => {
+        const subjects = matching(objects, policy.spec.podSelector)
+        if (subjects.length === 0) return [`${idOf(policy)}: selects nobody`]
+        const rules = [...(policy.spec.ingress ?? []), ...(policy.spec.egress ?? [])]
+        return rules.flatMap(({ from, to, ports = [] }) => {
+          const within = [...(from ?? []), ...(to ?? [])].filter((peer) => !peer.namespaceSelector)
+          const dangling = within
+            .filter((peer) => matching(objects, peer.podSelector).length === 0)
+            .map((peer) => `${idOf(policy)}: no peer ${JSON.stringify(peer)}`)
+          if (to?.some((peer) => peer.namespaceSelector)) return dangling
+          const callees = from ? subjects : within.flatMap((peer) => matching(objects, peer.podSelector))
+          const known = callees.flatMap((one) =>
+            podOf(one).containers.flatMap((container) => (container.ports ?? []).map((port) => port.containerPort)),
+          )
+          const closed = ports.filter(({ port }) => !known.includes(Number(port)))
+          return [...dangling, ...closed.map(({ port }) => `${idOf(policy)}: nobody listens on ${port}`)]
+        })
+      }),
+    plant: (objects) => {
+      the(objects, 'NetworkPolicy', 'calls-postgres').spec.egress![0]!.to![0]!.podSelector = {
+        matchLabels: { 'app.kubernetes.io/name': 'mysql' },
+      }
+    },
+  },
+  {
+    n: 23,
+    title: 'a Service selects pods that have its port, and opens none on the nodes',
+    faults: (objects) =>
+      ofKind(objects, 'Service').flatMap((service) => {
+        const { selector, type = 'ClusterIP', ports = [] } = service.spec
+        const pods = workloads(objects).filter((one) => selects({ matchLabels: selector as never }, podLabels(one)))
+        const wrong = ports.filter(
+          ({ targetPort }) =>
+            !pods.some((one) => podOf(one).containers.some((c) => c.ports?.some((port) => port.name === targetPort))),
+        )
+        const jobs = pods.filter((one) => one.kind === 'Job')
+        const bad = type !== 'ClusterIP' || pods.length === 0 || wrong.length > 0 || jobs.length > 0
+        return bad ? [`${idOf(service)}: ${type}, ${pods.map(idOf)}, ${wrong.map((port) => port.targetPort)}`] : []
+      }),
+    plant: (objects) => {
+      the(objects, 'Service', 'order-service').spec.ports![0]!.targetPort = 'https'
+    },
+  },
+]
+
+function isOutside(object: Obj): boolean {
+  return object.kind !== 'Namespace' && object.metadata.namespace !== 'banyan'
+}
