@@ -6,6 +6,8 @@ import type { Queryable } from './contexts.ts'
 const LEADER_LOCK = 0x62616e79
 const PING_MS = 1_000
 const PING_DEADLINE_MS = 2_000
+/** Shorter than a ping's deadline: a statement that hangs ends before the pings behind it cost the lead. */
+const MOST_MS = 1_500
 const STANDBY_POLL_MS = 250
 
 export type Leadership = {
@@ -35,6 +37,7 @@ export async function becomeLeader(
       await client.query("set idle_session_timeout = '5s'")
       await client.query("set idle_in_transaction_session_timeout = '2s'")
       await client.query('set synchronous_commit = on')
+      await limitStatements(client, MOST_MS)
       if (await waitForLock(client, stop, lost.signal, onStandby)) return lead(client, lost)
     } catch (error) {
       lost.abort(error)
@@ -70,7 +73,11 @@ function lead(client: pg.Client, lost: AbortController): Leadership {
       .catch((error) => lost.abort(error))
       .finally(() => clearTimeout(deadline))
   }, PING_MS)
-  lost.signal.addEventListener('abort', () => clearInterval(ping))
+  lost.signal.addEventListener('abort', () => {
+    clearInterval(ping)
+    // A statement that waits for a server which answers no more is rejected by this, and the lock is free for others.
+    void client.end().catch(() => undefined)
+  })
   return {
     client,
     lost: lost.signal,
@@ -80,6 +87,23 @@ function lead(client: pg.Client, lost: AbortController): Leadership {
       lost.abort(new Error('resigned'))
     },
   }
+}
+
+/**
+ * Runs a statement on the leader's connection that ends within so many milliseconds, or fails.
+ * @param ms cut to 50 at least and 1,500 at most
+ */
+export async function withinMs<T>(client: pg.Client, ms: number, work: () => Promise<T>): Promise<T> {
+  await limitStatements(client, Math.min(Math.max(Math.ceil(ms), 50), MOST_MS))
+  try {
+    return await work()
+  } finally {
+    await limitStatements(client, MOST_MS)
+  }
+}
+
+async function limitStatements(client: pg.Client, ms: number): Promise<void> {
+  await client.query("select set_config('statement_timeout', $1, false)", [String(ms)])
 }
 
 /** Whether any mover holds the lead at this moment. */

@@ -2,7 +2,8 @@ import pg from 'pg'
 
 /**
  * Opens the mover's pool in the control database. The address must be PostgreSQL's own; an idle transaction ends after
- * 2 s, so that a stopped process keeps no row of a context locked (protocol rule 23).
+ * 2 s, so that a stopped process keeps no row of a context locked (protocol rule 23). Its statements are small: one that
+ * a lock or a silent server holds up ends, and what it was part of is decided anew.
  */
 export function openControl(connectionString: string, onIdleBreak: (error: Error) => void): pg.Pool {
   const pool = new pg.Pool({
@@ -11,7 +12,8 @@ export function openControl(connectionString: string, onIdleBreak: (error: Error
     application_name: 'banyan mover',
     connectionTimeoutMillis: 5000,
     keepAlive: true,
-    options: '-c idle_in_transaction_session_timeout=2s',
+    options: '-c idle_in_transaction_session_timeout=2s -c statement_timeout=3s',
+    query_timeout: 4_000,
   })
   pool.on('error', onIdleBreak)
   return pool

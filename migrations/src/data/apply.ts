@@ -4,7 +4,7 @@ import { applySql, RAISE_VERSIONS } from './apply-sql.ts'
 import { canaryMove, isBeat } from './canary.ts'
 import type { Change, Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
-import { type Held, SideOpen, underToken } from './token.ts'
+import { BRIEF, type Held, SideOpen, underToken } from './token.ts'
 
 /** A change that cannot be applied; the lane stands before it until it can. Values of the row are not in the text. */
 export interface BlockedChange {
@@ -49,7 +49,7 @@ export async function applyBatch(lane: Lane, changes: readonly Change[]): Promis
       await failPoint('apply.before-commit')
       return result
     },
-    { apply: 'exclusive', applying: true },
+    { ...BRIEF, apply: 'exclusive', applying: true },
   )
   await failPoint('apply.after-commit')
   if (!blocked) return { done: changes.length, blocked: null }

@@ -1,7 +1,8 @@
 /** A captured row of our own that goes all the way: proof of a lane before it is needed, and the heartbeat. */
 import type { Change, Db, Lane, TableMove } from './lane.ts'
 import { tableId } from './lane.ts'
-import { underToken } from './token.ts'
+import { ask } from './open-db.ts'
+import { BRIEF, type Held, underToken } from './token.ts'
 
 export interface Beat {
   readonly beat: bigint
@@ -39,7 +40,7 @@ export const isBeat = ({ tbl }: Pick<Change, 'tbl'>): boolean => tbl === tableId
  * @param at the control database's time, which a reader's cookie is compared with; this database's own where absent
  */
 export async function sendBeat(lane: Lane, at?: Date): Promise<Beat> {
-  return underToken(lane.from, lane, 'share', async ({ tx }) => {
+  const beat = async ({ tx }: Held) => {
     const { rows } = await tx.query<{ beat: string; at: Date }>(
       `insert into banyan.canary as c (context, from_side, beat, at)
         values ($1, $2, 1, coalesce($3::timestamptz, clock_timestamp()))
@@ -47,12 +48,14 @@ export async function sendBeat(lane: Lane, at?: Date): Promise<Beat> {
       [lane.context, lane.fromSide, at?.toISOString() ?? null],
     )
     return { beat: BigInt(rows[0]!.beat), at: rows[0]!.at }
-  })
+  }
+  return underToken(lane.from, lane, 'share', beat, BRIEF)
 }
 
 /** @returns the last beat that the lane has applied at `to`, or null before the first one */
 export async function appliedBeat(lane: Pick<Lane, 'context' | 'fromSide'> & { to: Db }): Promise<Beat | null> {
-  const { rows } = await lane.to.query<{ beat: string; at: Date }>(
+  const { rows } = await ask<{ beat: string; at: Date }>(
+    lane.to,
     'select beat, at from banyan.canary where context = $1 and from_side = $2',
     [lane.context, lane.fromSide],
   )

@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { failPoint } from '@banyan/kit/service'
 import { isBeat } from './canary.ts'
 import type { Change, ChangesBroker, Lane } from './lane.ts'
-import { underToken } from './token.ts'
+import { ask } from './open-db.ts'
+import { BRIEF, type Held, underToken } from './token.ts'
 
 /** A larger row stays where it is and travels as its id. */
 const LARGE_BYTES = 4 * 2 ** 20
@@ -28,9 +29,9 @@ export async function relayOnce(lane: Lane, broker: ChangesBroker): Promise<{ co
   confirmed.push(...(await publish(lane, broker, beats)))
   await failPoint('changes-relay.after-publish')
   if (confirmed.length > 0) {
-    await underToken(lane.from, lane, 'share', ({ tx }) =>
-      tx.query('update banyan.changes set published_at = clock_timestamp() where id = any ($1::bigint[])', [confirmed]),
-    )
+    const mark = ({ tx }: Held) =>
+      tx.query('update banyan.changes set published_at = clock_timestamp() where id = any ($1::bigint[])', [confirmed])
+    await underToken(lane.from, lane, 'share', mark, BRIEF)
     await failPoint('changes-relay.after-mark')
   }
   return { confirmed: confirmed.length, refused: changes.length - confirmed.length }
@@ -88,7 +89,8 @@ export function startChangesRelay(lane: () => Lane, broker: ChangesBroker, optio
 
 /** How far the lane is behind at its source. */
 export async function relayBacklog(lane: Lane): Promise<{ unpublished: number; oldestMs: number }> {
-  const { rows } = await lane.from.query<{ unpublished: string; oldest: string | null }>(
+  const { rows } = await ask<{ unpublished: string; oldest: string | null }>(
+    lane.from,
     `select count(*) as unpublished, extract(epoch from clock_timestamp() - min(at)) * 1000 as oldest
       from banyan.changes where context = $1 and move = $2 and published_at is null`,
     [lane.context, lane.move],
@@ -98,7 +100,8 @@ export async function relayBacklog(lane: Lane): Promise<{ unpublished: number; o
 
 /** One statement without the token, which decides nothing: an idle lane looks many times a second. */
 async function hasUnpublished(lane: Lane): Promise<boolean> {
-  const { rows } = await lane.from.query(
+  const { rows } = await ask(
+    lane.from,
     'select from banyan.changes where context = $1 and published_at is null limit 1',
     [lane.context],
   )
@@ -106,7 +109,7 @@ async function hasUnpublished(lane: Lane): Promise<boolean> {
 }
 
 async function readUnpublished(lane: Lane): Promise<Change[]> {
-  return underToken(lane.from, lane, 'share', async ({ tx }) => {
+  const read = async ({ tx }: Held) => {
     const { rows } = await tx.query<Change & { large: boolean }>(
       `select id, context, move, op, tbl, key, token, large, case when not large then row end as row
         from (
@@ -123,7 +126,8 @@ async function readUnpublished(lane: Lane): Promise<Change[]> {
       [lane.context],
     )
     return rows.map(({ large, ...change }) => (large ? { ...change, large } : change))
-  })
+  }
+  return underToken(lane.from, lane, 'share', read, BRIEF)
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Foreign keys between a context's tables and the others in the same database: they cannot outlive the move. */
 import type { Claim, Db, TableName, Tx } from './lane.ts'
 import { LOCK_TIMEOUT_MS, retryLock } from './lock-retry.ts'
+import { ask } from './open-db.ts'
 import { ident, qualified } from './sql-text.ts'
 import { type TokenOptions, underToken } from './token.ts'
 
@@ -15,11 +16,12 @@ export interface CrossingKey {
   readonly onDelete: 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default'
 }
 
-const BOUNDED: TokenOptions = { lockTimeoutMs: LOCK_TIMEOUT_MS }
+const BRIEF_LOCKS: TokenOptions = { lockTimeoutMs: LOCK_TIMEOUT_MS }
 
 /** @returns every foreign key with exactly one end among `tables` */
 export async function findCrossingKeys(db: Db, tables: readonly TableName[]): Promise<CrossingKey[]> {
-  const { rows } = await db.query<CrossingKey>(
+  const { rows } = await ask<CrossingKey>(
+    db,
     `with mine as (
         select c.oid from unnest($1::text[], $2::text[]) t(schema, name)
           join pg_namespace n on n.nspname = t.schema join pg_class c on c.relnamespace = n.oid and c.relname = t.name
@@ -67,7 +69,7 @@ export async function dropCrossingKeys(
           await tx.query(`alter table ${qualified(key.table)} drop constraint if exists ${ident(key.name)}`)
         }
       },
-      BOUNDED,
+      BRIEF_LOCKS,
     ),
   )
   return keys
@@ -92,7 +94,7 @@ export async function restoreCrossingKeys(db: Db, claim: Claim, options: { deadl
           await tx.query(`alter table ${key.tbl} add constraint ${ident(key.name)} ${definition} not valid`)
         }
       },
-      BOUNDED,
+      BRIEF_LOCKS,
     ),
   )
 }
@@ -118,7 +120,7 @@ export async function validateCrossingKeys(db: Db, claim: Claim): Promise<{ name
               key.name,
             ])
           },
-          BOUNDED,
+          BRIEF_LOCKS,
         ),
       )
     } catch (error) {

@@ -3,10 +3,11 @@ import { checkCapture } from './capture-check.ts'
 import { fingerprintIn } from './fingerprint.ts'
 import type { Claim, Db, Lane, TableName, Tx } from './lane.ts'
 import { inNameOrder, tableId } from './lane.ts'
-import { LOCK_TIMEOUT_MS, retryLock } from './lock-retry.ts'
+import { retryLock } from './lock-retry.ts'
 import { insertMarker } from './marker.ts'
+import { ask } from './open-db.ts'
 import { ident, qualified } from './sql-text.ts'
-import { type TokenOptions, TokenOverruled, underToken } from './token.ts'
+import { BOUNDED, TokenOverruled, underToken } from './token.ts'
 import { FENCE } from './trigger-names.ts'
 
 export interface Ownership {
@@ -19,8 +20,6 @@ export class Drifted extends Error {
   override readonly name = 'Drifted'
   readonly code = 'drifted'
 }
-
-const BOUNDED: TokenOptions = { lockTimeoutMs: LOCK_TIMEOUT_MS }
 
 /** Closes the lane's `to` from prepare on (rule 6): the triggers of `installCapture` must be there. */
 export async function closeTarget(lane: Lane, options: { deadlineMs?: number } = {}): Promise<void> {
@@ -129,7 +128,8 @@ export async function tellOwner(db: Db, claim: Claim, owner: Ownership): Promise
 
 /** @returns whether this side is closed for applications, and the token it stores; null before prepare */
 export async function readFence(db: Db, context: string): Promise<{ closed: boolean; token: bigint } | null> {
-  const { rows } = await db.query<{ closed: boolean; token: string }>(
+  const { rows } = await ask<{ closed: boolean; token: string }>(
+    db,
     'select closed, token from banyan.fence where context = $1',
     [context],
   )

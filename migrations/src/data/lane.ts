@@ -60,10 +60,12 @@ export interface Lane {
   readonly toSide: Side
   /** In the order of the plan; parents first is kind to readers, nothing depends on it. */
   readonly tables: readonly TableMove[]
+  /** Until when the attempt under way may last, by this process's clock; nothing of its transactions lasts longer. */
+  readonly untilMs?: number | null
 }
 
 /** What a transaction of the mover has to say for itself in a participating database (rule 12). */
-export type Claim = Pick<Lane, 'context' | 'token'>
+export type Claim = Pick<Lane, 'context' | 'token' | 'untilMs'>
 
 /** A captured change, or a marker, as it travels: every value is text, so nothing is lost on the way. */
 export interface Change {

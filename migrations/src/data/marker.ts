@@ -1,6 +1,7 @@
 /** Rule 8: a marker is a change without a row; once it is applied, everything before it is. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Lane, Tx } from './lane.ts'
+import { ask } from './open-db.ts'
 import { underToken } from './token.ts'
 
 /** The marker did not come through in time. */
@@ -25,7 +26,8 @@ export async function sendMarker(lane: Lane): Promise<bigint> {
 
 /** @returns whether this very marker, of this very attempt, has been applied at `to` */
 export async function markerApplied(lane: Lane, id: bigint): Promise<boolean> {
-  const { rowCount } = await lane.to.query(
+  const { rowCount } = await ask(
+    lane.to,
     'select from banyan.markers where context = $1 and move = $2 and id = $3 and token = $4',
     [lane.context, lane.move, id, lane.token],
   )

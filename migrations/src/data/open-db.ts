@@ -35,26 +35,54 @@ export function openDb(url: string, options: { name: string; max?: number }): Db
   return pool
 }
 
+/** A database did not answer in time; what became of the transaction is not known. */
+export class Unanswered extends Error {
+  override readonly name = 'Unanswered'
+  readonly code = 'unanswered'
+}
+
+/** The server, which is told the same limit, ends the statement itself; this is for one that answers no more. */
+const SERVER_FIRST_MS = 250
+const ASK_MS = 5_000
+
 /**
  * Lends a connection. One that broke, or whose work failed, is closed rather than lent again.
- * @throws what `work` throws
+ * @param limitMs how long the work may take before the connection is cut under it; no bound where absent
+ * @throws Unanswered; what `work` throws
  */
-export async function withConnection<T>(db: Db, work: (connection: Tx) => Promise<T>): Promise<T> {
+export async function withConnection<T>(
+  db: Db,
+  work: (connection: Tx) => Promise<T>,
+  limitMs = Number.POSITIVE_INFINITY,
+): Promise<T> {
   const connection = await db.connect()
   let broken: Error | undefined
   const note = (error: Error) => {
-    broken = error
+    broken ??= error
   }
   connection.on('error', note)
+  const cut = () => {
+    broken = new Unanswered(`a database did not answer within ${limitMs} ms`)
+    void connection.end().catch(note)
+  }
+  const timer = Number.isFinite(limitMs) ? setTimeout(cut, limitMs + SERVER_FIRST_MS) : undefined
   try {
     return await work(connection)
   } catch (error) {
+    if (broken instanceof Unanswered) throw broken
     broken ??= error instanceof Error ? error : new Error(String(error))
     throw error
   } finally {
+    clearTimeout(timer)
     connection.off('error', note)
     connection.release(broken)
   }
+}
+
+/** Runs a small statement outside of any transaction of ours; a server that answers no more fails it. */
+export async function ask<R extends pg.QueryResultRow>(db: Db, text: string, values: unknown[]) {
+  const query: pg.QueryConfig & { query_timeout: number } = { text, values, query_timeout: ASK_MS }
+  return db.query<R>(query)
 }
 
 function ignoreIdleBreak(error: Error): void {

@@ -1,6 +1,6 @@
 /** Tombstones go only together with a border at or below which changes are discarded (rule 14). */
 import type { Lane } from './lane.ts'
-import { underToken } from './token.ts'
+import { BRIEF, type Held, underToken } from './token.ts'
 
 /** A moment at the source: the highest id it had given out, and what was open then. */
 export interface Moment {
@@ -27,7 +27,7 @@ export async function takeMoment(lane: Lane): Promise<Moment> {
  * @returns how many went; null while the moment is not over, or not all of it is proven
  */
 export async function purgeTombstones(lane: Lane, moment: Moment): Promise<number | null> {
-  const over = await underToken(lane.from, lane, 'share', async ({ tx }) => {
+  const isOver = async ({ tx }: Held) => {
     const { rows } = await tx.query<{ over: boolean }>(
       `select pg_snapshot_xmin(pg_current_snapshot())::text::numeric >= $3::numeric and not exists (
           select from banyan.changes where context = $1 and op <> 'm' and id <= $2
@@ -35,7 +35,8 @@ export async function purgeTombstones(lane: Lane, moment: Moment): Promise<numbe
       [lane.context, moment.id, moment.horizon],
     )
     return rows[0]!.over
-  })
+  }
+  const over = await underToken(lane.from, lane, 'share', isOver, BRIEF)
   if (!over) return null
   return underToken(
     lane.to,
@@ -57,6 +58,6 @@ export async function purgeTombstones(lane: Lane, moment: Moment): Promise<numbe
       ])
       return rowCount ?? 0
     },
-    { apply: 'exclusive' },
+    { ...BRIEF, apply: 'exclusive' },
   )
 }

@@ -3,7 +3,7 @@ import { applyBatch, type BlockedChange } from './apply.ts'
 import { canaryMove, isBeat } from './canary.ts'
 import type { Change, Lane } from './lane.ts'
 import { tableId } from './lane.ts'
-import { underToken } from './token.ts'
+import { BRIEF, type Held, underToken } from './token.ts'
 
 export interface Reconciled {
   readonly checked: number
@@ -59,7 +59,7 @@ export async function unproven(lane: Lane): Promise<number> {
 }
 
 async function readPage(lane: Lane, after: bigint, upTo: bigint): Promise<Change[]> {
-  return underToken(lane.from, lane, 'share', async ({ tx }) => {
+  const read = async ({ tx }: Held) => {
     const { rows } = await tx.query<Change>(
       `select id::text as id, context, move::text as move, op::text as op, tbl, key, null as row, true as large,
           token::text as token
@@ -69,13 +69,14 @@ async function readPage(lane: Lane, after: bigint, upTo: bigint): Promise<Change
     )
     // Rows are only read for what is missing, which `large` makes the applier do; deletes have none.
     return rows.map((change) => (change.op === 'u' ? change : { ...change, large: false }))
-  })
+  }
+  return underToken(lane.from, lane, 'share', read, BRIEF)
 }
 
 async function missingAtTarget(lane: Lane, page: readonly Change[]): Promise<Change[]> {
   const targets = new Map(lane.tables.map((table) => [tableId(table.source), tableId(table.target)]))
   targets.set(tableId(canaryMove().source), tableId(canaryMove().target))
-  return underToken(lane.to, lane, 'share', async ({ tx }) => {
+  const look = async ({ tx }: Held) => {
     const { rows } = await tx.query<{ id: string }>(
       `select c.id::text as id from unnest($2::text[], $3::text[], $4::bigint[]) c(tbl, key, id)
         left join banyan.row_version v on v.context = $1 and v.tbl = c.tbl and v.key = c.key
@@ -91,17 +92,18 @@ async function missingAtTarget(lane: Lane, page: readonly Change[]): Promise<Cha
     )
     const ids = new Set(rows.map((row) => row.id))
     return page.filter((change) => ids.has(change.id))
-  })
+  }
+  return underToken(lane.to, lane, 'share', look, BRIEF)
 }
 
 /** An unpublished change stays: the relay would otherwise let a marker go that does not stand behind it. */
 async function purgeProven(lane: Lane, page: readonly Change[]): Promise<void> {
   if (page.length === 0) return
-  await underToken(lane.from, lane, 'share', ({ tx }) =>
+  const purge = ({ tx }: Held) =>
     tx.query(
       `delete from banyan.changes
         where published_at is not null and (id = any ($1::bigint[]) or (context = $2 and op = 'm' and id < $3))`,
       [page.map((change) => change.id), lane.context, page[0]!.id],
-    ),
-  )
+    )
+  await underToken(lane.from, lane, 'share', purge, BRIEF)
 }

@@ -1,8 +1,7 @@
 /** Rule 19: before a side opens, its sequences are beyond everything the other side has given out. */
 import type { Lane, TableName, Tx } from './lane.ts'
-import { withConnection } from './open-db.ts'
 import { ident, literal, qualified } from './sql-text.ts'
-import { underToken } from './token.ts'
+import { BOUNDED, type Held, underToken } from './token.ts'
 
 export interface SequencePair {
   readonly source: TableName
@@ -33,6 +32,7 @@ const MARGIN = 1000n
  * GREATEST(its own, the source's, the greatest value in the column) + margin. Sequences are found by ownership,
  * identity and default; `declared` adds those that no column names.
  * @param options margin: in steps of the sequence, 1,000 where absent
+ * Nobody's lock keeps it: a table that stays locked fails it, and the step is repeated while the budget lasts.
  * @throws TokenOverruled; Error when a sequence has no room left or the side is open
  */
 export async function alignSequences(
@@ -50,7 +50,7 @@ export async function alignSequences(
       }
       return states
     },
-    { receiving: true },
+    { ...BOUNDED, receiving: true },
   )
 }
 
@@ -63,7 +63,7 @@ interface Wish {
 }
 
 async function wishes(lane: Lane, tx: Tx, declared: readonly SequencePair[]): Promise<Wish[]> {
-  return withConnection(lane.from, async (source) => {
+  const find = async ({ tx: source }: Held) => {
     const found: Wish[] = []
     for (const table of lane.tables) {
       const theirs = await sequencesOf(source, table.source)
@@ -83,7 +83,8 @@ async function wishes(lane: Lane, tx: Tx, declared: readonly SequencePair[]): Pr
       found.push({ target: pair.target, source: pair.source, sourcePosition, column: null })
     }
     return found
-  })
+  }
+  return underToken(lane.from, lane, 'share', find, BOUNDED)
 }
 
 /** Owned by, identity of, or named in the default of one of the table's columns. */

@@ -25,7 +25,20 @@ export interface TokenOptions {
   readonly applying?: boolean
   /** Milliseconds to wait for a lock; no bound where absent. */
   readonly lockTimeoutMs?: number
+  /** Milliseconds for each statement, and for all of it where the server answers no more; no bound where absent. */
+  readonly limitMs?: number
 }
+
+/** For what is repeated until it succeeds: a hang ends, and the next try may meet a server that answers. */
+const STEP_LIMIT_MS = 5_000
+/** An attempt whose time is over is about to be called off; what it has begun is not cut off at once. */
+const LEAST_MS = 50
+
+/** What fences, opens and raises: neither a lock nor a server that hangs keeps it. */
+export const BOUNDED: TokenOptions = { lockTimeoutMs: LOCK_TIMEOUT_MS, limitMs: STEP_LIMIT_MS }
+
+/** What goes on in the background: it holds the fence row that a switch or an abort wants, so it gives way soon. */
+export const BRIEF: TokenOptions = { lockTimeoutMs: 500, limitMs: 30_000 }
 
 /** A transaction that has shown its token. */
 export interface Held {
@@ -49,7 +62,14 @@ export async function underToken<T>(
   work: (held: Held) => Promise<T>,
   options: TokenOptions = {},
 ): Promise<T> {
-  return withConnection(db, (tx) => underTokenOn(tx, claim, mode, work, options))
+  const limitMs = limitOf(claim, options)
+  return withConnection(db, (tx) => underTokenOn(tx, claim, mode, work, { ...options, limitMs }), limitMs)
+}
+
+/** Its own limit, cut to what is left of the attempt under way. */
+function limitOf({ untilMs }: Claim, { limitMs = Number.POSITIVE_INFINITY }: TokenOptions): number {
+  if (untilMs === undefined || untilMs === null) return limitMs
+  return Math.min(limitMs, Math.max(Math.ceil(untilMs - performance.now()), LEAST_MS))
 }
 
 /** The same on a connection at hand; when it throws, the connection is inside a failed transaction. */
@@ -86,7 +106,7 @@ export async function raiseToken(
   const raise = async ({ closed }: Held) => ({ closed })
   return retryLock(`${claim.context}: the token`, options.deadlineMs ?? 10_000, async () => {
     try {
-      return await underToken(db, claim, 'update', raise, { lockTimeoutMs: LOCK_TIMEOUT_MS })
+      return await underToken(db, claim, 'update', raise, BOUNDED)
     } catch (error) {
       if (lostLock(error)) await endStopped(db)
       throw error
@@ -113,13 +133,16 @@ async function storeToken(tx: Tx, claim: Claim): Promise<void> {
 
 function opening(claim: Claim, options: TokenOptions): string {
   const lines = ['begin isolation level read committed']
-  if (options.lockTimeoutMs !== undefined) {
-    // The shorter deadlock_timeout makes the mover the victim, never the application (rule 18).
-    lines.push(`set local lock_timeout = ${options.lockTimeoutMs}`, 'set local deadlock_timeout = 100')
-  }
+  const { limitMs = Number.POSITIVE_INFINITY } = options
+  if (Number.isFinite(limitMs)) lines.push(`set local statement_timeout = ${limitMs}`)
+  // Before the lock's bound: a chunk may hold it for longer, and whoever waits for it holds nothing yet.
   if (options.apply) {
     const lock = options.apply === 'share' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock'
     lines.push(`select ${lock}(hashtext('banyan.apply'), hashtext(${literal(claim.context)}))`)
+  }
+  if (options.lockTimeoutMs !== undefined) {
+    // The shorter deadlock_timeout makes the mover the victim, never the application (rule 18).
+    lines.push(`set local lock_timeout = ${options.lockTimeoutMs}`, 'set local deadlock_timeout = 100')
   }
   if (options.applying) {
     lines.push(`set local banyan.applying = 'on'`, `set local session_replication_role = 'replica'`)

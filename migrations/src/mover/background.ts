@@ -34,6 +34,9 @@ export function createBackground(run: Runtime): Background {
   let wanted = false
   let settling: Promise<void> | null = null
   let owner: Stored['owner'] = 'monolith'
+  // An abort wants the fence rows that every task holds for a moment: where one waits, the next would be there before it.
+  let aborting = false
+  const at = { run, still: () => run.quiet || aborting }
   let phase: Stored['phase'] = 'idle'
   const idleMs = () => (phase === 'switching' ? IDLE_LANE_MS.switching : IDLE_LANE_MS.else)
   const canary = canaryWatch(run)
@@ -42,10 +45,10 @@ export function createBackground(run: Runtime): Background {
     await startLane(run, 'to-service', blocked, idleMs, into)
     await startLane(run, 'to-monolith', blocked, idleMs, into)
     into.push(
-      every(run, 'heartbeat', HEARTBEAT_MS, async () => heartbeat(run, await laneFromOwner(run.lanes, { owner }))),
-      every(run, 'canary', CANARY_MS, () => canary(owner === 'monolith' ? 'to-monolith' : 'to-service')),
-      every(run, 'reconcile', RECONCILE_MS, laneReconciler(run)),
-      every(run, 'purge', PURGE_MS, purger(run)),
+      every(at, 'heartbeat', HEARTBEAT_MS, async () => heartbeat(run, await laneFromOwner(run.lanes, { owner }))),
+      every(at, 'canary', CANARY_MS, () => canary(owner === 'monolith' ? 'to-monolith' : 'to-service')),
+      every(at, 'reconcile', RECONCILE_MS, laneReconciler(run)),
+      every(at, 'purge', PURGE_MS, purger(run)),
     )
   }
   const end = async (ending: Closable[]) => {
@@ -80,6 +83,7 @@ export function createBackground(run: Runtime): Background {
     },
     async adjust(stored, mine) {
       owner = stored.owner
+      aborting = stored.phase === 'aborting'
       phase = stored.phase
       const takenApart = stored.step === 'unpreparing' || stored.step === 'completing'
       wanted = onTheMove(stored.phase) && mine && !takenApart
@@ -158,11 +162,16 @@ function purger(run: Runtime): () => Promise<void> {
 }
 
 /** Repeats a task until it is closed; a failure is logged and the next round tries again. */
-function every(run: Runtime, name: string, ms: number, task: () => Promise<void>): Closable {
+function every(
+  { run, still }: { run: Runtime; still(): boolean },
+  name: string,
+  ms: number,
+  task: () => Promise<void>,
+): Closable {
   const stop = new AbortController()
   const loop = (async () => {
     while (!stop.signal.aborted) {
-      if (!run.quiet)
+      if (!still())
         await task().catch((err) => run.logger.warn({ err, context: run.plan.context, task: name }, 'a task failed'))
       await sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined)
     }

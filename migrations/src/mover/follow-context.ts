@@ -2,7 +2,7 @@ import { noteWait, openIntent } from '../control/intents.ts'
 import { act } from './act.ts'
 import { createBackground } from './background.ts'
 import { type Action, nextAction } from './next-action.ts'
-import { observe } from './observe.ts'
+import { observe, type Sight } from './observe.ts'
 import type { Runtime } from './runtime.ts'
 import type { Wakeups } from './wakeups.ts'
 
@@ -33,6 +33,7 @@ export async function followContext(run: Runtime, wakeups: Wakeups): Promise<voi
   while (!lost.aborted) {
     try {
       const sight = await observe(run)
+      run.lanes.boundBy(endOfAttempt(sight))
       const action = nextAction(sight.stored, sight.seen, sight.intent)
       const adjusted = background.adjust(sight.stored, sight.seen.mine)
       if (NEEDS_NO_LANE.has(action.do)) adjusted.catch(noteLane)
@@ -53,6 +54,11 @@ export async function followContext(run: Runtime, wakeups: Wakeups): Promise<voi
     }
   }
   await background.stop()
+}
+
+/** By this process's clock; past the point of no return, and in an abort, nothing is called off any more. */
+function endOfAttempt({ stored, seen }: Sight): number | null {
+  return stored.phase === 'switching' ? performance.now() + seen.attempt.budgetMs - seen.attempt.ageMs : null
 }
 
 /** Lets whoever follows an intent see why it does not go on; without the control database nobody could. */

@@ -1,4 +1,5 @@
 import type { Direction } from '../control/stored.ts'
+import { ask } from '../data/open-db.ts'
 import { reconcile } from '../data/reconcile.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -12,7 +13,8 @@ export function laneReconciler(run: Pick<Runtime, 'lanes' | 'logger' | 'plan'>):
   const round = async (direction: Direction): Promise<void> => {
     const lane = await run.lanes.of(direction)
     const upTo = behind.get(direction)
-    const { rows } = await lane.from.query<{ id: string | null }>(
+    const { rows } = await ask<{ id: string | null }>(
+      lane.from,
       'select max(id) as id from banyan.changes where context = $1',
       [lane.context],
     )

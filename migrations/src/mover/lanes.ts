@@ -8,6 +8,8 @@ export type Lanes = {
   /** The token that this leadership raised last; null before it has taken the context over. */
   adopted(): bigint | null
   adopt(token: bigint, move: bigint): void
+  /** Until when the attempt under way may last, by this process's clock; null while none is, or once it has committed. */
+  boundBy(untilMs: number | null): void
   /** The lane of a direction; its token is always the one adopted last. */
   of(direction: Direction): Promise<Lane>
   /** Reads the tables anew at the next use: after a prepare, or when a description turned out to be old. */
@@ -21,6 +23,7 @@ export type Lanes = {
 export function createLanes(plan: Plan, sides: Sides): Lanes {
   let token: bigint | null = null
   let move = 0n
+  let until: number | null = null
   let tables: Promise<TableMove[]> | null = null
   const described = () => {
     tables ??= Promise.all(plan.tables.map((table) => pairTables(table, sides))).catch((error) => {
@@ -34,6 +37,9 @@ export function createLanes(plan: Plan, sides: Sides): Lanes {
     adopt(next, ofMove) {
       token = next
       move = ofMove
+    },
+    boundBy(untilMs) {
+      until = untilMs
     },
     forget() {
       tables = null
@@ -49,6 +55,9 @@ export function createLanes(plan: Plan, sides: Sides): Lanes {
         get token() {
           if (token === null) throw new Error(`${plan.context}: no token of this leadership yet`)
           return token
+        },
+        get untilMs() {
+          return until
         },
         from: there ? sides.monolith : sides.service,
         to: there ? sides.service : sides.monolith,
