@@ -1,6 +1,6 @@
 import { attemptUnderWay } from '../control/attempts.ts'
 import { readContexts } from '../control/contexts.ts'
-import { openIntent } from '../control/intents.ts'
+import { lastIntent, openIntent } from '../control/intents.ts'
 import { someoneLeads } from '../control/leader.ts'
 import { lastParityRun, type ParityRun } from '../control/parity-runs.ts'
 import { readSighting, type Sighting } from '../control/sightings.ts'
@@ -25,6 +25,8 @@ export type Status = {
   stored: Stored
   mover: boolean
   intent: Intent | null
+  /** The one that ended last. */
+  last: Awaited<ReturnType<typeof lastIntent>>
   attempt: { step: string | null; ageMs: number } | null
   /** Null before the copy has begun; `unknown` with the reason when the target cannot be asked. */
   copy: CopyStatus | { unknown: string } | null
@@ -41,10 +43,11 @@ export type Status = {
 /** Everything `status` shows of one context. */
 export async function readStatus(setup: Setup, context: string): Promise<Status> {
   const control = setup.control()
-  const [[stored], mover, intent, attempt, sighting, verification, parity, subscribers] = await Promise.all([
+  const [[stored], mover, intent, last, attempt, sighting, verification, parity, subscribers] = await Promise.all([
     readContexts(control, [context]),
     someoneLeads(control),
     openIntent(control, context),
+    lastIntent(control, context),
     attemptUnderWay(control, context),
     readSighting(control, context),
     lastVerification(control, context),
@@ -56,6 +59,7 @@ export async function readStatus(setup: Setup, context: string): Promise<Status>
     stored,
     mover,
     intent,
+    last,
     attempt: attempt && { step: stored.step, ageMs: attempt.ageMs },
     copy: onTheMove(stored.phase) && stored.phase !== 'prepared' ? await readCopy(setup, stored, sighting.seen) : null,
     lagMs: onTheMove(stored.phase) ? sighting.heartbeatAgoMs : null,

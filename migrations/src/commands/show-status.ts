@@ -32,6 +32,9 @@ export function showStatus(status: Status): string {
       'intent',
       `${intent.verb} by ${intent.who} (${intent.source})${intent.waitsFor ? `, waits for ${intent.waitsFor}` : ''}`,
     ])
+  const { last } = status
+  if (last && (last.state === 'failed' || last.state === 'refused'))
+    facts.push(['last', `${last.verb} ${last.state} ${ago(last.agoMs)} ago: ${last.because}`])
   const lapsed = status.subscribers.filter((one) => one.leaseMs <= 0)
   facts.push(['watched by', status.subscribers.map((one) => `${one.kind} ${one.id}`).join(', ') || 'nobody'])
   if (lapsed.length > 0) facts.push(['stale', lapsed.map((one) => one.id).join(', ')])

@@ -38,6 +38,20 @@ export async function openIntent(db: Queryable, context: string): Promise<Intent
   return rows[0] ? intentOf(rows[0]) : null
 }
 
+/** The intent of a context that ended last, if any has. */
+export async function lastIntent(
+  db: Queryable,
+  context: string,
+): Promise<{ verb: Verb; state: Settled['state']; because: string | null; agoMs: number } | null> {
+  const { rows } = await db.query(
+    `select verb, state, result ->> 'because' as because,
+       extract(epoch from clock_timestamp() - settled_at)::float8 * 1000 as "agoMs"
+     from banyan.intents where context = $1 and settled_at is not null order by settled_at desc, id desc limit 1`,
+    [context],
+  )
+  return rows[0] ?? null
+}
+
 /** How an intent stands now. */
 export async function intentState(db: Queryable, id: bigint): Promise<Settled> {
   const { rows } = await db.query('select state, waits_for, result from banyan.intents where id = $1', [String(id)])

@@ -18,6 +18,9 @@ import { noteSightings } from './note-sightings.ts'
 import type { Runtime } from './runtime.ts'
 import { listenForWakeups } from './wakeups.ts'
 
+/** Longer than a server's restart. */
+const GIVE_UP_MS = 60_000
+
 export type MoverOptions = {
   controlUrl: string
   /** A direct connection to a plan's database as the mover's role. */
@@ -28,6 +31,8 @@ export type MoverOptions = {
   flags?: { watch: Flags; admin: FlagAdmin | null } | undefined
   /** What an attempt may take before its owner commit; then it is aborted. */
   budgetMs: number
+  /** How long the steps of an intent may keep failing before it is given up; a minute where absent. */
+  giveUpMs?: number
   copyLimits: CopyLimits
   logger: Logger
 }
@@ -102,6 +107,7 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
         flags: watch && admin ? { admin, watch } : null,
         logger,
         budgetMs: options.budgetMs,
+        giveUpMs: options.giveUpMs ?? GIVE_UP_MS,
         copyLimits: options.copyLimits,
         timings: {},
         marks: { hold: 0 },

@@ -23,6 +23,8 @@ export type Runtime = {
   flags: { admin: FlagAdmin; watch: Pick<WritesFlagsWatch, 'setting'> } | null
   logger: Logger
   budgetMs: number
+  /** How long the steps of an intent may keep failing before it is given up. */
+  giveUpMs: number
   copyLimits: CopyLimits
   /** Milliseconds that each step of the attempt under way took, for the audit. */
   timings: Record<string, number>
