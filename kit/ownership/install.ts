@@ -24,7 +24,7 @@ export async function installControl(
   for (const role of proxies) await grant(sql, 'proxy.sql', role)
 }
 
-/** One statement a line, so that each takes the role's name as a binding. */
+/** One statement a line, so that each takes the role's name as a binding. What an earlier version granted goes first. */
 async function grant(sql: Sql, file: string, role: string): Promise<void> {
   for (const statement of script(file).trim().split('\n')) await sql.raw(statement, [role])
 }

@@ -65,6 +65,29 @@ describe('installing', () => {
       await owner.query(`drop role ${role}`)
     }
   }
+  it('takes back what an earlier version granted, tables to come included', async () => {
+    const role = `watch_${randomBytes(4).toString('hex')}`
+    await installControl(fromPg(owner))
+    await owner.query(`create role ${role};
+      grant select on all tables in schema banyan to ${role}; grant update (reads) on banyan.contexts to ${role};
+      grant insert on banyan.intents, banyan.audit to ${role};
+      alter default privileges in schema banyan grant select on tables to ${role}`)
+    try {
+      await installControl(fromPg(owner), { watchers: [role] })
+      await owner.query('create table banyan.later ()')
+      await owner.query(`set role ${role}`)
+      await owner.query('select from banyan.contexts')
+      const reads = ['select from banyan.intents', 'select from banyan.audit', 'select from banyan.later']
+      for (const refused of [SET_READS, NOTE, ASK, ...reads])
+        await expect(owner.query(refused)).rejects.toThrow('permission denied')
+    } finally {
+      await owner.query('reset role')
+      await owner.query('drop table if exists banyan.later')
+      await owner.query(`drop owned by ${role}`)
+      await owner.query(`drop role ${role}`)
+    }
+  })
+
   const SET_OWNER = "update banyan.contexts set owner = 'service'"
   const SET_READS = "update banyan.contexts set reads = 'owner'"
   const NOTE = "insert into banyan.audit (who, what) values ('x', 'x')"

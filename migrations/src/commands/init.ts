@@ -6,7 +6,7 @@ export const addInit: AddCommand = (program, cli) => {
   program
     .command('init')
     .description(
-      'make the control database ready: its tables, and a row for every planned context (run again, it changes nothing)',
+      'make the control database ready: its tables, and a row for every planned context (run again, it only puts the rights of the roles that are named right)',
     )
     .option('--watchers <roles>', 'roles of services, which read ownership and say where they are; separated by commas')
     .option(

@@ -6,7 +6,7 @@ import { addContexts } from './contexts.ts'
 
 /**
  * Makes the control database what every process expects: the shared tables, the mover's own, one row per planned
- * context. Run again, it changes nothing.
+ * context. Run again, it changes nothing but rights that a role has and is not to have.
  * @returns the contexts that were new
  */
 export async function installControlDatabase(
