@@ -22,7 +22,14 @@ async function main(database: string | undefined, env: NodeJS.ProcessEnv): Promi
       'say which database, and where: DATABASE_URL=postgres://… node migrations/src/migrate.ts <database>',
     )
   const directory = resolve(env.SCHEMA_DIR ?? join(import.meta.dirname, '../shop/schema'), database)
-  const db = knex({ client: 'pg', connection: url, pool: { min: 0, max: 2 } })
+  const db = knex({
+    client: 'pg',
+    connection: url,
+    pool: { min: 0, max: 2 },
+    // Neither the statement with its values before an error's message, nor the message twice.
+    compileSqlOnError: false,
+    log: { warn: () => undefined },
+  })
   try {
     const [batch, done] = await db.migrate.latest({ migrationSource: migrationsOf(directory) })
     console.log(done.length ? `${database}: batch ${batch}: ${done.join(', ')}` : `${database}: nothing to migrate`)
@@ -31,7 +38,9 @@ async function main(database: string | undefined, env: NodeJS.ProcessEnv): Promi
   }
 }
 
-await main(process.argv[2], process.env).catch((error) => {
-  console.error(`migrate: ${error instanceof Error ? error.message : error}`)
+await main(process.argv[2], process.env).catch(async (error) => {
+  // Imported when something has failed only: whoever starts a hundred databases waits for it a hundred times.
+  const { messageWithoutValues } = await import('@banyan/kit/service')
+  console.error(`migrate: ${error instanceof Error ? messageWithoutValues(error) : error}`)
   process.exitCode = 1
 })
