@@ -1,24 +1,24 @@
 /** RabbitMQ's accounts and what each may do, as one definitions document: imported at a start, or over HTTP. */
 import { createHash, randomBytes } from 'node:crypto'
+import { MONOLITH, SERVICES } from './services.ts'
 
 export type BrokerAccount = {
   name: string
   password: string
   tags: string[]
   /** virtual host → what it may declare, publish to and read, as regular expressions */
-  permissions: Record<string, { configure: string; write: string; read: string }>
+  permissions: Record<string, Permissions>
 }
 
-const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
-/** Captured rows hold secrets: the lane `banyan.changes` is the mover's alone. */
-const EVENTS_ONLY = '^(banyan\\.(?!changes).*|amq\\.gen.*)$'
-const EVENTS = { configure: EVENTS_ONLY, write: EVENTS_ONLY, read: EVENTS_ONLY }
-const MOVER = '^(banyan\\..*|amq\\.gen.*|amq\\.default)$'
+type Permissions = { configure: string; write: string; read: string }
+
+const EVERYTHING: Permissions = { configure: '.*', write: '.*', read: '.*' }
 
 export const VHOST = 'banyan'
 
 /**
- * The accounts of the shop's processes, by least privilege: events for all, the lane of changes for the mover alone.
+ * The accounts of the shop's processes, by least privilege: each has the queues of its own contexts. Captured rows hold
+ * secrets, so their lane `banyan.changes` is the mover's alone.
  * @param passwords by the process's name
  */
 export function shopAccounts(passwords: Readonly<Record<string, string>>): BrokerAccount[] {
@@ -26,8 +26,38 @@ export function shopAccounts(passwords: Readonly<Record<string, string>>): Broke
     name,
     password,
     tags: [],
-    permissions: { [VHOST]: name === 'mover' ? { configure: MOVER, write: MOVER, read: MOVER } : EVENTS },
+    permissions: { [VHOST]: name === 'mover' ? MOVER : permissionsOf(contextsOf(name)) },
   }))
+}
+
+/** The lanes of changes, and what `banyan dlq` needs: to look at dead letters and to put them back where they died. */
+const MOVER: Permissions = {
+  configure: anyOf('banyan\\.changes(\\..+)?'),
+  write: anyOf('banyan\\.changes(\\..+)?', 'amq\\.default'),
+  read: anyOf('banyan\\.changes(\\..+)?', 'banyan\\.[a-z-]+\\.dead'),
+}
+
+/** To bind a queue takes the right to write to it and to read the exchange. */
+function permissionsOf(contexts: readonly string[]): Permissions {
+  const queues = contexts.map((context) => `banyan\\.${context}`)
+  const dead = queues.map((queue) => `${queue}\\.dead`)
+  const exchanges = ['banyan\\.events', 'banyan\\.dead']
+  return {
+    configure: anyOf(...queues, ...dead),
+    write: anyOf(...exchanges, ...queues, ...dead),
+    read: anyOf(...exchanges, ...queues),
+  }
+}
+
+/** The monolith's contexts are all of them: each comes back to it when its service is rolled back. */
+function contextsOf(process: string): string[] {
+  const rows = process === MONOLITH.name ? SERVICES : SERVICES.filter((row) => row.name === process)
+  if (rows.length === 0) throw new Error(`${process} is no process of the shop: what may it do at the broker?`)
+  return rows.map((row) => row.context)
+}
+
+function anyOf(...names: string[]): string {
+  return `^(${names.join('|')})$`
 }
 
 /** @returns The account that may do everything, for setting up and for tests. */
@@ -35,10 +65,15 @@ export function administrator(password: string): BrokerAccount {
   return { name: 'admin', password, tags: ['administrator'], permissions: { '/': EVERYTHING, [VHOST]: EVERYTHING } }
 }
 
-/** @returns What RabbitMQ's `load_definitions` and `POST /api/definitions` take; passwords only as salted hashes. */
-export function brokerDefinitions(accounts: readonly BrokerAccount[]): object {
-  const vhosts = new Set(accounts.flatMap((account) => Object.keys(account.permissions)))
+/**
+ * What processes share is made here, so that none of them needs the right to make it, or to delete it.
+ * @param vhost where the events go
+ * @returns What RabbitMQ's `load_definitions` and `POST /api/definitions` take; passwords only as salted hashes.
+ */
+export function brokerDefinitions(accounts: readonly BrokerAccount[], vhost = VHOST): object {
+  const vhosts = new Set([vhost, ...accounts.flatMap((account) => Object.keys(account.permissions))])
   return {
+    ...sharedObjects(vhost),
     vhosts: [...vhosts].map((name) => ({ name })),
     users: accounts.map(({ name, password, tags }) => ({
       name,
@@ -50,6 +85,22 @@ export function brokerDefinitions(accounts: readonly BrokerAccount[]): object {
     permissions: accounts.flatMap(({ name: user, permissions }) =>
       Object.entries(permissions).map(([vhost, rights]) => ({ user, vhost, ...rights })),
     ),
+  }
+}
+
+/** The two exchanges of events, and the archive that takes what no context asks for: as the kit declares them. */
+function sharedObjects(vhost: string): object {
+  const lasting = { vhost, durable: true, auto_delete: false }
+  const limits = { 'x-message-ttl': 24 * 3_600_000, 'x-max-length': 100_000, 'x-overflow': 'drop-head' }
+  const archive = { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000_000, ...limits }
+  const bound = { source: 'banyan.events', destination: 'banyan.archive', destination_type: 'queue', routing_key: '#' }
+  return {
+    exchanges: [
+      { name: 'banyan.events', type: 'topic', internal: false, arguments: {}, ...lasting },
+      { name: 'banyan.dead', type: 'direct', internal: false, arguments: {}, ...lasting },
+    ],
+    queues: [{ name: 'banyan.archive', arguments: archive, ...lasting }],
+    bindings: [{ vhost, arguments: {}, ...bound }],
   }
 }
 
