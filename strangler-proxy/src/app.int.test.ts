@@ -12,6 +12,7 @@ import { openRaw, until } from '../test-support/raw.ts'
 import { startRelay } from '../test-support/relay.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { createProxy, type StranglerProxy } from './app.ts'
+import type { ProxyConfig } from './config.ts'
 import { parseRoutes } from './routes/parse.ts'
 
 const ROUTES = `
@@ -30,6 +31,7 @@ let control: pg.Pool
 let monolith: TestUpstream
 let service: TestUpstream
 let proxy: StranglerProxy
+let config: ProxyConfig
 let server: Server
 let ops: Server
 let answerPost: (end: () => void) => void = (end) => end()
@@ -82,34 +84,33 @@ beforeAll(async () => {
   const url = new URL(database.url)
   relay = await startRelay(Number(url.port))
   url.port = String(relay.port)
-  proxy = createProxy(
-    {
-      HOST: '127.0.0.1',
-      PORT: 0,
-      OPS_HOST: '127.0.0.1',
-      OPS_PORT: 0,
-      LOG_LEVEL: 'silent',
-      FAIL_POINTS: '',
-      SHUTDOWN_GRACE_MS: 1_000,
-      CONTROL_DATABASE_URL: url.href,
-      // Nobody listens there: without Unleash every read flag is unknown, and reads stay with the owner.
-      UNLEASH_URL: 'http://127.0.0.1:9/api',
-      UNLEASH_TOKEN: 'none',
-      UNLEASH_ENVIRONMENT: 'development',
-      ROUTES: 'routes.yaml',
-      MONOLITH_URL: [monolith.url],
-      SERVICE_URLS: {},
-      COOKIE_KEY: 'a cookie key for tests',
-      COOKIE_SECURE: false,
-      OVERRIDE_KEY: 'an override key for tests',
-      OPS_TOKEN,
-      RECORD_FOLDER: recordings,
-      RECORD_CLAIMS: ['role'],
-      TRUSTED_HOPS: 0,
-    },
-    parseRoutes(ROUTES, 'routes.yaml'),
-    logger,
-  )
+  config = {
+    HOST: '127.0.0.1',
+    PORT: 0,
+    OPS_HOST: '127.0.0.1',
+    OPS_PORT: 0,
+    LOG_LEVEL: 'silent',
+    FAIL_POINTS: '',
+    SHUTDOWN_GRACE_MS: 1_000,
+    CONTROL_DATABASE_URL: url.href,
+    // Nobody listens there: without Unleash every read flag is unknown, and reads stay with the owner.
+    UNLEASH_URL: 'http://127.0.0.1:9/api',
+    UNLEASH_TOKEN: 'none',
+    UNLEASH_ENVIRONMENT: 'development',
+    ROUTES: 'routes.yaml',
+    MONOLITH_URL: [monolith.url],
+    SERVICE_URLS: {},
+    COOKIE_KEY: 'a cookie key for tests',
+    COOKIE_SECURE: false,
+    OVERRIDE_KEY: 'an override key for tests',
+    JWT_ISSUER: 'banyan-shop',
+    JWT_AUDIENCE: 'banyan-shop',
+    OPS_TOKEN,
+    RECORD_FOLDER: recordings,
+    RECORD_CLAIMS: ['role'],
+    TRUSTED_HOPS: 0,
+  }
+  proxy = createProxy(config, parseRoutes(ROUTES, 'routes.yaml'), logger)
   await proxy.ready
   server = await listening(proxy.handler as never)
   server.on('upgrade', (req, socket, head) => proxy.upgrade(req, socket as Socket, head))
@@ -286,5 +287,37 @@ describe('without the control database', () => {
     relay.mend()
     await until('the lease is back', async () => (await routing()).ownership.leaseValid, 10_000)
     expect((await post('/api/goods')).status).toBe(200)
+  })
+
+  it('a proxy that starts is not ready and answers nothing of a context, for the monolith may own none of it any more', async () => {
+    await context(`phase = 'completed', owner = 'service'`)
+    const cable = await startRelay(Number(new URL(database.url).port))
+    cable.cut()
+    const url = new URL(database.url)
+    url.port = String(cable.port)
+    const fresh = createProxy(
+      { ...config, CONTROL_DATABASE_URL: url.href, SERVICE_URLS: { goods: service.url } },
+      parseRoutes(ROUTES, 'routes.yaml'),
+      logger,
+    )
+    fresh.health.setReady(true)
+    const opened = await listening(fresh.handler as never)
+    const read = () => fetch(`${urlOf(opened)}/api/goods`)
+    const early = await read()
+    expect([early.status, early.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(await early.json()).toMatchObject({ code: 'owner-unknown' })
+    expect((await fetch(`${urlOf(opened)}/elsewhere`)).status).toBe(200)
+    expect(fresh.health.isReady()).toBe(false)
+    cable.mend()
+    await until('it is ready', () => fresh.health.isReady(), 10_000)
+    expect(await (await read()).json()).toEqual({ name: 'service' })
+    // What is read once is known: an outage from here on changes nothing.
+    cable.cut()
+    expect(await (await read()).json()).toEqual({ name: 'service' })
+    expect(fresh.health.isReady()).toBe(true)
+    opened.closeAllConnections()
+    opened.close()
+    await fresh.close()
+    cable.close()
   })
 })
