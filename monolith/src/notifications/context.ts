@@ -8,17 +8,10 @@ import { LETTERS } from './letters.ts'
 import { createMailer, type Mailer } from './mailer.ts'
 import type { NotificationsSettings } from './settings.ts'
 import { CONTEXT, SIDE } from './side.ts'
-import {
-  claimLetters,
-  keepLetter,
-  listNotifications,
-  markSent,
-  markUnsent,
-  type NotificationRow,
-  toNotification,
-} from './store.ts'
+import { claimLetter, keepLetter, listNotifications, markSent, markUnsent, toNotification } from './store.ts'
 
-const BATCH = 20
+/** So that closing waits for one round, however many letters come. */
+const MOST_A_ROUND = 20
 
 export type NotificationsDeps = {
   config: NotificationsSettings
@@ -61,34 +54,30 @@ export const notificationsContext = (deps: NotificationsDeps): Context => {
 }
 
 /**
- * A batch passes the gate as one step: it is short, and after a hold no letter is left half sent. Letters to one person
- * go one after the other, so that nobody reads of a cancellation before the order; when one is refused, the rest of
- * them wait as well, which also keeps the batch within its lease.
+ * One letter after the other: a kill inside a send may repeat the letter that was being sent, and no other. What is
+ * refused is tried again later; the round ends with it, so that a mail server in trouble is left alone for a moment.
  */
-const sendDue = async ({ config, db, gate, logger }: NotificationsDeps, mailer: Mailer): Promise<void> => {
-  const send = async (letter: NotificationRow): Promise<boolean> => {
-    try {
-      await failPoint('mailer.before-send')
-      await mailer.send(letter)
-    } catch (error) {
-      logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
-      return false
-    }
-    await failPoint('mailer.after-send')
-    await markSent(db, letter.id)
-    return true
+const sendDue = async (deps: NotificationsDeps, mailer: Mailer): Promise<void> => {
+  for (let sent = 0; sent < MOST_A_ROUND; sent += 1)
+    if ((await deps.gate.pass([CONTEXT], () => sendNext(deps, mailer))) !== 'sent') return
+}
+
+/** Passes the gate as one step: it is short, and after a hold no letter is left half sent. */
+const sendNext = async (
+  { config, db, logger }: NotificationsDeps,
+  mailer: Mailer,
+): Promise<'sent' | 'none' | 'not'> => {
+  const letter = await claimLetter(db, config.MAIL_LEASE_MS)
+  if (!letter) return 'none'
+  try {
+    await failPoint('mailer.before-send')
+    await mailer.send(letter)
+  } catch (error) {
+    logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
+    await markUnsent(db, letter)
+    return 'not'
   }
-  await gate.pass([CONTEXT], async () => {
-    const letters = (await claimLetters(db, BATCH, config.MAIL_LEASE_MS)).sort((a, b) => a.id - b.id)
-    const piles = Map.groupBy(letters, (letter) => letter.recipient)
-    await Promise.all(
-      [...piles.values()].map(async (pile) => {
-        let taken = true
-        for (const letter of pile) {
-          taken &&= await send(letter)
-          if (!taken) await markUnsent(db, letter)
-        }
-      }),
-    )
-  })
+  await failPoint('mailer.after-send')
+  await markSent(db, letter.id)
+  return 'sent'
 }

@@ -48,19 +48,22 @@ export const keepLetter = async (
 }
 
 /**
- * Takes letters that are due, and keeps others from taking them for `leaseMs`; none when the other side owns them, whose
- * business they then are.
+ * Takes the next letter that is due, and keeps others from taking it for `leaseMs`; none when the other side owns the
+ * letters, whose business they then are. Of those to one person the first has to be sent before the next is taken, so
+ * that nobody reads of a cancellation before the order.
  */
-export const claimLetters = (db: Knex, limit: number, leaseMs: number): Promise<NotificationRow[]> =>
+export const claimLetter = (db: Knex, leaseMs: number): Promise<NotificationRow | undefined> =>
   db.transaction(async (trx) => {
-    if ((await ownerOf(trx, CONTEXT)).owner !== SIDE) return []
+    if ((await ownerOf(trx, CONTEXT)).owner !== SIDE) return undefined
     const { rows } = await trx.raw<{ rows: NotificationRow[] }>(
-      `update notifications set attempts = attempts + 1, next_at = now() + make_interval(secs => ?) where id in (
-         select id from notifications where status = 'pending' and next_at <= now()
-         order by id limit ? for update skip locked) returning *`,
-      [leaseMs / 1000, limit],
+      `update notifications set attempts = attempts + 1, next_at = now() + make_interval(secs => ?) where id = (
+         select id from notifications due where status = 'pending' and next_at <= now() and not exists (
+           select from notifications earlier
+           where earlier.recipient = due.recipient and earlier.status = 'pending' and earlier.id < due.id)
+         order by id limit 1 for update skip locked) returning *`,
+      [leaseMs / 1000],
     )
-    return rows
+    return rows[0]
   })
 
 export const markSent = (db: Knex, id: number): Promise<void> =>

@@ -8,6 +8,8 @@ import type { System } from './system.ts'
 
 export type Shoppers = {
   crowd: Crowd
+  /** Compares what was told with what is held, once the crowd has stopped. */
+  count(): ReturnType<typeof settledLedger>
   /** Lets everybody finish, then compares what was told with what is held. @throws with what does not add up */
   leave(): Promise<void>
 }
@@ -23,11 +25,13 @@ export async function letShoppersIn({ stack, places }: System, rate: number): Pr
     admin: stack.facts.admin,
     products: [...initial.keys()],
   })
+  const compared = (withinMs: number) => settledLedger(journalFile, initial, places, withinMs)
   return {
     crowd,
+    count: () => compared(0),
     async leave() {
       await crowd.stop()
-      const { ledger, findings } = await settledLedger(journalFile, initial, places, 60_000)
+      const { ledger, findings } = await compared(60_000)
       if (isExact(ledger) && ledger.ordersAcknowledged > 0) return
       throw new Error(`the ledger: ${JSON.stringify(ledger)}\n${findings.slice(0, 20).join('\n')}`)
     },

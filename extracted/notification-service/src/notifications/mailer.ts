@@ -14,7 +14,8 @@ export const messageId = (eventId: string): string => `<${eventId}@banyan-shop>`
 export const createMailer = (smtpUrl: string): Mailer => {
   const options = {
     pool: true,
-    maxConnections: 4,
+    // Letters go one by one, see sendDue.
+    maxConnections: 1,
     connectionTimeout: 2_000,
     greetingTimeout: 2_000,
     socketTimeout: 5_000,
