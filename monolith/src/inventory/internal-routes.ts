@@ -1,6 +1,6 @@
 import { Router } from 'express'
 import type { Knex } from 'knex'
-import { lookupProducts } from './products.ts'
+import { lookupProducts, ownedProducts } from './products.ts'
 import { confirm, get, release, reserve } from './reservations.ts'
 import { lookupRequest, orderId, reserveRequest } from './schemas.ts'
 
@@ -30,7 +30,8 @@ export function inventoryInternalRoutes(deps: { db: Knex; reservationSeconds: nu
   })
 
   router.post('/internal/products/lookup', async (req, res) => {
-    res.json({ items: await lookupProducts(db, lookupRequest.parse(req.body).ids) })
+    const { ids, owned } = lookupRequest.parse(req.body)
+    res.json({ items: await (owned ? ownedProducts(db, ids) : lookupProducts(db, ids)) })
   })
 
   return router

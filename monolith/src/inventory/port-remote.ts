@@ -33,7 +33,7 @@ export function createRemoteInventory(options: { caller: Caller; deadlineMs?: nu
       // A read, only too long for a URL: it may be sent again under any key.
       const found = await call<{ items: ProductSummary[] }>('lookup', {
         path: '/internal/products/lookup',
-        body: { ids },
+        body: { ids, owned: true },
         idempotencyKey: 'lookup',
       })
       return found.items

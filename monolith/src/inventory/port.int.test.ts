@@ -127,9 +127,35 @@ describe('the choice', () => {
       expect(await skus()).toEqual(['THERE'])
       await owner('moving')
       expect(await outcome(here())).toMatchObject({ status: 503, code: 'fenced' })
+      // The service is open, though the shop's own database has not been told yet: products made there are sold.
+      expect(await skus()).toEqual(['THERE'])
+      await service.setOwner('monolith')
       expect(await skus()).toContain('KIT-0002')
+      const away = createInventoryPort({ db: shop.db, remote: remoteAt('http://127.0.0.1:9'), reservationSeconds: 60 })
+      expect((await away.lookup([ours])).map(({ sku }) => sku)).toEqual(['KIT-0002'])
     } finally {
       await owner('monolith')
+      await service.setOwner('service')
+    }
+  })
+
+  it('looks up again what came back between the look and the question', async () => {
+    const ours = (await shop.db('products').where({ sku: 'KIT-0002' }).first('id')).id as number
+    await owner('service')
+    await service.setOwner('monolith')
+    const remote: RemoteInventory = {
+      ...port.remote,
+      async lookup(ids) {
+        await owner('monolith')
+        return port.remote.lookup(ids)
+      },
+    }
+    try {
+      const back = createInventoryPort({ db: shop.db, remote, reservationSeconds: 60 })
+      expect((await back.lookup([ours])).map(({ sku }) => sku)).toEqual(['KIT-0002'])
+    } finally {
+      await owner('monolith')
+      await service.setOwner('service')
     }
   })
 

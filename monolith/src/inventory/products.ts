@@ -1,5 +1,5 @@
-import { requireOwner } from '@banyan/kit/ownership'
-import { problem } from '@banyan/kit/service'
+import { ownerOf, requireOwner } from '@banyan/kit/ownership'
+import { problem, refusal } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import { productChanged, productDeleted } from './events.ts'
 import type { NewProduct, ProductPatch, StockAdjustment } from './schemas.ts'
@@ -74,6 +74,19 @@ export async function lookupProducts(db: Knex, ids: readonly number[]): Promise<
     priceCents: price_cents,
     available: row.available,
   }))
+}
+
+/**
+ * The same, told by the owner alone: the copy here may lag behind the other side, and would deny a product made a moment
+ * ago or name its former price. While inventory moves away from here nobody can be ahead of the copy.
+ * @throws Problem 421 not-owner
+ */
+export function ownedProducts(db: Knex, ids: readonly number[]): Promise<ProductSummary[]> {
+  return db.transaction(async (trx) => {
+    const { owner } = await ownerOf(trx, CONTEXT)
+    if (owner !== SIDE && owner !== 'moving') throw refusal(CONTEXT, owner, SIDE)
+    return lookupProducts(trx, ids)
+  })
 }
 
 /** @throws Problem 422 unknown-category, 409 sku-taken */

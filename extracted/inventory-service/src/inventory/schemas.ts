@@ -62,4 +62,5 @@ export const reserveRequest = z.strictObject({
   expiresInSeconds: z.int().min(1).max(86_400).optional(),
 })
 
-export const lookupRequest = z.strictObject({ ids: z.array(id).min(1).max(200) })
+/** `owned`: only from the side that owns inventory, 421 from the other. */
+export const lookupRequest = z.strictObject({ ids: z.array(id).min(1).max(200), owned: z.boolean().default(false) })
