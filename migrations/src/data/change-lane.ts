@@ -74,6 +74,8 @@ export interface ApplierOptions {
   /** Told of a batch that failed as a whole; it comes again. */
   onError(error: unknown): void
   onApplied?(count: number): void
+  /** Asked before each batch: while it says so nothing is applied, and the batch comes again. */
+  isPaused?(): boolean
 }
 
 /**
@@ -83,6 +85,7 @@ export interface ApplierOptions {
 export async function startApplier(lane: () => Lane, broker: ChangesBroker, options: ApplierOptions) {
   let blocked = false
   return broker.consume(lane(), async (bodies) => {
+    if (options.isPaused?.()) return 0
     try {
       const result = await applyBatch(lane(), bodies.map(parseChange))
       if (result.blocked || blocked) options.onBlocked(result.blocked)

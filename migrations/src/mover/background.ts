@@ -107,6 +107,8 @@ async function startLane(
   into.push(
     await startApplier(lane, run.broker, {
       onError,
+      // An applied change looks for its row: under traffic the old tables would never seem to be left alone.
+      isPaused: () => run.quiet && direction === 'to-monolith',
       onApplied(count) {
         if (count > 0) run.appliedAt[direction] = performance.now()
       },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createWorld, until, type World } from './testing/world.ts'
 
@@ -59,7 +60,17 @@ it('a context lives its whole life: prepared, copied, verified, switched, rolled
     const { shop, goods } = await both(table)
     expect(shop).toBe(goods)
   }
+  // The service is written to all the while, and the reverse lane looks for each row: that reads no old table.
+  const traffic = new AbortController()
+  const writing = (async () => {
+    for (let n = 1; !traffic.signal.aborted; n += 1) {
+      await world.db.goods.query('update products set price = $1 where id = 7', [n])
+      await sleep(20)
+    }
+  })()
   expect(await world.ask('complete', { confirm: 'goods', quietSeconds: 0 })).toMatchObject({ state: 'done' })
+  traffic.abort()
+  await writing
   expect((await world.stored()).phase).toBe('completed')
   expect(
     (
