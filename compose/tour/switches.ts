@@ -8,9 +8,9 @@ const routing = z.object({ hold: z.object({ released: z.number() }) })
 /** Between the release in the proxy and the answer at the shopper. */
 const COMING_BACK_MS = 500
 
-/** @returns The direction in which a block moves a context, or nothing if it moves none. */
+/** @returns The direction in which a block moves a context, or nothing if it moves none, as where it must be refused. */
 export function directionOf(command: string): SwitchReport['direction'] | undefined {
-  if (/--dry-run/.test(command)) return undefined
+  if (/--dry-run|tour\/refused\.ts/.test(command)) return undefined
   const verb = /banyan -- (switch|rollback)\b/.exec(command)?.[1]
   return verb === 'switch' ? 'to-service' : verb === 'rollback' ? 'to-monolith' : undefined
 }
