@@ -18,6 +18,22 @@ async function sells(): Promise<boolean> {
   return answer.ok && ((await answer.json()) as { total: number }).total >= 1_000
 }
 
+test('a process stopped through the door ends without the stack being broken by it', async () => {
+  const { STACK_URL, STACK_TOKEN } = stack.env
+  const monolith = stack.process('monolith')
+  const stop = () =>
+    fetch(`${STACK_URL}/processes/monolith/stop`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${STACK_TOKEN}` },
+    })
+  expect((await stop()).status).toBe(200)
+  expect(await monolith.ended).toEqual({ code: 0, signal: null })
+  expect((await stop()).status).toBe(404)
+  expect(await Promise.race([stack.broken, 'whole'])).toBe('whole')
+  await stack.restart('monolith')
+  expect(await sells()).toBe(true)
+})
+
 test('the shop sells again after PostgreSQL was stopped and started on its data', async () => {
   expect(await sells()).toBe(true)
   await stack.restart('postgres')

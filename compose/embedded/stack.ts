@@ -15,6 +15,7 @@ import { freePorts, portOr } from './ports.ts'
 import { addresses, type Facts, moverEnv, type Ports, type ProcessRow, processesOf, WELL_KNOWN } from './processes.ts'
 import { newPassword } from './rabbitmq.ts'
 import { newPlace, type Server, startBrokerServer, startDatabaseServer, startFlagServer } from './servers.ts'
+import { openStackDoor, type StackDoor } from './stack-door.ts'
 import { writeStackEnv } from './stack-env.ts'
 import { claimName, releaseName } from './stack-name.ts'
 import type { UnleashLogin } from './unleash.ts'
@@ -46,7 +47,7 @@ export type Stack = {
   process(name: string): Child
   /** Starts an ended process again, with more environment than before if given; resolves when it is ready. */
   restart(name: string, env?: Record<string, string>): Promise<Child>
-  /** Resolves with its name when a process ends that nobody stopped. */
+  /** Resolves with its name when a process ends that nobody stopped; one stopped through the door is not such. */
   readonly broken: Promise<string>
   stop(): Promise<void>
 }
@@ -72,8 +73,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return child
   }
   let removeEnv: (() => void) | undefined
+  let door: StackDoor | undefined
   const stop = () => {
     stopped ??= (async () => {
+      door?.close()
       for (const child of [...children.values()].reverse()) await child.stop()
       removeEnv?.()
       releaseName(ROOT, name)
@@ -110,7 +113,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       admin: { email: 'admin@shop.example', password: `admin-${randomBytes(6).toString('hex')}` },
       plans,
     }
-    const env = { ...moverEnv(facts), ...addresses(facts) }
+    const groups = processesOf(options.stage)
+    door = await openStackDoor(async (name) => {
+      const ordered = groups.flat().some((row) => row.name === name) ? children.get(name) : undefined
+      if (!ordered?.isRunning()) return false
+      // Out of the list first: its end is meant, and nobody is told that the stack broke.
+      children.delete(name)
+      await ordered.stop()
+      return true
+    })
+    const env = { ...moverEnv(facts), ...addresses(facts), ...door.env }
     removeEnv = writeStackEnv(ROOT, name, env)
     const run = async (row: ProcessRow, more: Record<string, string> = {}) => {
       const whole = { HOST: '127.0.0.1', LOG_LEVEL: 'info', ...row.env(facts), ...options.env?.[row.name], ...more }
@@ -119,7 +131,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await serves(row, child, facts, log)
       return child
     }
-    const groups = processesOf(options.stage)
     for (const group of groups) await Promise.all(group.map((row) => run(row)))
 
     return {

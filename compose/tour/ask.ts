@@ -24,7 +24,9 @@ const method = positionals.length > 1 ? positionals[0]! : 'GET'
 const headers = new Headers(values.header.map((line) => line.split(/:\s*/, 2) as [string, string]))
 if (values['bearer-env'] !== undefined) headers.set('authorization', `Bearer ${token(values['bearer-env'])}`)
 if (values.body) headers.set('content-type', 'application/json')
-const response = await fetch(url, { method, headers, ...(values.body ? { body: values.body } : {}) })
+const response = await fetch(url, { method, headers, ...(values.body ? { body: values.body } : {}) }).catch((error) =>
+  fail(`${method} ${url}: no answer (${error.cause?.code ?? error.message})`),
+)
 const text = await response.text()
 const shown = values.show === undefined ? text.slice(0, 400) : String(field(text, values.show))
 console.log(values.show === undefined ? `${response.status} ${shown}` : shown)
