@@ -16,7 +16,7 @@ const NAMESPACE = 'banyan'
 /** Hexadecimal: it stands in URLs and in SQL as it is. */
 const newPassword = () => randomBytes(18).toString('hex')
 const postgres = (user: string, password: string, database: string) =>
-  `postgres://${user}:${password}@postgres:5432/${database}`
+  `postgres://${user}:${password}@postgres.banyan.svc:5432/${database}`
 
 /**
  * Secrets of all stages at once, so that no later stage renews what an earlier one uses.
@@ -26,7 +26,7 @@ export async function newSecrets(): Promise<Secret[]> {
   const rows = [{ ...MONOLITH, database: 'shop' }, ...SERVICES]
   const keys = await newKeys([...rows.map((row) => row.name), 'proxy'])
   const brokerPasswords = Object.fromEntries([...rows.map((row) => row.name), 'mover'].map(withPassword))
-  const amqp = (account: string) => `amqp://${account}:${brokerPasswords[account]}@rabbitmq:5672/${VHOST}`
+  const amqp = (account: string) => `amqp://${account}:${brokerPasswords[account]}@rabbitmq.banyan.svc:5672/${VHOST}`
   const [superuser, control, watch, proxy, mover] = Array.from({ length: 5 }, newPassword) as [string, ...string[]]
   const watchUrl = postgres('banyan_watch', watch!, 'banyan_control')
   const controlUrl = postgres('banyan_control', control!, 'banyan_control')

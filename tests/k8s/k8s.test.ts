@@ -1,9 +1,12 @@
 /** Every stage of k8s/, rendered by kustomize and held to the list of checks in k8s/README.md. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, it, test } from 'vitest'
 import { newSecrets, type Secret } from '../../compose/kubernetes/secrets.ts'
 import { SERVICES, STAGES, type Stage, servicesOf } from '../../compose/provision/services.ts'
 import { lifeChecks } from './checks/life.ts'
 import { networkChecks } from './checks/network.ts'
+import { operatorChecks } from './checks/operators.ts'
 import { podChecks } from './checks/pods.ts'
 import { scalingChecks } from './checks/scaling.ts'
 import { largest, settingsChecks } from './checks/settings.ts'
@@ -11,23 +14,41 @@ import { the } from './support/check.ts'
 import { allowedEdges, architecture } from './support/edges.ts'
 import { environmentOf, NOT_SETTINGS } from './support/environment.ts'
 import { containersOf, idOf, type Obj, ofKind, podOf, workloads } from './support/objects.ts'
+import { withOperators } from './support/operators.ts'
 import { programOf, settingsOf, tableEnvironment } from './support/programs.ts'
-import { render } from './support/render.ts'
+import { K8S, render, renderWith } from './support/render.ts'
 import { schemaFaults } from './support/schema.ts'
 import { stageDiff } from './support/stage-diff.ts'
 
 const CHECKS = [...podChecks, ...lifeChecks, ...scalingChecks, ...networkChecks, ...settingsChecks].sort(
   (a, b) => a.n - b.n,
 )
+/** Each component at least once, none together with its rival. */
+const OVERLAYS: Record<string, { stage: Stage; components: string[] }> = {
+  'on the first stage': { stage: 0, components: ['ingress-nginx', 'cloudnative-pg'] },
+  'half way': { stage: 3, components: ['gateway', 'prometheus-operator', 'keda'] },
+  'on the last stage': {
+    stage: 7,
+    components: ['ingress-traefik', 'cloudnative-pg', 'rabbitmq-cluster', 'prometheus-operator', 'keda'],
+  },
+}
+const overlays = new Map<string, Obj[]>()
 const stages: Obj[][] = []
 let secrets: Secret[]
 
 beforeAll(async () => {
   secrets = await newSecrets()
   // Two at a time: each takes a second or more of a processor.
-  const waiting = [...STAGES.keys()].reverse()
+  const waiting = [
+    ...STAGES.map((name, n) => async () => {
+      stages[n] = await render(`stages/${name}`)
+    }),
+    ...Object.entries(OVERLAYS).map(([name, { stage: n, components }]) => async () => {
+      overlays.set(name, await renderWith(STAGES[n], components))
+    }),
+  ]
   const work = async () => {
-    for (let n = waiting.pop(); n !== undefined; n = waiting.pop()) stages[n] = await render(`stages/${STAGES[n]}`)
+    for (let next = waiting.pop(); next; next = waiting.pop()) await next()
   }
   await Promise.all([work(), work()])
 }, 240_000)
@@ -88,7 +109,58 @@ describe.each(STAGES.map((name, n) => ({ name, n })))('$name', ({ n }) => {
   })
 })
 
+describe.each(Object.keys(OVERLAYS))('with components %s', (name) => {
+  const objects = () => overlays.get(name) as Obj[]
+
+  it('1. renders, and every component has a folder and is rendered somewhere', () => {
+    const taken = Object.values(OVERLAYS).flatMap(({ components }) => components)
+    const folders = readdirSync(join(K8S, 'components')).filter((one) => !['door', 'release'].includes(one))
+    expect([...new Set(taken)].sort()).toEqual(folders.sort())
+    expect(objects().length).toBeGreaterThan(30)
+  })
+
+  it('2. and 3. has objects of current versions whose every field their schemas know', () => {
+    expect(objects().flatMap((object) => schemaFaults(object).map((fault) => `${idOf(object)}: ${fault}`))).toEqual([])
+  })
+
+  it.each([...podChecks, ...lifeChecks, ...scalingChecks, ...operatorChecks])('$n: $title', ({ faults }) => {
+    expect(faults(objects())).toEqual([])
+  })
+
+  it.each([...networkChecks, ...settingsChecks.filter(({ n }) => n === 28)])('$n: $title', ({ faults }) => {
+    expect(faults(withOperators(objects()))).toEqual([])
+  })
+
+  it.each(settingsChecks.filter(({ n }) => n !== 28))('$n: $title', ({ faults }) => {
+    expect(faults(objects())).toEqual([])
+  })
+
+  it('22. lets nobody within talk to anybody more than without them, but for the nodes of a server among each other', () => {
+    const { stage: n } = OVERLAYS[name]!
+    const among = allowedEdges(withOperators(objects())).filter((edge) => !/^(\S+) → \1:/.test(edge))
+    expect(among.sort()).toEqual(architecture(n))
+  })
+
+  it('48. alarms of figures that the processes have', () => {
+    const sources = ['kit/service/metrics.ts', 'strangler-proxy/src/metrics.ts'].map((file) =>
+      readFileSync(join(K8S, '..', file), 'utf8'),
+    )
+    const rules = JSON.stringify(ofKind(objects(), 'PrometheusRule'))
+    const used = [...rules.matchAll(/\b((?:http|proxy)_[a-z_]+)\b/g)].map(([, one]) =>
+      one!.replace(/_(count|sum|bucket)$/, ''),
+    )
+    expect(used.filter((one) => !sources.some((source) => source.includes(`'${one}'`)))).toEqual([])
+    expect(used.length > 0).toBe(OVERLAYS[name]!.components.includes('prometheus-operator'))
+  })
+})
+
 describe('a check sees what it is for', () => {
+  it.each(operatorChecks)('$n: $title', ({ faults, plant }) => {
+    const broken = structuredClone(overlays.get('on the last stage') as Obj[])
+    plant(broken)
+    expect(faults(broken)).not.toEqual([])
+  })
+
   it.each(CHECKS)('$n: $title', ({ faults, plant }) => {
     const broken = copy()
     plant(broken)

@@ -33,8 +33,16 @@ export const networkChecks: Check[] = [
           .filter(({ from, to, ports }) => !(from ?? to)?.length || !ports?.length)
           .map(() => `${idOf(policy)}: an open rule`),
       )
+      // Only a server of an operator asks the cluster's API, which has no labels; never where a node's credentials are.
+      const outside = policies(objects).filter((policy) => {
+        const blocks = [...(policy.spec.egress ?? []), ...(policy.spec.ingress ?? [])]
+          .flatMap(({ from, to }) => [...(from ?? []), ...(to ?? [])])
+          .flatMap((peer) => (peer.ipBlock ? [JSON.stringify(peer.ipBlock)] : []))
+        const bad = blocks.some((block) => !block.includes('169.254.169.254/32'))
+        return bad || (blocks.length > 0 && !policy.metadata.name.endsWith('-operator'))
+      })
       const dns = policies(objects).some((policy) => policy.metadata.name === 'dns')
-      return [...open, ...(denied ? [] : ['nothing is denied']), ...(dns ? [] : ['no DNS'])]
+      return [...open, ...outside.map(idOf), ...(denied ? [] : ['nothing is denied']), ...(dns ? [] : ['no DNS'])]
     },
     plant: (objects) => {
       the(objects, 'NetworkPolicy', 'calls-postgres').spec.egress = [{}]
@@ -49,16 +57,18 @@ export const networkChecks: Check[] = [
         if (subjects.length === 0) return [`${idOf(policy)}: selects nobody`]
         const rules = [...(policy.spec.ingress ?? []), ...(policy.spec.egress ?? [])]
         return rules.flatMap(({ from, to, ports = [] }) => {
-          const within = [...(from ?? []), ...(to ?? [])].filter((peer) => !peer.namespaceSelector)
+          const within = [...(from ?? []), ...(to ?? [])].filter((peer) => !peer.namespaceSelector && !peer.ipBlock)
           const dangling = within
             .filter((peer) => matching(objects, peer.podSelector).length === 0)
             .map((peer) => `${idOf(policy)}: no peer ${JSON.stringify(peer)}`)
-          if (to?.some((peer) => peer.namespaceSelector)) return dangling
+          if (to?.some((peer) => peer.namespaceSelector ?? peer.ipBlock)) return dangling
           const callees = from ? subjects : within.flatMap((peer) => matching(objects, peer.podSelector))
           const known = callees.flatMap((one) =>
-            podOf(one).containers.flatMap((container) => (container.ports ?? []).map((port) => port.containerPort)),
+            podOf(one).containers.flatMap((container) =>
+              (container.ports ?? []).flatMap((port) => [port.name, port.containerPort]),
+            ),
           )
-          const closed = ports.filter(({ port }) => !known.includes(Number(port)))
+          const closed = ports.filter(({ port }) => !known.includes(port as string | number))
           return [...dangling, ...closed.map(({ port }) => `${idOf(policy)}: nobody listens on ${port}`)]
         })
       }),

@@ -1,6 +1,7 @@
 /** How many there are, and what may be taken away at once. */
 import { type Check, the } from '../support/check.ts'
 import { idOf, type Obj, ofKind, podLabels, podOf, selects, servers } from '../support/objects.ts'
+import { withOperators } from '../support/operators.ts'
 
 const scalersOf = (objects: readonly Obj[], deployment: Obj) =>
   ofKind(objects, 'HorizontalPodAutoscaler', 'ScaledObject').filter(
@@ -52,7 +53,9 @@ export const scalingChecks: Check[] = [
         return right && budget.spec.unhealthyPodEvictionPolicy === 'AlwaysAllow' ? [] : [idOf(server)]
       }),
       ...ofKind(objects, 'PodDisruptionBudget')
-        .filter((budget) => !servers(objects).some((one) => selects(budget.spec.selector, podLabels(one))))
+        .filter(
+          (budget) => !servers(withOperators(objects)).some((one) => selects(budget.spec.selector, podLabels(one))),
+        )
         .map((budget) => `${idOf(budget)}: of nobody`),
     ],
     plant: (objects) => {

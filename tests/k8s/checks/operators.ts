@@ -1,0 +1,62 @@
+/** What operators are asked for. */
+import { type Check, the } from '../support/check.ts'
+import { idOf, type Obj, ofKind } from '../support/objects.ts'
+
+type Cluster = {
+  instances?: number
+  enablePDB?: boolean
+  backup?: { barmanObjectStore?: unknown; retentionPolicy?: string }
+  synchronous?: unknown
+}
+
+export const operatorChecks: Check[] = [
+  {
+    n: 18,
+    title: 'a ScaledObject finds its target, keeps two and shrinks slowly',
+    faults: (objects) =>
+      ofKind(objects, 'ScaledObject')
+        .filter((one) => {
+          const target = ofKind(objects, 'Deployment').some(
+            ({ metadata }) => metadata.name === one.spec.scaleTargetRef?.name,
+          )
+          const { minReplicaCount = 0, cooldownPeriod = 0 } = one.spec as {
+            minReplicaCount?: number
+            cooldownPeriod?: number
+          }
+          return !target || minReplicaCount < 2 || cooldownPeriod < 60
+        })
+        .map(idOf),
+    plant: (objects) => {
+      the(objects, 'ScaledObject', 'shipping-service').spec.minReplicaCount = 1
+    },
+  },
+  {
+    n: 30,
+    title: 'PostgreSQL and RabbitMQ of operators are three, with backups, budgets and their figures',
+    faults: (objects) => [...ofKind(objects, 'Cluster').flatMap(clusterFaults(objects)), ...brokerFaults(objects)],
+    plant: (objects) => {
+      delete (the(objects, 'Cluster', 'postgres').spec as Cluster).backup
+    },
+  },
+]
+
+const clusterFaults = (objects: readonly Obj[]) => (one: Obj) => {
+  const { instances = 1, enablePDB, backup } = one.spec as Cluster
+  const nightly = ofKind(objects, 'ScheduledBackup').some(
+    ({ spec }) => (spec.cluster as { name: string }).name === one.metadata.name,
+  )
+  return [
+    ...(instances >= 3 ? [] : [`${idOf(one)}: ${instances}`]),
+    ...(enablePDB === true ? [] : [`${idOf(one)}: no budget`]),
+    ...(backup?.barmanObjectStore && backup.retentionPolicy && nightly ? [] : [`${idOf(one)}: no backup`]),
+  ]
+}
+
+function brokerFaults(objects: readonly Obj[]): string[] {
+  return ofKind(objects, 'RabbitmqCluster').flatMap((one) => {
+    const { replicas = 1, rabbitmq } = one.spec as { replicas?: number; rabbitmq?: { additionalConfig?: string } }
+    const minority = rabbitmq?.additionalConfig?.includes('cluster_partition_handling = pause_minority')
+    const budget = ofKind(objects, 'PodDisruptionBudget').some(({ metadata }) => metadata.name === one.metadata.name)
+    return replicas >= 3 && minority && budget ? [] : [idOf(one)]
+  })
+}
