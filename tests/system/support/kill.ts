@@ -6,16 +6,11 @@ import type { System } from './system.ts'
 
 export type Killed = Settled & { killed: boolean }
 
-const ASKINGS = 6
-/** Five attempts that are each called off for their budget, with the back-offs between them, take 45 s. */
-const REACHED_WITHIN_MS = 120_000
+const ASKINGS = 3
+const REACHED_WITHIN_MS = 40_000
 
-/**
- * A refusal names what it waits for (lag, a lease), and on a machine that is busy with other things no attempt may come
- * through within its budget: nothing has changed then, and asking again is what it asks for.
- */
-const mayAskAgain = ({ state, because }: Settled): boolean =>
-  state === 'refused' || (state === 'failed' && because.includes('outlasted the budget'))
+/** A refusal names what it waits for (lag, a lease): nothing has changed, and asking again is what it asks for. */
+const mayAskAgain = ({ state }: Settled): boolean => state === 'refused'
 
 /**
  * @param options.env more environment for the mover that is to die
