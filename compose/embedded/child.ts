@@ -31,29 +31,45 @@ export function startNode(
   logFile: string,
 ): Child {
   const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
-  const whole = { PATH, NODE_COMPILE_CACHE, BANYAN_LIFELINE: 'stdin', ...env }
-  return start(name, [file, ...args], whole, logFile, (child) => void child.kill('SIGTERM'))
+  return startCommand(name, [process.execPath, file, ...args], { PATH, NODE_COMPILE_CACHE, ...env }, logFile)
+}
+
+/**
+ * Starts a program that keeps the rule of all our processes, whatever it is written in: it ends in order at SIGTERM,
+ * and, with `BANYAN_LIFELINE=stdin` in its environment, also when its stdin closes.
+ * @param command the program and its arguments; relative paths are looked up from `cwd`
+ */
+export function startCommand(
+  name: string,
+  command: readonly string[],
+  env: Record<string, string>,
+  logFile: string,
+  cwd?: string,
+): Child {
+  const whole = { PATH: process.env.PATH ?? '', BANYAN_LIFELINE: 'stdin', ...env }
+  return start(name, command, whole, logFile, (child) => void child.kill('SIGTERM'), cwd)
 }
 
 /** Starts a foreign program under a keeper, which ends it and all that it started when this process ends. */
 export function startKept(name: string, spec: KeeperSpec, logFile: string): Child {
   const keeper = fileURLToPath(new URL('keeper.ts', import.meta.url))
   const env = { PATH: process.env.PATH ?? '', KEEPER_SPEC: JSON.stringify(spec) }
-  return start(name, [keeper], env, logFile, (child, keepData) => {
+  return start(name, [process.execPath, keeper], env, logFile, (child, keepData) => {
     child.stdin?.end(keepData ? 'keep\n' : undefined)
   })
 }
 
 function start(
   name: string,
-  args: readonly string[],
+  [program = '', ...args]: readonly string[],
   env: Record<string, string>,
   logFile: string,
   askToEnd: (child: ChildProcess, keepData: boolean) => void,
+  cwd?: string,
 ): Child {
   const log = openSync(logFile, 'a')
   // Detached: a Ctrl-C at the terminal reaches only the process in front, which then stops the others in order.
-  const child = spawn(process.execPath, args, { env, detached: true, stdio: ['pipe', log, log] })
+  const child = spawn(program, args, { env, cwd, detached: true, stdio: ['pipe', log, log] })
   closeSync(log)
   // A child that is gone already must not take its parent along by a broken pipe.
   child.stdin?.on('error', () => undefined)

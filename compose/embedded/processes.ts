@@ -1,6 +1,14 @@
 /** The shop's processes as a table: which file, from which stage on, with exactly which environment. */
 import type { Keys } from '../provision/keys.ts'
-import { addressVariable, MONOLITH, type Need, type ServiceRow, type Stage, servicesOf } from '../provision/services.ts'
+import {
+  addressVariable,
+  commandOf,
+  MONOLITH,
+  type Need,
+  type ServiceRow,
+  type Stage,
+  servicesOf,
+} from '../provision/services.ts'
 import type { DatabaseUrls } from '../provision/shop-databases.ts'
 import type { UnleashAccess } from './unleash.ts'
 
@@ -37,6 +45,8 @@ export type ProcessRow = {
   name: string
   file: string
   args?: readonly string[]
+  /** Runs this instead of the file: a program in whatever language. */
+  command?: readonly string[] | undefined
   env: (facts: Facts) => Record<string, string>
   /** Answers 200 once the process serves; without one, running is all that is asked. */
   ready?: (facts: Facts) => string
@@ -126,6 +136,7 @@ function serviceProcess(row: ServiceRow): ProcessRow {
   return {
     name: row.name,
     file: `extracted/${row.name}/src/main.ts`,
+    command: commandOf(row.name),
     env: (facts) => ({
       ...shopEnv(row, facts),
       CONTROL_DATABASE_URL: facts.databases.watch,

@@ -1,7 +1,7 @@
 /** Finds RabbitMQ's real server script and Erlang's epmd, or has Debian install them. */
-import { spawnSync } from 'node:child_process'
-import { accessSync, chmodSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { installPackages } from './debian-packages.ts'
 
 export type RabbitFiles = { server: string; epmd: string }
 
@@ -21,24 +21,7 @@ export function findRabbit(): RabbitFiles | undefined {
  * @returns Nothing where that is not possible; why is announced.
  */
 export function installRabbit(announce: (line: string) => void): RabbitFiles | undefined {
-  if (process.getuid?.() !== 0 || !firstIn(['/usr/bin'], 'apt-get')) return undefined
-  announce('installing rabbitmq-server with apt-get (its system service is kept from starting) …')
-  const policy = '/usr/sbin/policy-rc.d'
-  // The file by which Debian asks whether a freshly installed service may start: 101 means no.
-  const ours = !existsSync(policy)
-  if (ours) {
-    writeFileSync(policy, '#!/bin/sh\nexit 101\n')
-    chmodSync(policy, 0o755)
-  }
-  try {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env, timeout: 180_000 })
-    const install = ['install', '-y', '-qq', '--no-install-recommends', 'rabbitmq-server']
-    const done = spawnSync('apt-get', install, { encoding: 'utf8', env, timeout: 600_000 })
-    if (done.status !== 0) announce(`apt-get could not: ${(done.stderr || done.error?.message || '').trim()}`)
-  } finally {
-    if (ours) rmSync(policy, { force: true })
-  }
+  installPackages(['rabbitmq-server'], announce)
   return findRabbit()
 }
 

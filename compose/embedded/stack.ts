@@ -9,7 +9,7 @@ import { provisionFlags } from '../provision/flags.ts'
 import { newKeys } from '../provision/keys.ts'
 import { MONOLITH, type ServiceRow, type Stage, servicesOf } from '../provision/services.ts'
 import { type DatabaseUrls, provisionShopDatabases } from '../provision/shop-databases.ts'
-import { type Child, startNode } from './child.ts'
+import { type Child, startCommand, startNode } from './child.ts'
 import { initControl, migrate } from './migrate.ts'
 import { freePorts, portOr } from './ports.ts'
 import { addresses, type Facts, moverEnv, type Ports, type ProcessRow, processesOf, WELL_KNOWN } from './processes.ts'
@@ -127,7 +127,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const run = async (row: ProcessRow, more: Record<string, string> = {}) => {
       const whole = { HOST: '127.0.0.1', LOG_LEVEL: 'info', ...row.env(facts), ...options.env?.[row.name], ...more }
       const log = join(logs, `${row.name}.log`)
-      const child = watch(row.name, startNode(row.name, join(ROOT, row.file), row.args ?? [], whole, log))
+      const started = row.command
+        ? startCommand(row.name, row.command, whole, log, ROOT)
+        : startNode(row.name, join(ROOT, row.file), row.args ?? [], whole, log)
+      const child = watch(row.name, started)
       await serves(row, child, facts, log)
       return child
     }

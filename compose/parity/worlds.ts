@@ -1,14 +1,14 @@
 /** Isolated worlds: each side on its own databases and broker vhost, from the same seed data. */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Child, startNode } from '../embedded/child.ts'
+import { type Child, startCommand, startNode } from '../embedded/child.ts'
 import { freePorts } from '../embedded/ports.ts'
 import { newPlace, startBrokerServer, startDatabaseServer } from '../embedded/servers.ts'
 import { ROOT } from '../embedded/stack.ts'
 import { becomesTrue, GaveUp } from '../embedded/wait.ts'
 import { connected } from '../provision/database.ts'
 import { type Keys, newKeys } from '../provision/keys.ts'
-import { addressVariable, SERVICES, type ServiceRow, tablesOf } from '../provision/services.ts'
+import { addressVariable, commandOf, SERVICES, type ServiceRow, tablesOf } from '../provision/services.ts'
 import { CONTEXTS } from './contexts.ts'
 import { seedDatabases } from './databases.ts'
 import { createVhosts } from './vhosts.ts'
@@ -23,6 +23,8 @@ export type World = {
   amqp: string
   identities: Record<string, unknown>
 }
+/** A TypeScript file, or a command in whatever language. */
+type Runs = string | readonly string[]
 export type Worlds = { left: World; right: World; twin?: World; stop(): Promise<void> }
 
 /**
@@ -89,7 +91,8 @@ export async function startWorlds(options: {
       )
       const key: Record<string, string> = row.calls ? { INTERNAL_KEY: keys.internalKey(row.name) } : {}
       const env = { ...envOf(row, keys), ...key, ...more, ...(await providerOf(row.name, [row])) }
-      return { url, at: await startSide(row.name, file ?? `extracted/${row.name}/src/main.ts`, url, amqp, env) }
+      const runs = file ?? commandOf(row.name) ?? `extracted/${row.name}/src/main.ts`
+      return { url, at: await startSide(row.name, runs, url, amqp, env) }
     }
     // One for each world: in a shared ledger the second world's charge of an order would be the first one's.
     const providerOf = async (world: string, rows: readonly ServiceRow[]): Promise<Record<string, string>> => {
@@ -99,8 +102,8 @@ export async function startWorlds(options: {
       const env = { ...key, LEDGER_FILE: join(options.folder, `${name}.jsonl`) }
       return { ...key, PAYMENT_PROVIDER_URL: await startProcess(name, 'compose/sandbox/payment-provider/main.ts', env) }
     }
-    const startSide = (name: string, file: string, url: string, amqp: string, more: Record<string, string>) =>
-      startProcess(name, file, {
+    const startSide = (name: string, runs: Runs, url: string, amqp: string, more: Record<string, string>) =>
+      startProcess(name, runs, {
         TZ: 'UTC',
         LOG_LEVEL: 'warn',
         JWT_ISSUER: 'banyan-shop',
@@ -111,11 +114,14 @@ export async function startWorlds(options: {
         DATABASE_URL: url,
         AMQP_URL: amqp,
       })
-    const startProcess = async (name: string, file: string, more: Record<string, string>): Promise<string> => {
+    const startProcess = async (name: string, runs: Runs, more: Record<string, string>): Promise<string> => {
       const [port] = (await freePorts(1)) as [number]
       const env = { ...more, HOST: '127.0.0.1', PORT: String(port) }
       const log = join(logs, `${name}.log`)
-      const child = startNode(name, resolve(ROOT, file), [], env, log)
+      const child =
+        typeof runs === 'string'
+          ? startNode(name, resolve(ROOT, runs), [], env, log)
+          : startCommand(name, runs, env, log, ROOT)
       children.push(child)
       const at = `http://127.0.0.1:${port}`
       const serves = async () => {

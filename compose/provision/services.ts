@@ -80,7 +80,18 @@ export const MONOLITH = {
 export const servicesOf = (stage: Stage): readonly ServiceRow[] => SERVICES.filter((row) => row.since <= stage)
 
 /** `order-service` → `ORDER_SERVICE_URL`. */
-export const addressVariable = (process: string): string => `${process.toUpperCase().replaceAll('-', '_')}_URL`
+export const addressVariable = (process: string): string => `${variableOf(process)}_URL`
+
+/**
+ * What runs in the place of a service's own main.ts: `ORDER_SERVICE_COMMAND` in the environment, words with spaces
+ * between, relative paths from the repository's root.
+ */
+export function commandOf(service: string): readonly string[] | undefined {
+  const words = process.env[`${variableOf(service)}_COMMAND`]?.split(' ').filter(Boolean)
+  return words?.length ? words : undefined
+}
+
+const variableOf = (process: string): string => process.toUpperCase().replaceAll('-', '_')
 
 const PLANS = new URL('../../migrations/shop/plans/', import.meta.url)
 const tables = z.object({ tables: z.array(z.union([z.string(), z.looseObject({ from: z.string() })])) })

@@ -16,10 +16,19 @@ export function publicKey({ kty, kid, crv, x, y }: PrivateKey): Omit<PrivateKey,
 
 /** @returns A token by which the service `key.kid` calls the service `audience`, good for a minute. */
 export function serviceToken(key: PrivateKey, audience: string): string {
+  return signed(key, 'internal+jwt', { iss: key.kid, aud: audience, sub: key.kid }, 60)
+}
+
+/** @returns A user's access token of the shop. @param seconds how long it is good; negative: it was */
+export function userToken(key: PrivateKey, user: { sub: string; role: string }, seconds = 900): string {
+  return signed(key, 'at+jwt', { iss: 'banyan-shop', aud: 'banyan-shop', ...user }, seconds)
+}
+
+function signed(key: PrivateKey, typ: string, claims: object, seconds: number): string {
   const now = Math.floor(Date.now() / 1000)
   const parts = [
-    { alg: 'ES256', typ: 'internal+jwt', kid: key.kid },
-    { iss: key.kid, aud: audience, sub: key.kid, iat: now, exp: now + 60 },
+    { alg: 'ES256', typ, kid: key.kid },
+    { ...claims, iat: now, exp: now + seconds },
   ].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
   const privateKey = createPrivateKey({ key, format: 'jwk' } as JsonWebKeyInput)
   const signature = sign('sha256', Buffer.from(parts.join('.')), { key: privateKey, dsaEncoding: 'ieee-p1363' })
