@@ -1,5 +1,5 @@
 /** The image's recipe, held to its part of the list of checks in k8s/README.md, from its text. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
@@ -15,11 +15,14 @@ const instructions = dockerfile
   .map((line) => line.trim())
   .filter(Boolean)
 const last = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')))
-const workspaces = manifest.workspaces.flatMap((pattern) =>
-  pattern.endsWith('/*')
-    ? readdirSync(join(ROOT, pattern.slice(0, -2))).map((name) => `${pattern.slice(0, -2)}/${name}`)
-    : [pattern],
-)
+const workspaces = manifest.workspaces
+  .flatMap((pattern) =>
+    pattern.endsWith('/*')
+      ? readdirSync(join(ROOT, pattern.slice(0, -2))).map((name) => `${pattern.slice(0, -2)}/${name}`)
+      : [pattern],
+  )
+  // A folder without a manifest is no workspace: a service in another language.
+  .filter((folder) => existsSync(join(ROOT, folder, 'package.json')))
 
 describe('the Dockerfile', () => {
   // A digest is not asked for: no registry answers here, so the tag names the major version and the distribution.
