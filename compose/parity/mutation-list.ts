@@ -206,8 +206,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'a bare list',
     file: 'internal-routes.ts',
-    from: 'res.json({ items: await lookupProducts(db, lookupRequest.parse(req.body).ids) })',
-    to: 'res.json(await lookupProducts(db, lookupRequest.parse(req.body).ids))',
+    from: 'res.json({ items: await (owned ? ownedProducts(db, ids) : lookupProducts(db, ids)) })',
+    to: 'res.json(await (owned ? ownedProducts(db, ids) : lookupProducts(db, ids)))',
   },
   {
     what: 'page 0 is let in',
