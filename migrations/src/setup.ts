@@ -1,5 +1,6 @@
-import { createFlags, type Flags } from '@banyan/kit/flags'
-import { ConfigError, type Logger, processConfig, readConfig } from '@banyan/kit/service'
+import type { Flags } from '@banyan/kit/flags'
+import type { Logger } from '@banyan/kit/service'
+import { ConfigError, processConfig, readConfig } from '@banyan/kit/service/config'
 import pg from 'pg'
 import { z } from 'zod'
 import { Refused } from './commands/refused.ts'
@@ -7,7 +8,6 @@ import { openDb } from './data/open-db.ts'
 import { createFlagAdmin, type FlagAdmin } from './flags/unleash-admin.ts'
 import type { Sides } from './plan/finding.ts'
 import type { Plan } from './plan/plan.ts'
-import { readPlans } from './plan/read.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -48,6 +48,8 @@ export function openSetup(env: Environment) {
     pools.set(name, pool)
     return pool
   }
+  // Many commands read no plan: they do without loading YAML.
+  const plans = async () => (await import('./plan/read.ts')).readPlans(config.BANYAN_PLANS)
   return {
     config,
     databaseUrl,
@@ -60,13 +62,13 @@ export function openSetup(env: Environment) {
       control = pool
       return pool
     },
-    plans: () => readPlans(config.BANYAN_PLANS),
+    plans,
     async plan(context: string): Promise<Plan> {
-      const plans = await readPlans(config.BANYAN_PLANS)
-      const plan = plans.get(context)
+      const known = await plans()
+      const plan = known.get(context)
       if (plan) return plan
       throw new Refused(
-        `no plan describes "${context}"; ${config.BANYAN_PLANS} has: ${[...plans.keys()].join(', ') || 'none'}`,
+        `no plan describes "${context}"; ${config.BANYAN_PLANS} has: ${[...known.keys()].join(', ') || 'none'}`,
       )
     },
     sides: (plan: Plan): Sides => ({
@@ -77,9 +79,12 @@ export function openSetup(env: Environment) {
       const { UNLEASH_URL: url, UNLEASH_ADMIN_TOKEN: adminToken, UNLEASH_ENVIRONMENT: environment } = config
       return url && adminToken ? createFlagAdmin({ url, adminToken, environment }) : null
     },
-    watchedFlags(logger: Logger): Flags | null {
+    async watchedFlags(logger: Logger): Promise<Flags | null> {
       const { UNLEASH_URL: url, UNLEASH_TOKEN: token, UNLEASH_ENVIRONMENT: environment } = config
-      return url && token ? createFlags({ url, token, environment, appName: 'banyan-mover', logger }) : null
+      if (!url || !token) return null
+      // The mover's alone: every other command does without loading Unleash's client.
+      const { createFlags } = await import('@banyan/kit/flags')
+      return createFlags({ url, token, environment, appName: 'banyan-mover', logger })
     },
     amqpUrl(): string {
       if (!config.AMQP_URL) throw new ConfigError(['AMQP_URL is missing: changes travel over RabbitMQ'])

@@ -1,4 +1,4 @@
-import { ConfigError } from '@banyan/kit/service'
+import { ConfigError } from '@banyan/kit/service/config'
 import { PlanError } from '../plan/mistakes.ts'
 import { Refused } from './refused.ts'
 

@@ -11,7 +11,7 @@ export const addRun: AddCommand = (program, cli) => {
         const { config } = setup
         armFailPoints(config.FAIL_POINTS)
         const logger = createLogger({ name: 'mover', level: config.LOG_LEVEL })
-        const watch = setup.watchedFlags(logger)
+        const watch = await setup.watchedFlags(logger)
         const mover = startMover({
           controlUrl: config.CONTROL_DATABASE_URL,
           databaseUrl: setup.databaseUrl,
