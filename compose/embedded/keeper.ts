@@ -16,11 +16,15 @@ export type Command = {
   gid?: number
 }
 
-/** `beside` starts first and ends last; `scrap` is removed at the end unless the line `keep` came over stdin. */
+/**
+ * `beside` starts first and ends last; `scrap` is removed at the end unless the line `keep` came over stdin, and then
+ * `scrapSignal` ends what would only tidy up data to be thrown away.
+ */
 export type KeeperSpec = {
   main: Command
   beside: Command[]
   stopSignal: NodeJS.Signals
+  scrapSignal?: NodeJS.Signals
   graceMs: number
   afterwards: Command[]
   scrap: string[]
@@ -51,11 +55,12 @@ async function keep(spec: KeeperSpec): Promise<void> {
   })
   const code = await Promise.race([mainEnded, stop.then(() => undefined)])
 
-  await endGroup(main, spec.stopSignal, spec.graceMs)
+  const isKept = words.includes('keep')
+  await endGroup(main, (!isKept && spec.scrapSignal) || spec.stopSignal, spec.graceMs)
   for (const one of beside) await endGroup(one, 'SIGTERM', 1000)
   for (const one of spec.afterwards)
     spawnSync(one.command, one.args, { env: one.env, stdio: 'ignore', timeout: 20_000 })
-  if (!words.includes('keep'))
+  if (!isKept)
     // Retried: where the starter was killed, another keeper's server may still write beside it.
     for (const path of spec.scrap) rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   process.exit(code ?? 0)
@@ -76,12 +81,9 @@ function startInOwnGroup({ command, args, env, cwd = '/', uid, gid }: Command): 
 
 async function endGroup(child: ChildProcess, signal: NodeJS.Signals, graceMs: number): Promise<void> {
   if (child.pid === undefined) return
-  if (signal === 'SIGKILL') {
-    killGroup(child.pid)
-    return
-  }
   // Only the leader gets the polite signal: a shell script in front of a server passes it on in its own way.
-  if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+  if (signal === 'SIGKILL') killGroup(child.pid)
+  else if (child.exitCode === null && child.signalCode === null) child.kill(signal)
   const deadline = Date.now() + graceMs
   while (groupLives(child.pid)) {
     if (Date.now() > deadline) {

@@ -24,8 +24,9 @@ export async function initControl(root: string, controlUrl: string, plans: strin
 }
 
 async function runToEnd(what: string, file: string, args: string[], env: Record<string, string>): Promise<void> {
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
   const child = spawn(process.execPath, [file, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH, NODE_COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''

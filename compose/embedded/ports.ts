@@ -5,17 +5,22 @@ import { createServer, type Server } from 'node:net'
 const LOWEST = 15_000
 const HIGHEST = 32_000
 const TRIES = 1_000
+/** A slow server may not listen yet on what it was given. */
+const given = new Set<number>()
 
 /**
  * @param count how many
- * @returns Ports of 127.0.0.1 that were free a moment ago, all different because all were held at once.
+ * @returns Ports of 127.0.0.1 that were free a moment ago, and that nobody else in this process was given.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const held: { port: number; server: Server }[] = []
   for (let tries = 0; held.length < count && tries < TRIES; tries += 1) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+    if (given.has(port)) continue
     const server = createServer()
-    if (await listens(server, port)) held.push({ port, server })
+    if (!(await listens(server, port))) continue
+    given.add(port)
+    held.push({ port, server })
   }
   await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))))
   if (held.length < count) throw new Error(`no ${count} free ports between ${LOWEST} and ${HIGHEST}`)

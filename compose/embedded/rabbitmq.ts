@@ -15,9 +15,9 @@ export type RabbitPorts = { amqp: number; distribution: number; epmd: number; ma
  * @param options.folder an empty folder of `user`'s; the node keeps everything in it
  * @param options.definitions what RabbitMQ imports at its start: virtual hosts, users, permissions
  * @param options.probeUrl an account of the definitions, to see when the node answers
- * @throws when it does not answer within 2 min, with the place of its log
+ * @returns its process at once, and when it answers; that fails after 2 min, with the place of its log
  */
-export async function startRabbit(
+export function startRabbit(
   files: RabbitFiles,
   options: {
     folder: string
@@ -28,7 +28,7 @@ export async function startRabbit(
     scrap: string[]
     log: string
   },
-): Promise<Child> {
+): { child: Child; up: Promise<void> } {
   const env = prepare(options.folder, options.ports, options.definitions, options.user)
   const epmd = ['-port', String(options.ports.epmd), '-address', '127.0.0.1']
   const spec: KeeperSpec = {
@@ -36,12 +36,14 @@ export async function startRabbit(
     beside: [{ command: files.epmd, args: epmd, env, ...options.user }],
     main: { command: files.server, args: [], env, ...options.user },
     stopSignal: 'SIGTERM',
+    // Its own way takes it one to six seconds, to leave in order files that nobody will read.
+    scrapSignal: 'SIGKILL',
     graceMs: 6_000,
     afterwards: [{ command: files.epmd, args: ['-port', String(options.ports.epmd), '-kill'], env, ...options.user }],
     scrap: options.scrap,
   }
   const child = startKept('rabbitmq', spec, options.log)
-  await becomesTrue(
+  const up = becomesTrue(
     `RabbitMQ (its log: ${options.log})`,
     async () => {
       if (!child.isRunning()) throw new GaveUp(`RabbitMQ ended while starting; its log: ${options.log}`)
@@ -51,7 +53,7 @@ export async function startRabbit(
     },
     120_000,
   )
-  return child
+  return { child, up }
 }
 
 /** Writes the node's files, unless it is started again on them. @returns Its environment. */

@@ -12,6 +12,7 @@ import { startPostgres } from './postgres.ts'
 import { stagePostgres } from './postgres-files.ts'
 import { newPassword, type RabbitPorts, startRabbit } from './rabbitmq.ts'
 import { findRabbit, installRabbit } from './rabbitmq-files.ts'
+import { shopTemplate } from './shop-template.ts'
 import { type SystemUser, systemUser } from './system-user.ts'
 import { copyTemplate } from './template.ts'
 import { startUnleash, type UnleashAccess, type UnleashLogin } from './unleash.ts'
@@ -32,7 +33,8 @@ export function newPlace(logs: string, announce: (line: string) => void): Place 
   return { folder: stackFolder(), logs, user: foreign ? undefined : systemUser(announce), announce }
 }
 
-/** @returns PostgreSQL: the superuser's URL. Its data holds Unleash's database already when it is embedded. */
+/** @returns PostgreSQL: the superuser's URL. When it is embedded, its data holds Unleash's database already, and the shop's
+ * made ones (see `made-databases.ts`). */
 export async function startDatabaseServer(place: Place): Promise<Server> {
   if (process.env.DATABASE_URL) return { url: process.env.DATABASE_URL }
   const log = join(place.logs, 'postgres.log')
@@ -40,7 +42,7 @@ export async function startDatabaseServer(place: Place): Promise<Server> {
   const files = stagePostgres()
   if (files) {
     const folder = join(place.folder, 'postgres')
-    const password = await copyTemplate(files, folder, place.user, place.announce)
+    const password = copyTemplate(await shopTemplate(files, place.user, place.announce), folder)
     const options = { folder, port, password, user: place.user, scrap: [place.folder], log }
     const { child, url } = await startPostgres(files, options)
     return { url, child, restart: async () => (await startPostgres(files, options)).child }
@@ -62,7 +64,7 @@ export type BrokerServer = Server & { api?: string }
 
 /**
  * @param accounts who may do what; made at the start, or through the management API of a broker in the environment
- * @param management whether the management plugin runs too
+ * @param management whether the management plugin runs too: with it, a start takes half as long again
  * @returns RabbitMQ: the administrator's URL, and the management API where there is one
  */
 export async function startBrokerServer(
@@ -70,7 +72,18 @@ export async function startBrokerServer(
   accounts: BrokerAccount[],
   management: boolean,
 ): Promise<BrokerServer> {
-  if (process.env.AMQP_URL) return await outsideBroker(process.env.AMQP_URL, accounts)
+  const server = await openBrokerServer(place, accounts, management)
+  await server.up
+  return server
+}
+
+/** As `startBrokerServer`, but returns as soon as the address is known: `up` says when something answers there. */
+export async function openBrokerServer(
+  place: Place,
+  accounts: BrokerAccount[],
+  management: boolean,
+): Promise<BrokerServer & { up: Promise<void> }> {
+  if (process.env.AMQP_URL) return { ...(await outsideBroker(process.env.AMQP_URL, accounts)), up: Promise.resolve() }
   const admin = administrator(newPassword())
   const definitions = brokerDefinitions([admin, ...accounts])
   const [amqp, distribution, epmd, http] = (await freePorts(4)) as [number, number, number, number]
@@ -87,8 +100,8 @@ export async function startBrokerServer(
       await importDefinitions(api, definitions)
       return true
     }
-    await becomesTrue(`RabbitMQ's container (its log: ${log})`, imported, 120_000, 500)
-    return { url, api, child }
+    const up = becomesTrue(`RabbitMQ's container (its log: ${log})`, imported, 120_000, 500)
+    return { url, api, child, up }
   }
   files ??= installRabbit(place.announce)
   if (!files) throw new Error(noWay('RabbitMQ', 'AMQP_URL', 'install rabbitmq-server (Debian, Homebrew)'))
@@ -97,21 +110,31 @@ export async function startBrokerServer(
   const ports: RabbitPorts = { amqp, distribution, epmd, ...(management ? { management: http } : {}) }
   const options = { folder, ports, definitions, probeUrl: url, user: place.user, scrap: [folder], log }
   const found = files
-  const child = await startRabbit(found, options)
-  return { url, ...(management ? { api } : {}), child, restart: () => startRabbit(found, options) }
+  const restart = async () => {
+    const { child, up } = startRabbit(found, options)
+    await up
+    return child
+  }
+  return { url, ...(management ? { api } : {}), restart, ...startRabbit(found, options) }
 }
 
+export type FlagServer = Server & { access: UnleashAccess; login?: UnleashLogin }
+
 /** @returns The flag server; `login` is who may use its pages. */
-export async function startFlagServer(
-  place: Place,
-  databaseUrl: string,
-): Promise<Server & { access: UnleashAccess; login?: UnleashLogin }> {
+export async function startFlagServer(place: Place, databaseUrl: string): Promise<FlagServer> {
+  const server = await openFlagServer(place, databaseUrl)
+  await server.up
+  return server
+}
+
+/** As `startFlagServer`, but returns as soon as the address is known: `up` says when something answers there. */
+export async function openFlagServer(place: Place, databaseUrl: string): Promise<FlagServer & { up: Promise<void> }> {
   const { UNLEASH_URL, UNLEASH_TOKEN, UNLEASH_ADMIN_TOKEN } = process.env
   if (UNLEASH_URL) {
     if (!UNLEASH_TOKEN || !UNLEASH_ADMIN_TOKEN)
       throw new Error('UNLEASH_URL is set: set UNLEASH_TOKEN and UNLEASH_ADMIN_TOKEN too, or none of the three')
     const access = { url: UNLEASH_URL, clientToken: UNLEASH_TOKEN, adminToken: UNLEASH_ADMIN_TOKEN }
-    return { url: UNLEASH_URL, access }
+    return { url: UNLEASH_URL, access, up: Promise.resolve() }
   }
   const [port] = (await freePorts(1)) as [number]
   const login = { username: 'admin', password: newPassword() }
@@ -123,8 +146,13 @@ export async function startFlagServer(
     login,
     log: join(place.logs, 'unleash.log'),
   }
-  const { child, access } = await startUnleash(options)
-  return { url: access.url, child, restart: async () => (await startUnleash(options)).child, access, login }
+  const restart = async () => {
+    const { child, up } = startUnleash(options)
+    await up
+    return child
+  }
+  const server = startUnleash(options)
+  return { url: server.access.url, restart, login, ...server }
 }
 
 async function outsideBroker(url: string, accounts: BrokerAccount[]): Promise<BrokerServer> {

@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { shopAccounts, VHOST } from '../provision/broker.ts'
+import { accountUrl, shopAccounts, VHOST } from '../provision/broker.ts'
 import { provisionDatabase } from '../provision/database.ts'
 import { provisionFlags } from '../provision/flags.ts'
 import { newKeys } from '../provision/keys.ts'
+import { adoptMade } from '../provision/made-databases.ts'
 import { MONOLITH, type ServiceRow, type Stage, servicesOf } from '../provision/services.ts'
 import { type DatabaseUrls, provisionShopDatabases } from '../provision/shop-databases.ts'
 import { type Child, startCommand, startNode } from './child.ts'
@@ -14,7 +15,7 @@ import { initControl, migrate } from './migrate.ts'
 import { freePorts, portOr } from './ports.ts'
 import { addresses, type Facts, moverEnv, type Ports, type ProcessRow, processesOf, WELL_KNOWN } from './processes.ts'
 import { newPassword } from './rabbitmq.ts'
-import { newPlace, type Server, startBrokerServer, startDatabaseServer, startFlagServer } from './servers.ts'
+import { newPlace, openBrokerServer, openFlagServer, type Server, startDatabaseServer } from './servers.ts'
 import { openStackDoor, type StackDoor } from './stack-door.ts'
 import { writeStackEnv } from './stack-env.ts'
 import { claimName, releaseName } from './stack-name.ts'
@@ -77,7 +78,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const stop = () => {
     stopped ??= (async () => {
       door?.close()
-      for (const child of [...children.values()].reverse()) await child.stop()
+      // PostgreSQL last: the folder that goes with it holds the other servers' data too.
+      const database = children.get('postgres')
+      for (const child of [...children.values()].reverse()) if (child !== database) await child.stop()
+      await database?.stop()
       removeEnv?.()
       releaseName(ROOT, name)
     })()
@@ -89,27 +93,31 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const shopNames = [MONOLITH.name, ...services.map((row) => row.name)]
     const passwords = Object.fromEntries([...shopNames, 'mover'].map((account) => [account, newPassword()]))
     const accounts = shopAccounts(passwords)
-    const broker = startBrokerServer(place, accounts, false)
+    // Both take seconds until they answer: what needs only their addresses comes up meanwhile.
+    const broker = await openBrokerServer(place, accounts, false)
+    note('rabbitmq', broker)
     const database = await startDatabaseServer(place)
     note('postgres', database)
-    const flags = options.stage >= 1 ? withFlags(database.url, services) : Promise.resolve(undefined)
+    const flags = options.stage >= 1 ? await openFlags(database.url) : undefined
+    if (flags) note('unleash', flags)
+    const rest = Promise.all([broker.up, flags && withFlags(flags, services)])
+    // A failure is told where it is awaited, not before.
+    rest.catch(() => undefined)
     const plans = copyPlans(folder, services)
-    const shop = provision(database.url, options.stage, plans)
-    const keys = newKeys([...shopNames, 'proxy'])
-    const settled = await Promise.allSettled([broker, flags, shop, keys])
-    if (settled[0].status === 'fulfilled') note('rabbitmq', settled[0].value)
-    if (settled[1].status === 'fulfilled' && settled[1].value) note('unleash', settled[1].value)
-    const [brokerServer, flagServer, databases, madeKeys] = [await broker, await flags, await shop, await keys]
+    const [databases, keys] = await Promise.all([
+      provision(database.url, options.stage, plans),
+      newKeys([...shopNames, 'proxy']),
+    ])
 
     const facts: Facts = {
       root: ROOT,
       folder,
       stage: options.stage,
       ports: await choosePorts(options.ports, services),
-      keys: madeKeys,
+      keys,
       databases,
-      amqp: (name) => account(brokerServer.url, name, passwords[name] ?? ''),
-      unleash: flagServer?.access,
+      amqp: (name) => accountUrl(broker.url, name, passwords[name] ?? '', VHOST),
+      unleash: flags?.access,
       admin: { email: 'admin@shop.example', password: `admin-${randomBytes(6).toString('hex')}` },
       plans,
     }
@@ -134,15 +142,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await serves(row, child, facts, log)
       return child
     }
-    for (const group of groups) await Promise.all(group.map((row) => run(row)))
+    const [first, second] = groups
+    await Promise.all([...first.map((row) => run(row)), rest])
+    await Promise.all(second.map((row) => run(row)))
 
     return {
       name,
       facts,
       env,
       databases: { ...databases, superuser: database.url },
-      brokerUrl: `${brokerServer.url}/${VHOST}`,
-      unleashLogin: flagServer?.login,
+      brokerUrl: `${broker.url}/${VHOST}`,
+      unleashLogin: flags?.login,
       logs,
       process: (name) => child(name),
       async restart(name, more) {
@@ -172,19 +182,27 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     return found
   }
 
-  async function withFlags(adminUrl: string, services: readonly ServiceRow[]) {
-    const server = await startFlagServer(place, await provisionDatabase(adminUrl, 'unleash', 'unleash'))
-    await Promise.all(services.map((row) => provisionFlags(server.access, row.context)))
-    return server
+  async function openFlags(adminUrl: string) {
+    return await openFlagServer(place, await provisionDatabase(adminUrl, 'unleash', 'unleash'))
   }
+}
+
+async function withFlags(
+  server: Awaited<ReturnType<typeof openFlagServer>>,
+  services: readonly ServiceRow[],
+): Promise<void> {
+  await server.up
+  await Promise.all(services.map((row) => provisionFlags(server.access, row.context)))
 }
 
 async function provision(adminUrl: string, stage: Stage, plans: string): Promise<DatabaseUrls> {
   const names = servicesOf(stage).map((row) => row.database)
+  const made = await adoptMade(adminUrl, ['shop', ...names])
   const databases = await provisionShopDatabases(adminUrl, names)
+  const bare = ['shop', ...names].filter((name) => !made.has(name))
   await Promise.all([
     ...(stage >= 1 ? [initControl(ROOT, databases.control, plans)] : []),
-    ...['shop', ...names].map((name) => migrate(ROOT, name, databases.side(name).owner)),
+    ...bare.map((name) => migrate(ROOT, name, databases.side(name).owner)),
   ])
   return databases
 }
@@ -218,12 +236,4 @@ async function choosePorts(how: StackOptions['ports'], services: readonly Servic
   for (const [index, [name, port]] of wished.entries())
     chosen.push([name, how === 'any' ? any[index]! : await portOr(port)])
   return Object.fromEntries(chosen) as Ports
-}
-
-function account(adminUrl: string, name: string, password: string): string {
-  const url = new URL(adminUrl)
-  url.username = name
-  url.password = password
-  url.pathname = `/${VHOST}`
-  return url.href
 }

@@ -1,6 +1,6 @@
 /**
  * A cluster in which Unleash's tables exist already. Its migrations take ten seconds and are the same each time, so
- * they run once per version of PostgreSQL and Unleash; a stack starts on a copy.
+ * they run once per version of PostgreSQL and Unleash; what a stack starts on is made from a copy (`shop-template.ts`).
  */
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -18,13 +18,9 @@ import { dataFolder, sharedFolder } from './work-folder.ts'
 /** Raised when what a template holds changes without either version changing. */
 const REVISION = 1
 
-/**
- * Copies the template, made first if missing, to `target`.
- * @returns The superuser's password, which every copy shares; only this user of the machine can read its file.
- */
-export async function copyTemplate(
+/** @returns The template's folder; it is made first if missing. */
+export async function unleashTemplate(
   files: PostgresFiles,
-  target: string,
   user: SystemUser | undefined,
   announce: (line: string) => void,
 ): Promise<string> {
@@ -34,6 +30,14 @@ export async function copyTemplate(
     announce('preparing PostgreSQL and Unleash for the first time (about 20 s; later starts copy the result) …')
     await build(files, template, user)
   }
+  return template
+}
+
+/**
+ * Copies a template's data to `target`.
+ * @returns The superuser's password, which every copy shares; only this user of the machine can read its file.
+ */
+export function copyTemplate(template: string, target: string): string {
   const done = spawnSync('cp', ['-a', join(template, 'data'), target], { encoding: 'utf8' })
   if (done.status !== 0) throw new Error(`cannot copy ${template}: ${done.stderr}`)
   return readFileSync(join(template, 'password'), 'utf8')
@@ -64,7 +68,7 @@ async function build(files: PostgresFiles, template: string, user: SystemUser | 
 
 async function migrateUnleash(superuserUrl: string, port: number, log: string): Promise<void> {
   const databaseUrl = await provisionDatabase(superuserUrl, 'unleash', 'unleash')
-  const unleash = await startUnleash({
+  const unleash = startUnleash({
     databaseUrl,
     port,
     // No tokens and no person here: those are made, per stack, at its own start.
@@ -73,6 +77,7 @@ async function migrateUnleash(superuserUrl: string, port: number, log: string): 
     login: { username: 'template', password: randomBytes(18).toString('hex') },
     log,
   })
+  await unleash.up
   await unleash.child.stop()
   await connected(databaseUrl, (client) => client.query("delete from users where username = 'template'"))
 }

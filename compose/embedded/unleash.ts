@@ -8,16 +8,17 @@ export type UnleashLogin = { username: string; password: string }
 
 /**
  * @param options.databaseUrl an existing database; Unleash creates its tables there
- * @throws when it does not answer within 4 min (its first migrations on a busy machine), with the place of its log
+ * @returns its process and addresses at once, and when it answers; that fails after 4 min (its first migrations on a
+ *   busy machine), with the place of its log
  */
-export async function startUnleash(options: {
+export function startUnleash(options: {
   databaseUrl: string
   port: number
   clientToken: string
   adminToken: string
   login: UnleashLogin
   log: string
-}): Promise<{ child: Child; access: UnleashAccess }> {
+}): { child: Child; access: UnleashAccess; up: Promise<void> } {
   const child = startNode(
     'unleash',
     fileURLToPath(new URL('unleash-process.ts', import.meta.url)),
@@ -40,7 +41,7 @@ export async function startUnleash(options: {
     options.log,
   )
   const url = `http://127.0.0.1:${options.port}`
-  await becomesTrue(
+  const up = becomesTrue(
     `Unleash at ${url} (its log: ${options.log})`,
     async () => {
       if (!child.isRunning()) throw new GaveUp(`Unleash ended while starting; its log: ${options.log}`)
@@ -50,6 +51,7 @@ export async function startUnleash(options: {
   )
   return {
     child,
+    up,
     access: { url: `${url}/api`, clientToken: options.clientToken, adminToken: options.adminToken },
   }
 }

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { migrate } from '../embedded/migrate.ts'
 import { ROOT } from '../embedded/stack.ts'
 import { connected, inDatabase } from '../provision/database.ts'
+import { copyMade } from '../provision/made-databases.ts'
 
 /** Whom tokens speak of in every world, by their ids 1 and 2; the password is "a person of the seed". */
 const PEOPLE = [
@@ -30,8 +31,18 @@ export async function seedDatabases(adminUrl: string, prefix: string): Promise<D
     await admin(`create database ${whole}${template ? ` template ${prefix}_${template}` : ''}`)
     return inDatabase(adminUrl, whole)
   }
-  const seed = await create('seed')
-  await migrate(ROOT, 'shop', seed)
+  /** With the tables of `database`. */
+  const createMigrated = async (name: string, database: string) => {
+    const whole = `${prefix}_${name}`
+    if (await copyMade(adminUrl, database, whole)) {
+      made.push(whole)
+      return inDatabase(adminUrl, whole)
+    }
+    const url = await create(name)
+    await migrate(ROOT, database, url)
+    return url
+  }
+  const seed = await createMigrated('seed', 'shop')
   await connected(seed, async (db) => {
     for (const person of PEOPLE)
       await db.query('insert into users (email, name, role, password_hash) values ($1, $2, $3, $4)', [
@@ -39,12 +50,18 @@ export async function seedDatabases(adminUrl: string, prefix: string): Promise<D
         PASSWORD_HASH,
       ])
   })
+  // PostgreSQL copies no database that somebody is reading: whatever touches the seed takes its turn.
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(work)
+    turn = mine.catch(() => undefined)
+    return mine
+  }
   return {
-    copy: (name) => create(name, 'seed'),
+    copy: (name) => inTurn(() => create(name, 'seed')),
     async extract(name, database, tables) {
-      const url = await create(name)
-      await migrate(ROOT, database, url)
-      await connected(seed, (from) => connected(url, (to) => moveTables(from, to, tables)))
+      const url = await createMigrated(name, database)
+      await inTurn(() => connected(seed, (from) => connected(url, (to) => moveTables(from, to, tables))))
       return url
     },
     async drop() {

@@ -3,15 +3,16 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Child, startCommand, startNode } from '../embedded/child.ts'
 import { freePorts } from '../embedded/ports.ts'
-import { newPlace, startBrokerServer, startDatabaseServer } from '../embedded/servers.ts'
+import { newPlace, openBrokerServer, startDatabaseServer } from '../embedded/servers.ts'
 import { ROOT } from '../embedded/stack.ts'
 import { becomesTrue, GaveUp } from '../embedded/wait.ts'
+import { accountUrl } from '../provision/broker.ts'
 import { connected } from '../provision/database.ts'
 import { type Keys, newKeys } from '../provision/keys.ts'
 import { addressVariable, commandOf, SERVICES, type ServiceRow, tablesOf } from '../provision/services.ts'
 import { CONTEXTS } from './contexts.ts'
 import { seedDatabases } from './databases.ts'
-import { createVhosts } from './vhosts.ts'
+import { dropAccounts, worldAccount } from './world-accounts.ts'
 
 /** What `banyan parity --sides` reads of one side. */
 export type World = {
@@ -52,24 +53,30 @@ export async function startWorlds(options: {
   }
   try {
     const place = newPlace(logs, options.announce)
-    const servers = await Promise.allSettled([startDatabaseServer(place), startBrokerServer(place, [], true)])
-    for (const each of servers) if (each.status === 'fulfilled') cleanups.push(async () => each.value.child?.stop())
-    const [database, broker] = servers.map((each) => {
-      if (each.status === 'rejected') throw each.reason
-      return each.value
-    }) as [Awaited<ReturnType<typeof startDatabaseServer>>, Awaited<ReturnType<typeof startBrokerServer>>]
-
+    let database: Awaited<ReturnType<typeof startDatabaseServer>> | undefined
+    // Stops last: the folder that goes with it holds the broker's data too.
+    cleanups.push(async () => database?.child?.stop())
+    const names = ['monolith', context.name, ...(options.twin ? ['twin'] : [])]
+    const accounts = names.map((name) => worldAccount(prefix, name))
+    // It takes longest to answer: databases and processes come up meanwhile, and connect to it when it does.
+    const broker = await openBrokerServer(place, accounts, false)
+    broker.up.catch(() => undefined)
+    cleanups.push(async () => (broker.child ? broker.child.stop() : dropAccounts(broker.api ?? '', accounts)))
+    const amqpOf = (world: string) => {
+      const { name, password, vhost } = accounts[names.indexOf(world)]!
+      return accountUrl(broker.url, name, password, vhost)
+    }
+    database = await startDatabaseServer(place)
     const databases = await seedDatabases(database.url, prefix)
-    cleanups.push(() => databases.drop())
-    const vhosts = createVhosts(broker.api ?? '', broker.url, prefix)
-    cleanups.push(() => vhosts.drop())
+    // A server that was started for this run goes with all that is in it.
+    if (!database.child) cleanups.push(() => databases.drop())
     const callees = SERVICES.filter(({ name }) => context.calls?.includes(name))
     const keys = await newKeys(['monolith', context.name, ...callees.map(({ name }) => name)])
     const children: Child[] = []
     cleanups.push(() => Promise.all(children.map((child) => child.stop())))
 
     const monolith = async (name: string): Promise<World> => {
-      const [url, amqp] = [await databases.copy(name), await vhosts.create(name)]
+      const [url, amqp] = [await databases.copy(name), amqpOf(name)]
       const identities = identitiesOf(keys, context.name, 'monolith')
       const env = { ...signing(keys), ...(await providerOf(name, [context, ...callees])) }
       const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
@@ -77,7 +84,7 @@ export async function startWorlds(options: {
     }
     const service = async (): Promise<World> => {
       const { name } = context
-      const amqp = await vhosts.create(name)
+      const amqp = amqpOf(name)
       const calls: Record<string, string> = {}
       for (const callee of callees) calls[addressVariable(callee.name)] = (await extracted(callee, amqp)).at
       const { url, at } = await extracted(context, amqp, calls, options.serviceFile)
@@ -115,6 +122,8 @@ export async function startWorlds(options: {
         AMQP_URL: amqp,
       })
     const startProcess = async (name: string, runs: Runs, more: Record<string, string>): Promise<string> => {
+      // One in another language may end where nobody answers yet; those on the kit connect when somebody does.
+      if (typeof runs !== 'string') await broker.up
       const [port] = (await freePorts(1)) as [number]
       const env = { ...more, HOST: '127.0.0.1', PORT: String(port) }
       const log = join(logs, `${name}.log`)
@@ -132,10 +141,11 @@ export async function startWorlds(options: {
       return at
     }
 
-    // One after the other: PostgreSQL refuses to copy a database twice at once.
-    const left = await monolith('monolith')
-    const right = await service()
-    const twin = options.twin ? await monolith('twin') : undefined
+    const starting = [monolith('monolith'), service(), ...(options.twin ? [monolith('twin')] : [])] as const
+    // All of them have ended their start before any failure is told: what starts after `stop` would stay.
+    await Promise.allSettled([...starting, broker.up])
+    const [left, right, twin] = await Promise.all(starting)
+    await broker.up
     return { left, right, ...(twin ? { twin } : {}), stop }
   } catch (error) {
     await stop()

@@ -12,7 +12,7 @@ export type BrokerAccount = {
 
 type Permissions = { configure: string; write: string; read: string }
 
-const EVERYTHING: Permissions = { configure: '.*', write: '.*', read: '.*' }
+export const EVERYTHING: Permissions = { configure: '.*', write: '.*', read: '.*' }
 
 export const VHOST = 'banyan'
 
@@ -65,6 +65,15 @@ export function administrator(password: string): BrokerAccount {
   return { name: 'admin', password, tags: ['administrator'], permissions: { '/': EVERYTHING, [VHOST]: EVERYTHING } }
 }
 
+/** @returns The broker's URL as an account uses it. @param adminUrl anybody's URL of the same broker */
+export function accountUrl(adminUrl: string, name: string, password: string, vhost: string): string {
+  const url = new URL(adminUrl)
+  url.username = name
+  url.password = password
+  url.pathname = `/${vhost}`
+  return url.href
+}
+
 /**
  * What processes share is made here, so that none of them needs the right to make it, or to delete it.
  * @param vhost where the events go
@@ -109,15 +118,20 @@ function sharedObjects(vhost: string): object {
  * @param api the management API's base URL with the credentials of an administrator in it
  */
 export async function importDefinitions(api: string, definitions: object): Promise<void> {
-  const url = new URL(`${api.replace(/\/$/, '')}/definitions`)
+  const response = await brokerApi(api, 'POST', 'definitions', definitions)
+  if (!response.ok) throw new Error(`RabbitMQ refused the definitions: ${response.status} ${await response.text()}`)
+}
+
+/** Asks the management API. @param api as above @param path without a leading slash */
+export async function brokerApi(api: string, method: string, path: string, body?: object): Promise<Response> {
+  const url = new URL(`${api.replace(/\/$/, '')}/${path}`)
   const secret = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
   url.username = url.password = ''
-  const response = await fetch(url, {
-    method: 'POST',
+  return await fetch(url, {
+    method,
     headers: { authorization: `Basic ${Buffer.from(secret).toString('base64')}`, 'content-type': 'application/json' },
-    body: JSON.stringify(definitions),
+    ...(body ? { body: JSON.stringify(body) } : {}),
   })
-  if (!response.ok) throw new Error(`RabbitMQ refused the definitions: ${response.status} ${await response.text()}`)
 }
 
 /** RabbitMQ's own scheme: base64 of a 4-byte salt followed by SHA-256 of salt and password. */

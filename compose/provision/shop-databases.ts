@@ -41,7 +41,7 @@ export async function provisionShopDatabases(adminUrl: string, services: readonl
 }
 
 /** A database that takes part in moves: its owner runs migrations, `<name>_app` gets rights from those migrations. */
-async function provisionSide(adminUrl: string, name: string): Promise<{ owner: string; app: string }> {
+export async function provisionSide(adminUrl: string, name: string): Promise<{ owner: string; app: string }> {
   const owner = await provisionDatabase(adminUrl, name, `${name}_owner`)
   const here = inDatabase(adminUrl, name)
   const app = await connected(here, async (client) => {

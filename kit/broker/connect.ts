@@ -30,7 +30,7 @@ export function connectBroker({ url, name, logger, heartbeat = 10 }: ConnectOpti
       noDelay: true,
       acquireTimeout: 5_000,
       retryLow: 100,
-      retryHigh: 5_000,
+      retryHigh: 1_000,
       // The broker's own maximum; the client's default of 8 KiB cuts bodies into many frames.
       frameMax: 131_072,
     })
