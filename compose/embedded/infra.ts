@@ -6,6 +6,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { provisionDatabase } from '../provision/database.ts'
+import { hasMade, madePrefix } from '../provision/made-databases.ts'
 import { newPlace, type Server, startBrokerServer, startDatabaseServer, startFlagServer } from './servers.ts'
 
 const logs = mkdtempSync(join(tmpdir(), 'banyan-infra-'))
@@ -23,6 +24,7 @@ servers.push(flags, broker, database)
 console.log(
   JSON.stringify({
     POSTGRES_URL: database.url,
+    ...((await hasMade(database.url)) ? { MADE_DATABASES: madePrefix() } : {}),
     AMQP_URL: broker.url,
     RABBITMQ_API: broker.api,
     UNLEASH_URL: flags.access.url,

@@ -1,8 +1,7 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { createTestDatabase } from '../support/infra.ts'
 import { newKey, publicKey, serviceToken } from '../support/keys.ts'
+import { createMigratedDatabase } from '../support/migrated-database.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -22,15 +21,13 @@ export type ShopProcess = {
  * @param env further variables, such as where the payment provider is
  */
 export async function startShopProcess(env: Record<string, string> = {}): Promise<ShopProcess> {
-  const database = await createTestDatabase()
-  await promisify(execFile)(process.execPath, [join(ROOT, 'migrations/src/migrate.ts'), 'shop'], {
-    env: { DATABASE_URL: database.url },
-  })
+  const database = await createMigratedDatabase('shop')
   const [users, caller] = [newKey('contract-users'), newKey('inventory-service')]
   const admin = { email: 'admin@contract.test', password: 'contract administrator' }
   const child = spawn(process.execPath, [join(ROOT, 'monolith/src/main.ts')], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: {
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
       PORT: '0',
       BANYAN_LIFELINE: 'stdin',
       DATABASE_URL: database.url,

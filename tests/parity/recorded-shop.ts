@@ -25,7 +25,8 @@ export type RecordedShop = {
 export async function startRecordedShop(folder: string): Promise<RecordedShop> {
   const control = await createTestDatabase()
   const monolith = await startShopProcess()
-  const env = { PATH: process.env.PATH ?? '', CONTROL_DATABASE_URL: control.url }
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
+  const env = { PATH, NODE_COMPILE_CACHE, CONTROL_DATABASE_URL: control.url }
   await promisify(execFile)(process.execPath, [join(ROOT, 'migrations/src/cli.ts'), 'init'], {
     env: { ...env, BANYAN_PLANS: join(ROOT, 'migrations/shop/plans') },
   })

@@ -25,11 +25,14 @@ export function readReport(folder: string): Report {
  * @param folder where the reports go
  */
 export async function parity(folder: string, ...options: string[]): Promise<{ code: number | null; said: string }> {
-  const { PATH, TEST_POSTGRES_URL, TEST_AMQP_URL, TEST_RABBITMQ_API } = process.env
+  const { PATH, NODE_COMPILE_CACHE, TEST_POSTGRES_URL, TEST_AMQP_URL, TEST_RABBITMQ_API } = process.env
   const child = spawn(process.execPath, [join(ROOT, 'compose/parity/main.ts'), ...options, '--report', folder], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, DATABASE_URL: TEST_POSTGRES_URL, AMQP_URL: TEST_AMQP_URL, RABBITMQ_API: TEST_RABBITMQ_API },
+    env: {
+      ...{ PATH, NODE_COMPILE_CACHE },
+      ...{ DATABASE_URL: TEST_POSTGRES_URL, AMQP_URL: TEST_AMQP_URL, RABBITMQ_API: TEST_RABBITMQ_API },
+    },
   })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {

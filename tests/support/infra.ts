@@ -2,15 +2,16 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 
-type Disposable = { url: string; drop(): Promise<void> }
+export type Disposable = { url: string; drop(): Promise<void> }
 
 /**
  * @returns A new, empty database (superuser's URL) and the function that drops it, open connections included.
  * Roles live in the whole cluster: a test that creates some names them itself and drops them.
+ * @param template a database to copy instead of an empty one
  */
-export async function createTestDatabase(): Promise<Disposable> {
+export async function createTestDatabase(template?: string): Promise<Disposable> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await admin(`create database ${name}`)
+  await admin(`create database ${name}${template ? ` template ${template}` : ''}`)
   const url = new URL(postgresAdminUrl())
   url.pathname = `/${name}`
   return { url: url.href, drop: () => admin(`drop database if exists ${name} with (force)`) }

@@ -1,17 +1,13 @@
 /** A service of the shop in this very process, on a database of its own, as its tests start it. */
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { z } from 'zod'
-import { createTestDatabase } from '../../../tests/support/infra.ts'
 import { newKey } from '../../../tests/support/keys.ts'
+import { createMigratedDatabase } from '../../../tests/support/migrated-database.ts'
 import { readConfig } from '../config.ts'
 import { type DatabaseSettings, databaseSettings } from '../database.ts'
 import { createInternalSigner } from '../internal-tokens.ts'
 import type { Served } from '../serve.ts'
 import { createTokenSigner, publicJwks } from '../tokens.ts'
 
-const ROOT = join(import.meta.dirname, '../../..')
 const ISSUER = 'banyan-shop'
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests state what they expect of the body
@@ -52,10 +48,7 @@ export async function startTestService<S extends z.ZodObject, Db extends Raw>(op
   callerKey?: ReturnType<typeof newKey> | undefined
   env?: Record<string, string> | undefined
 }): Promise<TestService<Db>> {
-  const database = await createTestDatabase()
-  await promisify(execFile)(process.execPath, [join(ROOT, 'migrations/src/migrate.ts'), options.database], {
-    env: { DATABASE_URL: database.url, SCHEMA_DIR: join(ROOT, 'migrations/shop/schema') },
-  })
+  const database = await createMigratedDatabase(options.database)
   const users = newKey('users')
   const caller = options.callerKey ?? newKey('monolith')
   const config = readConfig(options.schema, {

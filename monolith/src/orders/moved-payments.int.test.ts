@@ -4,10 +4,11 @@ import knex, { type Knex } from 'knex'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freePorts } from '../../../compose/embedded/ports.ts'
 import { newKey } from '../../../tests/support/keys.ts'
+import { createMigratedDatabase } from '../../../tests/support/migrated-database.ts'
 import { type ShopProcess, startShopProcess } from '../testing/process.ts'
 import { reconcile } from '../testing/reconcile.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
-import { createShopDatabase, startTestShop, type TestShop } from '../testing/shop.ts'
+import { startTestShop, type TestShop } from '../testing/shop.ts'
 
 const SERVICE = join(import.meta.dirname, '../../../extracted/payment-service/src/main.ts')
 const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
@@ -25,7 +26,7 @@ const closing: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
   const [port] = (await freePorts(1)) as [number]
-  const [started, database] = await Promise.all([startSandbox(), createShopDatabase('payments')])
+  const [started, database] = await Promise.all([startSandbox(), createMigratedDatabase('payments')])
   sandbox = started
   const toService = { PAYMENT_SERVICE_URL: `http://127.0.0.1:${port}`, INTERNAL_KEY: JSON.stringify(key) }
   shop = await startTestShop({ ...sandbox.env, ...toService })

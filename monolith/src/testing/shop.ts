@@ -1,14 +1,10 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { createInternalSigner, databaseSettings, readConfig } from '@banyan/kit/service'
 import knex, { type Knex } from 'knex'
-import { createTestDatabase } from '../../../tests/support/infra.ts'
 import { newKey } from '../../../tests/support/keys.ts'
+import { createMigratedDatabase } from '../../../tests/support/migrated-database.ts'
 import { type Config, configSchema } from '../config.ts'
 import { startMonolith } from '../monolith.ts'
 
-const ROOT = join(import.meta.dirname, '../../..')
 const ADMIN = { email: 'admin@shop.test', password: 'an administrator' }
 
 /** An answer as a test looks at it; the body is whatever the route's contract says. */
@@ -30,21 +26,12 @@ export type TestShop = {
   close(): Promise<void>
 }
 
-/** A new database with the shop's schema and catalogue. */
-export async function createShopDatabase(database: 'shop' | 'inventory' | 'payments' = 'shop') {
-  const created = await createTestDatabase()
-  await promisify(execFile)(process.execPath, [join(ROOT, 'migrations/src/migrate.ts'), database], {
-    env: { DATABASE_URL: created.url, SCHEMA_DIR: join(ROOT, 'migrations/shop/schema') },
-  })
-  return created
-}
-
 /**
  * Starts the monolith in this process on a database of its own; argon2 is set as cheap as it goes.
  * @param env variables that differ from the test's own
  */
 export async function startTestShop(env: Record<string, string> = {}): Promise<TestShop> {
-  const database = await createShopDatabase()
+  const database = await createMigratedDatabase('shop')
   const [jwt, caller] = [newKey('test-key'), newKey('inventory-service')]
   const config = readConfig(configSchema, {
     PORT: '0',
