@@ -63,7 +63,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   const arbitrary = sequenceArbitrary(contract, settings)
   const generated = options.requests > 0 ? drawSequences(arbitrary, options.seed, options.requests) : []
   const replayed = options.recording === undefined ? undefined : replayOf(options.recording, contract, settings)
-  const all = replayed ?? [...scenarios, ...generated]
+  const all = replayed ?? inTurn(scenarios, generated)
   const sequences = options.only === undefined ? all : all.filter(({ name }) => name === options.only)
   refuseWrites(sequences, [options.left, options.right, ...(options.twin ? [options.twin] : [])])
   const before = await buildsOf(options)
@@ -123,6 +123,15 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       ),
     )
   }
+}
+
+/**
+ * Bursts last: how many numbers of a sequence they use up is a matter of luck on each side, and afterwards the same
+ * number, which a generated request names as it likes, is another row's there, or nobody's.
+ */
+function inTurn(scenarios: readonly Sequence[], generated: readonly Sequence[]): Sequence[] {
+  const isBurst = ({ steps }: Sequence) => steps.some(({ together }) => together !== undefined)
+  return [...scenarios.filter((one) => !isBurst(one)), ...generated, ...scenarios.filter(isBurst)]
 }
 
 /** Of a recording what is the context's: the same world may not have the rest. */
