@@ -21,3 +21,10 @@ test('keys of access tokens without their issuer are refused: every client would
   expect(readConfig(proxyConfig, { ...keys, JWT_ISSUER: 'https://id.example' }).JWT_ISSUER).toBe('https://id.example')
   expect(readConfig(proxyConfig, ENV).JWT_JWKS).toBeUndefined()
 })
+
+test('that the monolith is gone has to be said: an address that is missing is a fault', () => {
+  const { MONOLITH_URL: _, ...env } = ENV
+  expect(readConfig(proxyConfig, { ...env, MONOLITH_URL: 'none' }).MONOLITH_URL).toEqual([])
+  expect(() => readConfig(proxyConfig, env)).toThrow('MONOLITH_URL')
+  expect(() => readConfig(proxyConfig, { ...env, MONOLITH_URL: 'http://a,none' })).toThrow('MONOLITH_URL')
+})

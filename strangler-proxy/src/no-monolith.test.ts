@@ -1,10 +1,8 @@
 import { once } from 'node:events'
-import { readConfig } from '@banyan/kit/service'
 import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { startProxy } from '../test-support/start-proxy.ts'
 import { startUpstream } from '../test-support/upstream.ts'
-import { proxyConfig } from './config.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
@@ -59,21 +57,4 @@ it('a monolith that was stopped before the proxy was told so is named as the rea
   expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(200)
   const answer = await fetch(`${proxy.url}/elsewhere`)
   expect(await answer.json()).toMatchObject({ status: 502, code: 'unrouted-unreachable' })
-})
-
-it('that it is gone has to be said: an address that is missing is a fault', () => {
-  const env = {
-    PORT: '8080',
-    OPS_PORT: '8081',
-    CONTROL_DATABASE_URL: 'postgres://127.0.0.1/banyan_control',
-    UNLEASH_URL: 'http://127.0.0.1:4242/api',
-    UNLEASH_TOKEN: 'a token',
-    ROUTES: 'routes.yaml',
-    COOKIE_KEY: 'a cookie key for tests',
-    OVERRIDE_KEY: 'an override key for tests',
-    OPS_TOKEN: 'an operators token for tests',
-  }
-  expect(readConfig(proxyConfig, { ...env, MONOLITH_URL: 'none' }).MONOLITH_URL).toEqual([])
-  expect(() => readConfig(proxyConfig, env)).toThrow('MONOLITH_URL')
-  expect(() => readConfig(proxyConfig, { ...env, MONOLITH_URL: 'http://a,none' })).toThrow('MONOLITH_URL')
 })

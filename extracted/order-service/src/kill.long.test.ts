@@ -83,6 +83,20 @@ const sellTooLate = async ({ path, pass }: Passing) => {
   return pass()
 }
 
+/** Places an order, or cancels one, for each call to another context, with `arm` in front of it. */
+const atEveryCall = async (name: string, arm: (pattern: RegExp, side: string) => void) => {
+  for (const [step, pattern] of Object.entries(CALLS))
+    for (const side of SIDES) {
+      const key = `${name}-${step}-${side}`
+      const cancelling = step === 'refund' || step === 'restock'
+      if (!cancelling) arm(pattern, side)
+      const { id } = await begun(orders.service.url, key)
+      if (!cancelling) continue
+      arm(pattern, side)
+      await post(orders.service.url, `/api/orders/${id}/cancel`, key)
+    }
+}
+
 it('of the order service itself', async () => {
   const dying = async (point: string, request: (url: string) => Promise<unknown>) => {
     const doomed: ShopProcess = await startShopProcess({ ...env, FAIL_POINTS: `${point}=kill` }, MAIN)
@@ -145,16 +159,7 @@ it('of whoever has inventory and payments', async () => {
     }
   }
   try {
-    for (const [step, pattern] of Object.entries(CALLS))
-      for (const side of SIDES) {
-        const key = `behind-${step}-${side}`
-        const cancelling = step === 'refund' || step === 'restock'
-        if (!cancelling) dieOnce(pattern, side)
-        const { id } = await begun(orders.service.url, key)
-        if (!cancelling) continue
-        dieOnce(pattern, side)
-        await post(orders.service.url, `/api/orders/${id}/cancel`, key)
-      }
+    await atEveryCall('behind', dieOnce)
     await endsWell()
     expect(killed).toBe(2 * Object.keys(CALLS).length)
   } finally {
@@ -182,16 +187,7 @@ it('of every connection to the orders’ database', async () => {
       return answer
     }
   }
-  for (const [step, pattern] of Object.entries(CALLS))
-    for (const side of SIDES) {
-      const key = `cut-${step}-${side}`
-      const cancelling = step === 'refund' || step === 'restock'
-      if (!cancelling) cutAt(pattern, side)
-      const { id } = await begun(orders.service.url, key)
-      if (!cancelling) continue
-      cutAt(pattern, side)
-      await post(orders.service.url, `/api/orders/${id}/cancel`, key)
-    }
+  await atEveryCall('cut', cutAt)
   await endsWell()
   expect(cut).toBe(2 * Object.keys(CALLS).length)
 }, 240_000)
