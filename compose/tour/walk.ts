@@ -18,7 +18,7 @@ export type Walk = {
 }
 
 /** Longer than the longest step of the page may take on a slow machine. */
-const BLOCK_LIMIT_MS = 300_000
+const BLOCK_LIMIT_MS = 180_000
 
 /** @returns the report of every chapter walked; the last one holds a step that is not ok if the walk stopped there */
 export async function walk({ chapters, root, env, measure, ask }: Walk): Promise<StageReport[]> {
