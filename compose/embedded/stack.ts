@@ -46,6 +46,10 @@ export type Stack = {
   readonly logs: string
   /** A process by its name in the table of processes, or `postgres`, `rabbitmq`, `unleash` where embedded. */
   process(name: string): Child
+  /** The names of those that run now. */
+  running(): string[]
+  /** SIGKILL, and the wait until it has gone: an end that is meant, so `broken` does not tell of it. */
+  kill(name: string): Promise<void>
   /** Starts an ended process again, with more environment than before if given; resolves when it is ready. */
   restart(name: string, env?: Record<string, string>): Promise<Child>
   /** Resolves with its name when a process ends that nobody stopped; one stopped through the door is not such. */
@@ -155,6 +159,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       unleashLogin: flags?.login,
       logs,
       process: (name) => child(name),
+      running: () => [...children].filter(([, each]) => each.isRunning()).map(([name]) => name),
+      async kill(name) {
+        const doomed = child(name)
+        children.delete(name)
+        doomed.signal('SIGKILL')
+        await doomed.ended
+      },
       async restart(name, more) {
         if (children.has(name)) await child(name).stop({ keepData: true })
         const server = servers.get(name)

@@ -125,3 +125,12 @@ test('an event without an e-mail, and an order without its event, miss an e-mail
 test('an event with two e-mails is a duplicate', () => {
   expect(ledgerWith((holdings) => holdings.mails.set('e1', 2)).emailsDuplicated).toBe(1)
 })
+
+test('an e-mail that a killed process had in its hand may be there twice, and not three times', () => {
+  const ledgerOf = (times: number, mayRepeat: string[]) => {
+    const holdings = held()
+    holdings.mails.set('e1', times)
+    return compare(told(), initial, holdings, new Set(mayRepeat)).ledger.emailsDuplicated
+  }
+  expect([ledgerOf(2, ['e1']), ledgerOf(2, ['e2']), ledgerOf(3, ['e1'])]).toEqual([0, 1, 1])
+})

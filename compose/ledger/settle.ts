@@ -7,17 +7,19 @@ import { readJournal } from './journal.ts'
 /**
  * @param initial the stock before the first shopper
  * @param withinMs how long differences may take to go away
+ * @param mayRepeat see `compare`
  */
 export async function settledLedger(
   journalFile: string,
   initial: Stock,
   places: Places,
   withinMs: number,
+  mayRepeat?: ReadonlySet<string>,
 ): Promise<{ ledger: Ledger; findings: Finding[] }> {
   const told = await readJournal(journalFile)
   const deadline = Date.now() + withinMs
   for (;;) {
-    const result = compare(told, initial, await readHoldings(places))
+    const result = compare(told, initial, await readHoldings(places), mayRepeat)
     if (isExact(result.ledger) || Date.now() > deadline) return result
     await sleep(500)
   }

@@ -7,6 +7,8 @@ export type Seen = {
   ms: number
   /** HTTP status, or undefined for a broken connection. */
   status: number | undefined
+  /** The stable code of an answer that is a problem. */
+  code?: string
   /** Of the requests whose time is measured as a switch's pause: see `Ask`. */
   mayBeHeld: boolean
 }
@@ -22,6 +24,8 @@ export type Measure = {
   /** Failures in the order they came, at most 100: status, action, how long it took. */
   failures(): readonly Seen[]
   open(): () => WindowResult
+  /** Tells of every request that ends from now on, until what is returned is called. */
+  listen(tell: (seen: Seen) => void): () => void
 }
 
 /**
@@ -36,10 +40,14 @@ export function isFailure({ status }: Pick<Seen, 'status'>): boolean {
 export function createMeasure(): Measure {
   // Counted by tenths of a millisecond up to a second, then by milliseconds: small, and exact enough for a p99.
   const counts = new Map<number, number>()
-  const windows = new Set<(seen: Seen) => void>()
+  const listeners = new Set<(seen: Seen) => void>()
   const failures: Seen[] = []
   let requests = 0
   let failed = 0
+  const listen = (tell: (seen: Seen) => void) => {
+    listeners.add(tell)
+    return () => void listeners.delete(tell)
+  }
   return {
     add(seen) {
       requests += 1
@@ -49,7 +57,7 @@ export function createMeasure(): Measure {
         failed += 1
         if (failures.length < 100) failures.push(seen)
       }
-      for (const tell of windows) tell(seen)
+      for (const tell of listeners) tell(seen)
     },
     traffic: () => ({
       requests,
@@ -58,16 +66,16 @@ export function createMeasure(): Measure {
       p99Ms: quantile(counts, requests, 0.99),
     }),
     failures: () => failures,
+    listen,
     open() {
       const result: WindowResult = { requests: 0, failed: 0, slowestHeldMs: 0 }
-      const tell = (seen: Seen) => {
+      const close = listen((seen) => {
         result.requests += 1
         if (isFailure(seen)) result.failed += 1
         if (seen.mayBeHeld) result.slowestHeldMs = Math.max(result.slowestHeldMs, seen.ms)
-      }
-      windows.add(tell)
+      })
       return () => {
-        windows.delete(tell)
+        close()
         return { ...result, slowestHeldMs: round(result.slowestHeldMs) }
       }
     },

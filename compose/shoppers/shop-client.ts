@@ -54,8 +54,9 @@ export function createShopClient(baseUrl: string, measure: Measure): ShopClient 
         })
         const text = await response.body.text()
         keepCookies(session.cookies, response.headers['set-cookie'])
-        measure.add({ ...seen, ms: performance.now() - started, status: response.statusCode })
-        return { status: response.statusCode, body: parsed(text) }
+        const answer = { status: response.statusCode, body: parsed(text) }
+        measure.add({ ...seen, ms: performance.now() - started, status: answer.status, ...codeOf(answer) })
+        return answer
       } catch {
         measure.add({ ...seen, ms: performance.now() - started, status: undefined })
         return undefined
@@ -77,6 +78,12 @@ function keepCookies(cookies: Map<string, string>, header: string | string[] | u
     if (/;\s*max-age=0/i.test(line)) cookies.delete(pair.slice(0, at))
     else cookies.set(pair.slice(0, at), pair.slice(at + 1))
   }
+}
+
+/** Of a problem; other answers have none. */
+function codeOf({ status, body }: Answer): { code?: string } {
+  const { code } = status >= 400 && typeof body === 'object' ? ((body ?? {}) as { code?: unknown }) : {}
+  return typeof code === 'string' ? { code } : {}
 }
 
 function parsed(text: string): unknown {

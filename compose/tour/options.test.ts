@@ -10,6 +10,7 @@ test('without options the tour goes through everything, at 50 a second, and stop
     stay: false,
     rate: 50,
     report: undefined,
+    chaos: undefined,
     help: false,
   })
 })
@@ -20,6 +21,11 @@ test('a stage that does not exist is refused with those that do', () => {
 
 test('a rate that is no number is refused', () => {
   expect(() => readOptions(['--rate', 'fast'], CHAPTERS)).toThrow('--rate fast')
+})
+
+test('chaos wants a seed', () => {
+  expect(readOptions(['--chaos', '7'], CHAPTERS).chaos).toBe('7')
+  expect(() => readOptions(['--chaos', ''], CHAPTERS)).toThrow('--chaos')
 })
 
 test('an unknown option is refused', () => {

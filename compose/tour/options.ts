@@ -8,6 +8,8 @@ export type Options = {
   /** Things the shoppers do per second. */
   rate: number
   report: string | undefined
+  /** In every chapter one process is killed; this says which, and when. */
+  chaos: string | undefined
   help: boolean
 }
 
@@ -18,6 +20,7 @@ export const HELP = `npm start -- [options]     the tour: the shop boots, shoppe
   --stay              leave the stack up afterwards, until Ctrl-C
   --rate <n>          what the shoppers do per second (default 50)
   --report <file>     write the result as JSON
+  --chaos <seed>      in every chapter, kill one process (SIGKILL) and start it again; the seed says which, and when
   --help              this text
 
 Exit code 0: every check held. 1: one did not. 2: a mistake in these options.`
@@ -32,6 +35,7 @@ export function readOptions(args: readonly string[], chapters: readonly string[]
       stay: { type: 'boolean', default: false },
       rate: { type: 'string', default: '50' },
       report: { type: 'string' },
+      chaos: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -41,5 +45,7 @@ export function readOptions(args: readonly string[], chapters: readonly string[]
   const { through } = values
   if (through !== undefined && !chapters.includes(through))
     throw new Error(`--through ${through}: the playbook's stages are ${chapters.join(', ')}`)
-  return { auto: values.auto, through, stay: values.stay, rate, report: values.report, help: values.help }
+  const { auto, stay, report, chaos, help } = values
+  if (chaos === '') throw new Error('--chaos: say a seed, any word or number')
+  return { auto, through, stay, rate, report, chaos, help }
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { STAGES } from '../provision/services.ts'
@@ -65,4 +66,15 @@ test('the page of this repository has its chapters, and every step of it a check
   )
   for (const step of chapters.flatMap((chapter) => chapter.steps))
     expect([step.title, step.blocks.some((block) => block.kind === 'check')]).toEqual([step.title, true])
+})
+
+// What failed of a killed process is given again from the line that failed: a line has to be a command by itself.
+test('every line of an executed block is a whole command', () => {
+  const chapters = parsePlaybook(readFileSync(new URL('../../docs/playbook.md', import.meta.url), 'utf8'))
+  const lines = chapters
+    .flatMap((chapter) => chapter.steps.flatMap(executed))
+    .flatMap((block) => block.command.split('\n').map((line) => ({ line, at: block.line })))
+  const broken = lines.filter(({ line }) => spawnSync('sh', ['-n', '-c', line]).status !== 0 || /\\$/.test(line))
+  expect(broken).toEqual([])
+  expect(lines.filter(({ line }) => line.trim() === '')).toEqual([])
 })

@@ -18,7 +18,26 @@ export type StageReport = {
   rows: { copied: number; verified: number; different: number }
   switches: SwitchReport[]
 }
-export type Report = { ok: boolean; stages: StageReport[]; traffic: Traffic; ledger: Ledger }
+/** A process that was killed on purpose, and started again at once. */
+export type KillReport = {
+  stage: string
+  step: string
+  process: string
+  at: string
+  /** From the kill until it served again. */
+  awayMs: number
+  /** Requests that were at it, or came for it meanwhile, and failed. */
+  failedAtIt: number
+}
+export type ChaosReport = {
+  seed: string
+  kills: KillReport[]
+  /** Commands of the page that failed of a kill and were given again, as whoever follows the page would do. */
+  givenAgain: { stage: string; step: string; command: string }[]
+  /** E-mails that a killed process had in its hand and that were sent a second time; not in the ledger's figure. */
+  emailsRepeated: number
+}
+export type Report = { ok: boolean; stages: StageReport[]; traffic: Traffic; ledger: Ledger; chaos?: ChaosReport }
 
 /** @param file where; an existing file is replaced */
 export function writeReport(file: string, report: Report): void {

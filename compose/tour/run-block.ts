@@ -3,6 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { KeeperSpec } from '../embedded/keeper.ts'
 
+export type BlockOptions = {
+  cwd: string
+  /** Added to this process's environment. */
+  env: Record<string, string>
+  /** Told every piece of output as it comes. */
+  show: (text: string) => void
+  /** After which the block is killed and counts as failed. */
+  withinMs: number
+}
 export type BlockResult = { code: number; output: string; seconds: number }
 
 const KEEPER = fileURLToPath(new URL('../embedded/keeper.ts', import.meta.url))
@@ -10,15 +19,8 @@ const running = new Set<ChildProcess>()
 /** As `timeout` says it. */
 const TOO_LATE = 124
 
-/**
- * @param env added to this process's environment
- * @param show told every piece of output as it comes
- * @param withinMs after which the block is killed and counts as failed
- */
-export async function runBlock(
-  command: string,
-  options: { cwd: string; env: Record<string, string>; show: (text: string) => void; withinMs: number },
-): Promise<BlockResult> {
+/** @returns how it ended; a block that was not done in time has the exit code 124 */
+export async function runBlock(command: string, options: BlockOptions): Promise<BlockResult> {
   const started = performance.now()
   const env = Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? '']))
   // Under a keeper: a command of the page must not outlive a tour that was killed.

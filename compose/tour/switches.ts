@@ -26,7 +26,9 @@ export async function watchSwitch(
   return async () => {
     await sleep(COMING_BACK_MS)
     const { slowestHeldMs, failed } = close()
-    const held = (await released(ops)) - before
+    const now = await released(ops)
+    // A proxy that was started anew meanwhile counts from nothing.
+    const held = now < before ? now : now - before
     // Where no request was held none has waited for the switch, however slow one was.
     return { direction, pauseMs: held === 0 ? 0 : slowestHeldMs, held, failed }
   }

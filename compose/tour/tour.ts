@@ -8,14 +8,17 @@ import { placesOf } from '../ledger/places.ts'
 import { settledLedger } from '../ledger/settle.ts'
 import type { Stage } from '../provision/services.ts'
 import { type Crowd, startCrowd } from '../shoppers/crowd.ts'
+import { type Chaos, startChaos } from './chaos.ts'
 import type { Options } from './options.ts'
 import type { Chapter } from './playbook.ts'
-import { type Report, writeReport } from './report.ts'
+import { type ChaosReport, type Report, writeReport } from './report.ts'
 import { columns, title } from './show.ts'
 import { walk } from './walk.ts'
 
 /** How long sagas, shipments and e-mails may take to end after the last shopper. */
 const SETTLE_MS = 60_000
+/** What a killed process had in its hand is taken up again when its lease is over: an e-mail after a minute. */
+const SETTLE_AFTER_KILLS_MS = 180_000
 
 /** Boots what the last of these chapters needs. */
 export async function startTourStack(chapters: readonly Chapter[]): Promise<Stack> {
@@ -35,22 +38,27 @@ export async function tour(stack: Stack, chapters: readonly Chapter[], options: 
   const initial = await readStock(places)
   const journalFile = join(stack.facts.folder, 'told.jsonl')
   const crowd = await letShoppersIn(stack, journalFile, initial, options.rate)
+  const chaos = options.chaos === undefined ? undefined : startChaos(options.chaos, stack, crowd.measure)
   const stages = await walk({
     chapters,
     root: ROOT,
     env: stack.env,
     measure: crowd.measure,
     ask: !options.auto && process.stdin.isTTY === true,
+    chaos,
   })
   await crowd.stop()
   title('The ledger')
-  const { ledger, findings } = await settledLedger(journalFile, initial, places, SETTLE_MS)
+  const settleMs = chaos ? SETTLE_AFTER_KILLS_MS : SETTLE_MS
+  const { ledger, findings } = await settledLedger(journalFile, initial, places, settleMs, chaos?.lettersInHand)
   const traffic = crowd.measure.traffic()
   const held = stages.length === chapters.length && stages.every((stage) => stage.steps.every((step) => step.ok))
-  const ok = held && traffic.failed === 0 && traffic.requests > 0 && isExact(ledger)
-  const report: Report = { ok, stages, traffic, ledger }
+  const toll = await chaos?.report(places)
+  const failedAtKilled = toll?.kills.reduce((sum, kill) => sum + kill.failedAtIt, 0) ?? 0
+  const ok = held && traffic.failed === failedAtKilled && traffic.requests > 0 && isExact(ledger)
+  const report: Report = { ok, stages, traffic, ledger, ...(toll ? { chaos: toll } : {}) }
   if (options.report) writeReport(options.report, report)
-  summary(report, findings, crowd)
+  summary(report, findings, crowd, chaos)
   return ok
 }
 
@@ -85,15 +93,18 @@ function welcome({ name, env, facts, unleashLogin, logs }: Stack): void {
   console.log('')
 }
 
-function summary({ ok, stages, traffic, ledger }: Report, findings: readonly string[], crowd: Crowd): void {
+function summary(report: Report, findings: readonly string[], crowd: Crowd, chaos: Chaos | undefined): void {
+  const { ok, stages, traffic, ledger } = report
   columns(Object.entries(ledger).map(([name, value]) => [name, String(value)] as const))
   for (const finding of findings.slice(0, 20)) console.log(`    ${finding}`)
   title('Traffic')
   columns(Object.entries(traffic).map(([name, value]) => [name, String(value)] as const))
-  for (const { status, action, ms, startedAt } of crowd.measure.failures().slice(0, 20)) {
+  const unexplained = chaos ? chaos.unexplained() : crowd.measure.failures()
+  for (const { status, code = '', action, ms, startedAt } of unexplained.slice(0, 20)) {
     const at = new Date(startedAt).toISOString()
-    console.log(`    ${at} ${action}: ${status ?? 'no answer'} after ${Math.round(ms)} ms`)
+    console.log(`    ${at} ${action}: ${status ?? 'no answer'} ${code} after ${Math.round(ms)} ms`)
   }
+  if (report.chaos) toll(report.chaos)
   title('Result')
   for (const stage of stages) {
     const done = stage.steps.filter((step) => step.ok).length
@@ -101,4 +112,12 @@ function summary({ ok, stages, traffic, ledger }: Report, findings: readonly str
     console.log(`  ${stage.name}: ${done} of ${stage.steps.length} steps${pauses ? `; slowest held: ${pauses}` : ''}`)
   }
   console.log(ok ? '\nEvery check held.' : '\nNOT every check held.')
+}
+
+function toll({ seed, kills, givenAgain, emailsRepeated }: ChaosReport): void {
+  title(`What was killed (--chaos ${seed})`)
+  for (const { stage, process, at, awayMs, failedAtIt } of kills)
+    console.log(`  ${stage}: ${process} at ${at}, away for ${awayMs} ms; ${failedAtIt} requests failed at it`)
+  for (const { stage, command } of givenAgain) console.log(`  ${stage}: given again: ${command}`)
+  console.log(`  e-mails repeated because their sending was cut off: ${emailsRepeated}`)
 }
