@@ -1,5 +1,6 @@
 /** Real services for integration tests: a database, a virtual host or a flag server that a test has to itself. */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
 export type Disposable = { url: string; drop(): Promise<void> }
@@ -14,7 +15,31 @@ export async function createTestDatabase(template?: string): Promise<Disposable>
   await admin(`create database ${name}${template ? ` template ${template}` : ''}`)
   const url = new URL(postgresAdminUrl())
   url.pathname = `/${name}`
-  return { url: url.href, drop: () => admin(`drop database if exists ${name} with (force)`) }
+  const drop = () => admin(`drop database if exists ${name} with (force)`)
+  return { url: url.href, drop: () => drop().then(() => undefined) }
+}
+
+/**
+ * SIGKILL of a process of the server, which takes the whole of it along: every session of every database ends, shared
+ * memory is thrown away, and the server comes up anew from its log. Resolves when it answers again.
+ */
+export async function crashDatabaseServer(): Promise<void> {
+  const before = await serverStart()
+  // The shell's parent is the session's own process, wherever the server runs.
+  await admin(`copy (select 1) to program 'kill -9 $PPID'`).catch(() => undefined)
+  for (const deadline = Date.now() + 30_000; ; await sleep(50)) {
+    const now = await serverStart().catch((error: Error) => error)
+    if (typeof now === 'number' && now > before) return
+    if (Date.now() > deadline) throw now instanceof Error ? now : new Error('the server has survived')
+  }
+}
+
+/** Since when the server's own helpers run, in seconds: all of them begin anew after a crash. */
+async function serverStart(): Promise<number> {
+  const [row] = await admin(
+    `select extract(epoch from backend_start)::float8 as at from pg_stat_activity where backend_type = 'checkpointer'`,
+  )
+  return row?.at as number
 }
 
 /** @returns A new virtual host (its AMQP URL) and the function that deletes it with all that is in it. */
@@ -55,11 +80,13 @@ export function rabbitApi(): string {
   return needed('TEST_RABBITMQ_API')
 }
 
-async function admin(statement: string): Promise<void> {
+async function admin(statement: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: postgresAdminUrl() })
+  // A server that dies under it has told by the query already.
+  client.on('error', () => undefined)
   await client.connect()
   try {
-    await client.query(statement)
+    return (await client.query(statement)).rows
   } finally {
     await client.end()
   }

@@ -2,10 +2,11 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type ShopProcess, startShopProcess } from '../../../monolith/src/testing/process.ts'
 import { reconcile } from '../../../monolith/src/testing/reconcile.ts'
+import { crashDatabaseServer } from '../../../tests/support/infra.ts'
 import type { Passing } from './testing/door.ts'
 import { startTestOrders, type TestOrders } from './testing/orders.ts'
 
-// Orders are placed through processes that die, or whose callees or database connections do, at every boundary of
+// Orders are placed through processes that die, or whose callees, connections or databases do, at every boundary of
 // every step: each saga ends COMPLETED or COMPENSATED, and stock, payments and the provider's ledger add up to the cent.
 
 const MAIN = join(import.meta.dirname, 'main.ts')
@@ -167,29 +168,49 @@ it('of whoever has inventory and payments', async () => {
   }
 }, 240_000)
 
-it('of every connection to the orders’ database', async () => {
-  let cut = 0
-  const cutAt = (pattern: RegExp, side: string) => {
-    let armed = true
-    const terminate = async () => {
-      await orders.service.db.raw(
-        `select pg_terminate_backend(pid) from pg_stat_activity
-         where datname = current_database() and application_name = 'order-service'`,
+/** Does it once, in front of the next call of the pattern or behind it. */
+const onceAt = (pattern: RegExp, side: string, act: () => Promise<unknown>) => {
+  let armed = true
+  orders.door.keeper = async (call) => {
+    if (!armed || !pattern.test(call.path)) return call.pass()
+    armed = false
+    if (side === 'before') await act()
+    const answer = await call.pass()
+    if (side === 'after') await act()
+    return answer
+  }
+}
+
+it.each(['order-service', 'monolith'] as const)(
+  'of every connection of the %s to its database',
+  async (name) => {
+    const { db } = name === 'monolith' ? orders.shop : orders.service
+    let cut = 0
+    const cutAll = async () => {
+      const { rows } = await db.raw(
+        `select count(pg_terminate_backend(pid))::int as ended from pg_stat_activity
+       where datname = current_database() and application_name = ?`,
+        [name],
       )
+      expect(rows[0].ended).toBeGreaterThan(0)
       cut += 1
     }
-    orders.door.keeper = async (call) => {
-      if (!armed || !pattern.test(call.path)) return call.pass()
-      armed = false
-      if (side === 'before') await terminate()
-      const answer = await call.pass()
-      if (side === 'after') await terminate()
-      return answer
-    }
+    await atEveryCall(`cut-${name}`, (pattern, side) => onceAt(pattern, side, cutAll))
+    await endsWell()
+    expect(cut).toBe(2 * Object.keys(CALLS).length)
+  },
+  240_000,
+)
+
+it('of the database server, under all of them at once', async () => {
+  let crashed = 0
+  const crash = async () => {
+    await crashDatabaseServer()
+    crashed += 1
   }
-  await atEveryCall('cut', cutAt)
+  await atEveryCall('crash', (pattern, side) => onceAt(pattern, side, crash))
   await endsWell()
-  expect(cut).toBe(2 * Object.keys(CALLS).length)
+  expect(crashed).toBe(2 * Object.keys(CALLS).length)
 }, 240_000)
 
 it.each(['monolith', 'service'] as const)(
