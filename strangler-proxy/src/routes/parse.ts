@@ -1,4 +1,5 @@
 import { type Document, LineCounter, parseDocument } from 'yaml'
+import type { z } from 'zod'
 import { parsePattern, type Relation, relate } from './pattern.ts'
 import type { Route } from './route.ts'
 import { routeTableSchema, type WrittenRule } from './schema.ts'
@@ -39,7 +40,7 @@ export function parseRoutes(text: string, file: string): RouteTable {
   if (!read.success) {
     throw new RouteTableError(
       read.error.issues
-        .map((issue) => `${file}:${lineOf(issue.path)}: ${issue.path.join('.') || 'table'}: ${issue.message}`)
+        .map((issue) => `${file}:${lineOf(issue.path)}: ${issue.path.join('.') || 'table'}: ${remedyOf(issue)}`)
         .join('\n'),
     )
   }
@@ -52,6 +53,15 @@ export function parseRoutes(text: string, file: string): RouteTable {
   if (faults.length === 0) faults.push(...overlaps(routes).map(([line, fault]) => `${file}:${line}: ${fault}`))
   if (faults.length > 0) throw new RouteTableError(faults.join('\n'))
   return { routes, services, personal: personalOf(written, read.data.personal) }
+}
+
+/** What is wrong with the form and what to do; our own messages say both by what they ask for. */
+function remedyOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys')
+    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}: correct its spelling or remove it`
+  if (issue.code !== 'invalid_type') return issue.message
+  const must = `must be ${issue.expected === 'object' ? 'a mapping' : issue.expected === 'array' ? 'a list' : `a ${issue.expected}`}`
+  return issue.message.endsWith('received undefined') ? `is missing: add it; it ${must}` : must
 }
 
 function personalOf(written: readonly WrittenRule[], everywhere: readonly string[]): Record<string, string[]> {

@@ -62,9 +62,19 @@ describe('a route table with a mistake is refused, with file, line and remedy', 
     [
       'an unknown field',
       '  - { method: GET, path: /a, context: goods, access: read, deadlin: 3s }',
-      ':3: routes.0: Unrecognized key: "deadlin"',
+      ':3: routes.0: unknown key "deadlin": correct its spelling or remove it',
     ],
-    ['an unknown method', '  - { method: FETCH, path: /a, context: goods, access: read }', ':3: routes.0.method'],
+    [
+      'an unknown method',
+      '  - { method: FETCH, path: /a, context: goods, access: read }',
+      ':3: routes.0.method: must be one of GET, HEAD, ',
+    ],
+    [
+      'a missing field',
+      '  - { method: GET, context: goods, access: read }',
+      ':3: routes.0.path: is missing: add it; it must be a string',
+    ],
+    ['a value of another type', '  { method: GET }', ':3: routes: must be a list'],
     [
       'a malformed duration',
       '  - { method: GET, path: /a, context: goods, access: read, deadline: soon }',
