@@ -53,5 +53,7 @@ test('a proxy whose route table has a mistake does not start: it names file, lin
     OPS_TOKEN: KEY,
   })
   expect(code).toBe(1)
-  expect(said).toMatch(/routes:3: unknown context "good"; known are goods: correct it or add it to "contexts"/)
+  expect(said).toMatch(
+    /routes:3: unknown context "good"; known are goods\. Remedy: correct it, or add it to "contexts"/,
+  )
 })

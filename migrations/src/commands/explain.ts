@@ -1,12 +1,12 @@
 import { ConfigError } from '@banyan/kit/service/config'
-import { PlanError } from '../plan/mistakes.ts'
+import { MistakesError } from '@banyan/kit/yaml'
 import { Refused } from './refused.ts'
 
 /** What a failure means to the caller: an exit code, words for people, and an object for `--json`. */
 export function explain(error: unknown): { exitCode: 1 | 2; text: string; value: Record<string, unknown> } {
   const message = error instanceof Error ? error.message || String(error.cause ?? error.name) : String(error)
-  if (error instanceof PlanError)
-    return { exitCode: 2, text: message, value: { state: 'refused', code: error.code, mistakes: error.mistakes } }
+  if (error instanceof MistakesError)
+    return { exitCode: 2, text: message, value: { state: 'refused', code: 'plan-refused', mistakes: error.mistakes } }
   if (error instanceof Refused)
     return { exitCode: 2, text: `refused, waits for: ${message}`, value: { state: 'refused', waitsFor: message } }
   if (error instanceof ConfigError)

@@ -1,5 +1,5 @@
+import { describeMistake } from '@banyan/kit/yaml'
 import type { Db } from '../data/lane.ts'
-import { describeMistake } from './mistakes.ts'
 import type { Plan } from './plan.ts'
 
 /** One thing the doctor looked at. `line` is the plan's, where the plan is what must change. */

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MistakesError } from '@banyan/kit/yaml'
 import { expect, it } from 'vitest'
-import { PlanError } from './mistakes.ts'
 import { parsePlan, readPlans } from './read.ts'
 
 const GOOD = `context: goods
@@ -21,7 +21,7 @@ const mistakesOf = (text: string) => {
   try {
     parsePlan('plan.yaml', text)
   } catch (error) {
-    if (error instanceof PlanError) return error.message.split('\n')
+    if (error instanceof MistakesError) return error.message.split('\n')
     throw error
   }
   throw new Error('the plan was not refused')

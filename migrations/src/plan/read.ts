@@ -1,31 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
-import type { z } from 'zod'
-import { type Mistake, PlanError } from './mistakes.ts'
+import { type Mistake, MistakesError, readYaml } from '@banyan/kit/yaml'
 import { type Plan, planShape } from './plan.ts'
 
 type Path = readonly (string | number)[]
 
 /**
  * Reads one plan.
- * @throws PlanError with every mistake of the file, each with its line and a remedy.
+ * @throws MistakesError with every mistake of the file, each with its line and a remedy.
  */
 export function parsePlan(file: string, text: string): Plan {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
-  const lineOf = (path: Path) => lines.linePos(offsetOf(document, path)).line
-  const faults = document.errors.map((error) => ({
-    file,
-    line: lines.linePos(error.pos[0]).line,
-    message: `not readable as YAML: ${error.message.split('\n')[0]}`,
-    remedy: 'mend the YAML at this line',
-  }))
-  if (faults.length > 0) throw new PlanError(faults)
-  const parsed = planShape.safeParse(document.toJS() ?? {})
-  if (!parsed.success)
-    throw new PlanError(parsed.error.issues.flatMap(unfold).map((issue) => shapeMistake(file, issue, lineOf)))
-  const shape = parsed.data
+  const { value: shape, lineOf } = readYaml(file, text, planShape, 'plan')
   const plan: Plan = {
     file,
     context: shape.context,
@@ -42,14 +27,14 @@ export function parsePlan(file: string, text: string): Plan {
     lineOf: (...path) => lineOf(path),
   }
   const senseless = sense(plan)
-  if (senseless.length > 0) throw new PlanError(senseless)
+  if (senseless.length > 0) throw new MistakesError(senseless)
   return Object.freeze(plan)
 }
 
 /**
  * Reads plans, by context.
  * @param places a folder, all of whose `*.yaml` are plans, or single files; several with commas between
- * @throws PlanError with the mistakes of all files together.
+ * @throws MistakesError with the mistakes of all files together.
  */
 export async function readPlans(places: string): Promise<ReadonlyMap<string, Plan>> {
   const files = (await Promise.all(places.split(',').map((place) => filesAt(place.trim())))).flat()
@@ -68,12 +53,12 @@ export async function readPlans(places: string): Promise<ReadonlyMap<string, Pla
         })
       plans.set(plan.context, plan)
     } catch (error) {
-      if (!(error instanceof PlanError)) throw error
+      if (!(error instanceof MistakesError)) throw error
       mistakes.push(...error.mistakes)
     }
   }
   for (const plan of plans.values()) mistakes.push(...dependencyMistakes(plan, plans))
-  if (mistakes.length > 0) throw new PlanError(mistakes)
+  if (mistakes.length > 0) throw new MistakesError(mistakes)
   return plans
 }
 
@@ -159,46 +144,4 @@ function sense(plan: Plan): Mistake[] {
       )
   })
   return mistakes
-}
-
-/** Of the forms that a part may have, the one that was meant: the one whose kind (text or mapping) fits. */
-function unfold(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
-  if (issue.code !== 'invalid_union') return [issue]
-  const fits = issue.errors.find(
-    (form) => !form.some((inner) => inner.code === 'invalid_type' && inner.path.length === 0),
-  )
-  if (!fits) return [issue]
-  return fits.flatMap((inner) => unfold({ ...inner, path: [...issue.path, ...inner.path] }))
-}
-
-function shapeMistake(file: string, issue: z.core.$ZodIssue, lineOf: (path: Path) => number): Mistake {
-  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
-  const where = path.length
-    ? path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i ? `.${part}` : part)).join('')
-    : 'the plan'
-  if (issue.code === 'unrecognized_keys')
-    return {
-      file,
-      line: lineOf([...path, issue.keys[0] ?? '']),
-      message: `${where} has the unknown key "${issue.keys.join('", "')}"`,
-      remedy: `keys of a plan are ${Object.keys(planShape.shape).join(', ')}; mend the spelling or take it out`,
-    }
-  const missing = issue.code === 'invalid_type' && issue.message.includes('undefined')
-  return {
-    file,
-    line: lineOf(path),
-    message: missing ? `${where} is missing` : `${where}: ${issue.message}`,
-    remedy: missing ? `add "${String(path.at(-1))}:"` : `mend the value of ${where}`,
-  }
-}
-
-/** The offset of the part at a path (of its key, where it has one), or of the nearest part around it that exists. */
-function offsetOf(document: Document, path: Path): number {
-  for (let length = path.length; length > 0; length--) {
-    const around = document.getIn(path.slice(0, length - 1), true)
-    const keyed = isMap(around) && around.items.find(({ key }) => isScalar(key) && key.value === path[length - 1])?.key
-    const found = keyed || document.getIn(path.slice(0, length), true)
-    if (isNode(found) && found.range) return found.range[0]
-  }
-  return isNode(document.contents) ? (document.contents.range?.[0] ?? 0) : 0
 }

@@ -1,6 +1,5 @@
-import { type Document, LineCounter, parseDocument } from 'yaml'
-import type { z } from 'zod'
-import { parsePattern, type Relation, relate } from './pattern.ts'
+import { type Mistake, MistakesError, readYaml } from '@banyan/kit/yaml'
+import { PatternError, parsePattern, type Relation, relate } from './pattern.ts'
 import type { Route } from './route.ts'
 import { routeTableSchema, type WrittenRule } from './schema.ts'
 
@@ -9,11 +8,6 @@ const DEFAULT_DEADLINE_MS = 30_000
 
 /** Paths that the public listener answers with 404, whatever the table says. */
 export const RESERVED = ['internal', 'metrics', 'health']
-
-/** A route table that cannot be used; the message names every fault with its file, its line and what to do. */
-export class RouteTableError extends Error {
-  override readonly name = 'RouteTableError'
-}
 
 export interface RouteTable {
   readonly routes: readonly Route[]
@@ -24,44 +18,22 @@ export interface RouteTable {
 }
 
 /**
- * Reads and checks a route table. Throws RouteTableError with all faults at once: form, unknown contexts, rules that
- * overlap without one being the narrower, and rules no request can reach.
+ * Reads and checks a route table: its form, unknown contexts, rules that overlap without one being the narrower, and
+ * rules no request can reach.
  * @param text the YAML
  * @param file the name that errors show
+ * @throws MistakesError with all faults at once
  */
 export function parseRoutes(text: string, file: string): RouteTable {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const lineOf = (path: readonly PropertyKey[]) => lineAt(document, lines, path)
-  const faults: string[] = document.errors.map((error) => `${file}:${error.linePos?.[0].line ?? 1}: ${error.message}`)
-  if (faults.length > 0) throw new RouteTableError(faults.join('\n'))
-
-  const read = routeTableSchema.safeParse(document.toJS())
-  if (!read.success) {
-    throw new RouteTableError(
-      read.error.issues
-        .map((issue) => `${file}:${lineOf(issue.path)}: ${issue.path.join('.') || 'table'}: ${remedyOf(issue)}`)
-        .join('\n'),
-    )
-  }
-  const { contexts: services, routes: written } = read.data
+  const { value, lineOf } = readYaml(file, text, routeTableSchema, 'route table')
+  const { contexts: services, routes: written, personal } = value
   const contexts = Object.keys(services)
   const routes = written.map((rule, at) => toRoute(rule, lineOf(['routes', at])))
-  for (const [at, rule] of written.entries()) {
-    for (const fault of faultsOf(rule, contexts)) faults.push(`${file}:${lineOf(['routes', at])}: ${fault}`)
-  }
-  if (faults.length === 0) faults.push(...overlaps(routes).map(([line, fault]) => `${file}:${line}: ${fault}`))
-  if (faults.length > 0) throw new RouteTableError(faults.join('\n'))
-  return { routes, services, personal: personalOf(written, read.data.personal) }
-}
-
-/** What is wrong with the form and what to do; our own messages say both by what they ask for. */
-function remedyOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys')
-    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}: correct its spelling or remove it`
-  if (issue.code !== 'invalid_type') return issue.message
-  const must = `must be ${issue.expected === 'object' ? 'a mapping' : issue.expected === 'array' ? 'a list' : `a ${issue.expected}`}`
-  return issue.message.endsWith('received undefined') ? `is missing: add it; it ${must}` : must
+  const faults = written.flatMap((rule, at) => faultsOf(rule, contexts).map((fault) => ({ ...fault, at })))
+  const mistakes: Mistake[] = faults.map(({ at, ...fault }) => ({ file, line: routes[at]!.line, ...fault }))
+  if (mistakes.length === 0) mistakes.push(...overlaps(routes).map((fault) => ({ file, ...fault })))
+  if (mistakes.length > 0) throw new MistakesError(mistakes)
+  return { routes, services, personal: personalOf(written, personal) }
 }
 
 function personalOf(written: readonly WrittenRule[], everywhere: readonly string[]): Record<string, string[]> {
@@ -86,58 +58,53 @@ function toRoute(rule: WrittenRule, line: number): Route {
   }
 }
 
-function faultsOf(rule: WrittenRule, contexts: readonly string[]): string[] {
-  const faults: string[] = []
+type Fault = Pick<Mistake, 'message' | 'remedy'>
+
+function faultsOf(rule: WrittenRule, contexts: readonly string[]): Fault[] {
+  const faults: Fault[] = []
+  const add = (message: string, remedy: string) => faults.push({ message, remedy })
   for (const context of new Set([rule.context, ...(rule.writes ?? [])])) {
-    if (!contexts.includes(context)) {
-      faults.push(`unknown context "${context}"; known are ${contexts.join(', ')}: correct it or add it to "contexts"`)
-    }
+    if (!contexts.includes(context))
+      add(`unknown context "${context}"; known are ${contexts.join(', ')}`, 'correct it, or add it to "contexts"')
   }
-  if (rule.access === 'read' && rule.writes)
-    faults.push('a read writes nothing: remove "writes" or say "access: write"')
-  if (rule.access === 'write' && rule.writes && !rule.writes.includes(rule.context)) {
-    faults.push(`"writes" must name the rule's own context "${rule.context}" too`)
-  }
+  if (rule.access === 'read' && rule.writes) add('a read writes nothing', 'remove "writes" or say "access: write"')
+  if (rule.access === 'write' && rule.writes && !rule.writes.includes(rule.context))
+    add(`"writes" leaves the rule's own context "${rule.context}" out`, 'name it too')
   try {
     const first = parsePattern(rule.path)[0]
-    if (first !== undefined && RESERVED.includes(first)) {
-      faults.push(`unreachable: the public listener answers 404 below /${first}; remove the rule`)
-    }
+    if (first !== undefined && RESERVED.includes(first))
+      add(`unreachable: the public listener answers 404 below /${first}`, 'remove the rule')
   } catch (error) {
-    faults.push((error as Error).message)
+    if (!(error instanceof PatternError)) throw error
+    add(error.message, error.remedy)
   }
   return faults
 }
 
-function overlaps(routes: readonly Route[]): [line: number, fault: string][] {
-  const faults: [number, string][] = []
+function overlaps(routes: readonly Route[]): (Fault & { line: number })[] {
+  const faults: (Fault & { line: number })[] = []
   const patterns = routes.map((route) => parsePattern(route.path))
   for (const [at, later] of routes.entries()) {
     for (let before = 0; before < at; before += 1) {
       const earlier = routes[before]!
       if (!later.methods.some((method) => earlier.methods.includes(method))) continue
       const fault = faultOf(relate(patterns[before]!, patterns[at]!), earlier, later)
-      if (fault) faults.push([later.line, fault])
+      if (fault) faults.push({ line: later.line, ...fault })
     }
   }
   return faults
 }
 
-function faultOf(relation: Relation, earlier: Route, later: Route): string | null {
-  if (relation === 'same') {
-    return `"${later.name}" is unreachable: line ${earlier.line} "${earlier.name}" matches the same requests; remove one`
-  }
-  if (relation === 'crossing') {
-    return `"${later.name}" overlaps line ${earlier.line} "${earlier.name}" and neither is the narrower; spell out the paths they share`
-  }
+function faultOf(relation: Relation, earlier: Route, later: Route): Fault | null {
+  if (relation === 'same')
+    return {
+      message: `"${later.name}" is unreachable: line ${earlier.line} "${earlier.name}" matches the same requests`,
+      remedy: 'remove one of the two',
+    }
+  if (relation === 'crossing')
+    return {
+      message: `"${later.name}" overlaps line ${earlier.line} "${earlier.name}" and neither is the narrower`,
+      remedy: 'spell out the paths they share',
+    }
   return null
-}
-
-function lineAt(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
-  for (let depth = path.length; depth >= 0; depth -= 1) {
-    const node = depth === 0 ? document.contents : document.getIn(path.slice(0, depth), true)
-    const range = (node as { range?: readonly number[] } | undefined)?.range
-    if (range) return lines.linePos(range[0]!).line
-  }
-  return 1
 }

@@ -8,23 +8,39 @@ export type Relation = 'disjoint' | 'same' | 'narrower' | 'wider' | 'crossing'
 const LITERAL = /^[a-z0-9._~!$&'()+,;=@-]+$/
 const PARAMETER = /^:[a-z][a-z0-9_]*$/i
 
-/** The segments of a pattern, parameters as `:`, the open end as `*`. Throws an Error that says what is wrong. */
+/** A path that is no pattern: what is wrong with it, and what to write instead. */
+export class PatternError extends Error {
+  readonly remedy: string
+
+  constructor(message: string, remedy: string) {
+    super(message)
+    this.name = 'PatternError'
+    this.remedy = remedy
+  }
+}
+
+/**
+ * The segments of a pattern, parameters as `:`, the open end as `*`.
+ * @throws PatternError
+ */
 export function parsePattern(path: string): readonly string[] {
-  if (!path.startsWith('/')) throw new Error(`path "${path}" must start with "/"`)
+  if (!path.startsWith('/')) throw new PatternError(`path "${path}" does not start with "/"`, 'begin it with "/"')
   if (path === '/') return []
   return path
     .slice(1)
     .split('/')
     .map((segment, at, all) => {
       if (segment === '*') {
-        if (at !== all.length - 1) throw new Error(`path "${path}": "*" may only be the last segment`)
+        if (at !== all.length - 1)
+          throw new PatternError(`path "${path}": "*" may only be the last segment`, 'write ":name" for one segment')
         return '*'
       }
       if (PARAMETER.test(segment)) return ':'
       const literal = segment.toLowerCase()
       if (!LITERAL.test(literal) || literal === '.' || literal === '..') {
-        throw new Error(
-          `path "${path}": segment "${segment}" can never match; write a literal, ":name", or "*" at the end`,
+        throw new PatternError(
+          `path "${path}": segment "${segment}" can never match`,
+          'write a literal, ":name", or "*" at the end',
         )
       }
       return literal

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
-const method = z.enum(METHODS)
+const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be a lower-case name such as "inventory"')
 
 const size = z
@@ -16,9 +15,7 @@ const duration = z
   .refine((ms) => ms > 0, 'must be longer than nothing')
 
 const rule = z.strictObject({
-  method: z.union([method.transform((one) => [one]), z.array(method).min(1)], {
-    error: `must be one of ${METHODS.join(', ')}, or a list of them`,
-  }),
+  method: z.union([method.transform((one) => [one]), z.array(method).min(1)]),
   path: z.string(),
   context: name,
   access: z.enum(['read', 'write']),

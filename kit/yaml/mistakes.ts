@@ -1,14 +1,13 @@
-/** One thing wrong with a plan: where it stands, what was seen, what to do. */
+/** One thing wrong in a file that people write: where it stands, what was seen, what to do. */
 export type Mistake = { file: string; line: number; message: string; remedy: string }
 
-/** A plan that must not be acted on; every mistake at once, each with file, line and remedy. */
-export class PlanError extends Error {
-  readonly code = 'plan-refused'
+/** A file that must not be acted on; every mistake at once, each with file, line and remedy. */
+export class MistakesError extends Error {
   readonly mistakes: readonly Mistake[]
 
   constructor(mistakes: readonly Mistake[]) {
     super(mistakes.map(describeMistake).join('\n'))
-    this.name = 'PlanError'
+    this.name = 'MistakesError'
     this.mistakes = mistakes
   }
 }
