@@ -12,7 +12,8 @@ import type { Plan } from './plan/plan.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export const setupConfig = processConfig.omit({ HOST: true, PORT: true }).extend({
-  CONTROL_DATABASE_URL: z.string().startsWith('postgres', 'must be a postgres:// URL'),
+  /** Asked for at its first use: a plan can be looked at without it. */
+  CONTROL_DATABASE_URL: z.string().startsWith('postgres', 'must be a postgres:// URL').optional(),
   AMQP_URL: z.string().startsWith('amqp', 'must be an amqp:// URL').optional(),
   /** A folder of plans, or single files with commas between: of a folder that has more than is on the move yet. */
   BANYAN_PLANS: z.string().default('migrations/shop/plans'),
@@ -36,6 +37,12 @@ export function openSetup(env: Environment) {
   const closers: (() => Promise<unknown>)[] = []
   const pools = new Map<string, pg.Pool>()
   let control: pg.Pool | undefined
+  const controlUrl = (): string => {
+    if (config.CONTROL_DATABASE_URL) return config.CONTROL_DATABASE_URL
+    throw new ConfigError([
+      'CONTROL_DATABASE_URL is missing: the control database; while `npm start` runs, `npm run -s banyan` knows it',
+    ])
+  }
   const databaseUrl = (database: string): string => {
     const variable = `DATABASE_URL_${database.toUpperCase()}`
     const url = env[variable]
@@ -52,10 +59,11 @@ export function openSetup(env: Environment) {
   const plans = async () => (await import('./plan/read.ts')).readPlans(config.BANYAN_PLANS)
   return {
     config,
+    controlUrl,
     databaseUrl,
     control(): pg.Pool {
       if (control) return control
-      const pool = new pg.Pool({ connectionString: config.CONTROL_DATABASE_URL, max: 4, application_name: 'banyan' })
+      const pool = new pg.Pool({ connectionString: controlUrl(), max: 4, application_name: 'banyan' })
       // A broken idle connection is replaced at the next use, which reports what is still wrong.
       pool.on('error', () => undefined)
       closers.push(() => pool.end())

@@ -13,7 +13,7 @@ export const addRun: AddCommand = (program, cli) => {
         const logger = createLogger({ name: 'mover', level: config.LOG_LEVEL })
         const watch = await setup.watchedFlags(logger)
         const mover = startMover({
-          controlUrl: config.CONTROL_DATABASE_URL,
+          controlUrl: setup.controlUrl(),
           databaseUrl: setup.databaseUrl,
           amqpUrl: setup.amqpUrl(),
           plans: await setup.plans(),
