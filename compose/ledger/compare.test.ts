@@ -13,7 +13,6 @@ function told(): Journal {
         { key: 'k1', orderIds: new Set([1]), status: 'confirmed', cancelling: false, totalCents: 500, lines: [line] },
       ],
     ]),
-    keys: new Set(['k1', 'k2']),
     refused: new Set(['k2']),
     adjusted: new Map([[7, { sure: 3, unsure: [] }]]),
   }
@@ -68,9 +67,18 @@ test('a promised order that is cancelled is missing, unless its cancellation was
       holdings.orders[0]!.status = 'cancelled'
       holdings.stock.set(7, { available: 13, reserved: 0 })
       for (const money of [holdings.payments, holdings.provider]) money.set(1, 0)
+      holdings.mailEvents.push({ eventId: 'e2', type: 'OrderCancelled', orderId: 1 })
+      holdings.mails.set('e2', 1)
     })
   expect(lost(false)).toEqual({ ...NOTHING_WRONG, ordersMissing: 1 })
   expect(lost(true)).toEqual(NOTHING_WRONG)
+})
+
+test('a promised order of something else is missing', () => {
+  const ledger = ledgerWith((holdings) => {
+    holdings.orders[0]!.lines = [{ productId: 8, quantity: 2 }]
+  })
+  expect(ledger.ordersMissing).toBe(1)
 })
 
 test('an order told cancelled that still stands is missing its cancellation', () => {
@@ -119,7 +127,19 @@ test('an event without an e-mail, and an order without its event, miss an e-mail
   const silent = ledgerWith((holdings) => {
     holdings.mailEvents = []
   })
-  expect(silent.emailsMissing).toBe(1)
+  expect(silent).toMatchObject({ emailsMissing: 1, emailsDuplicated: 1 })
+})
+
+test('an order that was shipped or cancelled without a word misses an e-mail', () => {
+  const missing = (status: string) =>
+    ledgerWith((holdings) => {
+      holdings.orders[0]!.status = status
+    }).emailsMissing
+  expect([missing('confirmed'), missing('shipped'), missing('cancelled')]).toEqual([0, 1, 1])
+})
+
+test('an e-mail that no event asks for is one too many', () => {
+  expect(ledgerWith((holdings) => holdings.mails.set('e9', 1)).emailsDuplicated).toBe(1)
 })
 
 test('an event with two e-mails is a duplicate', () => {

@@ -1,4 +1,6 @@
 /** The comparison itself: pure, from what was told and what is held to the figures of the report. */
+
+import type { OrderLine } from '../shoppers/told.ts'
 import type { Holdings, Stock } from './held.ts'
 import type { Journal, ToldOrder } from './journal.ts'
 
@@ -75,8 +77,16 @@ function brokenPromise(told: ToldOrder, held: HeldOrder): Finding[] {
     return [`order ${id} was cancelled and is ${held.status}`]
   if (told.totalCents !== undefined && told.totalCents !== held.totalCents)
     return [`order ${id} was told to cost ${told.totalCents} and costs ${held.totalCents}`]
+  if (told.lines && written(told.lines) !== written(held.lines))
+    return [`order ${id} was for ${written(told.lines)} and is for ${written(held.lines)}`]
   return []
 }
+
+const written = (lines: readonly OrderLine[]): string =>
+  lines
+    .map(({ productId, quantity }) => `${quantity} of ${productId}`)
+    .sort()
+    .join(', ')
 
 function duplicatedOrders(told: Journal, held: Holdings): Finding[] {
   const perKey = new Map<string, number[]>()
@@ -139,19 +149,33 @@ function moneyDrift(held: Holdings): { drift: number; findings: Finding[] } {
 }
 
 function missingMails(held: Holdings): Finding[] {
-  const placed = new Set(held.mailEvents.filter((event) => event.type === 'OrderPlaced').map((event) => event.orderId))
+  const announced = new Set(held.mailEvents.map(({ type, orderId }) => `${type} ${orderId}`))
   const unsent = held.mailEvents
     .filter((event) => !held.mails.has(event.eventId))
     .map((event) => `no e-mail about ${event.type} of order ${event.orderId}`)
-  const silent = held.orders
-    .filter((order) => KEPT.has(order.status) && !placed.has(order.id))
-    .map((order) => `order ${order.id} is ${order.status} without OrderPlaced`)
+  // An event that was never written asks for no e-mail: what an order is says which there must be. One that was refused
+  // before it was placed was told so in the answer.
+  const due = ({ id, status }: HeldOrder) => [
+    ...(KEPT.has(status) ? ['OrderPlaced'] : []),
+    ...(status === 'shipped' ? ['ShipmentDispatched'] : []),
+    ...(status === 'cancelled' && announced.has(`OrderPlaced ${id}`) ? ['OrderCancelled'] : []),
+  ]
+  const silent = held.orders.flatMap((order) =>
+    due(order)
+      .filter((type) => !announced.has(`${type} ${order.id}`))
+      .map((type) => `order ${order.id} is ${order.status} without ${type}`),
+  )
   return [...unsent, ...silent]
 }
 
 function duplicatedMails(held: Holdings, mayRepeat: ReadonlySet<string>): Finding[] {
   const most = (event: string) => (mayRepeat.has(event) ? 2 : 1)
-  return [...held.mails]
+  const asked = new Set(held.mailEvents.map(({ eventId }) => eventId))
+  const often = [...held.mails]
     .filter(([event, times]) => times > most(event))
     .map(([event, times]) => `event ${event}: ${times} e-mails`)
+  return [
+    ...often,
+    ...[...held.mails.keys()].filter((event) => !asked.has(event)).map((id) => `an e-mail of no event: ${id}`),
+  ]
 }

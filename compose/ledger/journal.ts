@@ -11,14 +11,12 @@ export type ToldOrder = {
   /** Whether a cancellation was ever asked for: without one a promised order must not end as cancelled. */
   cancelling: boolean
   totalCents: number | undefined
-  lines: readonly OrderLine[]
+  lines: readonly OrderLine[] | undefined
 }
 
 export type Journal = {
   /** Promised orders by their idempotency key. */
   orders: Map<string, ToldOrder>
-  /** Every key that was ever sent. */
-  keys: Set<string>
   /** Keys of which the shop said that no order came of them. */
   refused: Set<string>
   /** Units moved by hand, per product: surely, and those of which nobody knows. */
@@ -27,21 +25,20 @@ export type Journal = {
 
 /** @param file JSON lines; a last line torn by a kill is left out */
 export async function readJournal(file: string): Promise<Journal> {
-  const journal: Journal = { orders: new Map(), keys: new Set(), refused: new Set(), adjusted: new Map() }
+  const journal: Journal = { orders: new Map(), refused: new Set(), adjusted: new Map() }
   const adjustments = new Map<string, { productId: number; delta: number; done?: boolean }>()
   const byId = new Map<number, ToldOrder>()
   for await (const line of createInterface({ input: createReadStream(file) })) {
     const told = parsed(line)
     if (!told) continue
-    if (told.kind === 'ordering') journal.keys.add(told.key)
-    else if (told.kind === 'refused') journal.refused.add(told.key)
+    if (told.kind === 'refused') journal.refused.add(told.key)
     else if (told.kind === 'order') byId.set(told.orderId, noteOrder(journal, told))
     else if (told.kind === 'cancelling') Object.assign(byId.get(told.orderId) ?? {}, { cancelling: true })
     else if (told.kind === 'cancel') {
       const order = byId.get(told.orderId)
       if (order) order.status = told.status
     } else if (told.kind === 'adjusting') adjustments.set(told.id, told)
-    else Object.assign(adjustments.get(told.id) ?? {}, { done: told.done })
+    else if (told.kind === 'adjusted') Object.assign(adjustments.get(told.id) ?? {}, { done: told.done })
   }
   for (const { productId, delta, done } of adjustments.values()) {
     const sum = journal.adjusted.get(productId) ?? { sure: 0, unsure: [] }
@@ -60,7 +57,7 @@ function noteOrder(journal: Journal, told: Extract<Told, { kind: 'order' }>): To
     status: told.status,
     cancelling: false,
     totalCents: undefined,
-    lines: told.lines ?? [],
+    lines: told.lines,
   }
   order.orderIds.add(told.orderId)
   order.status = told.status
