@@ -21,12 +21,12 @@ export async function watchSwitch(
   measure: Measure,
   ops: { url: string; token: string },
 ): Promise<() => Promise<SwitchReport>> {
-  const before = await released(ops)
+  const before = await waited(ops)
   const close = measure.open()
   return async () => {
     await sleep(COMING_BACK_MS)
     const { slowestHeldMs, failed } = close()
-    const now = await released(ops)
+    const now = await waited(ops)
     // A proxy that was started anew meanwhile counts from nothing.
     const held = now < before ? now : now - before
     // Where no request was held none has waited for the switch, however slow one was.
@@ -34,7 +34,15 @@ export async function watchSwitch(
   }
 }
 
-async function released({ url, token }: { url: string; token: string }): Promise<number> {
-  const response = await fetch(`${url}/routing`, { headers: { authorization: `Bearer ${token}` } })
-  return routing.parse(await response.json()).hold.released
+/** Requests that the proxy has held so far, and those that a fenced side refused and the proxy sent again. */
+async function waited(ops: { url: string; token: string }): Promise<number> {
+  const { hold } = routing.parse(JSON.parse(await read(ops, '/routing')))
+  const refused = /^proxy_resends_total\{why="refused"\} (\d+)/m.exec(await read(ops, '/metrics'))?.[1]
+  return hold.released + Number(refused ?? 0)
+}
+
+async function read({ url, token }: { url: string; token: string }, path: string): Promise<string> {
+  const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
+  if (!response.ok) throw new Error(`${url}${path} answered ${response.status}`)
+  return await response.text()
 }
