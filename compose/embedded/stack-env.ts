@@ -20,8 +20,14 @@ export function writeStackEnv(root: string, name: string, env: Record<string, st
     writeFileSync(path, text, { mode: 0o600 })
     chmodSync(path, 0o600)
   }
-  return () => {
+  const remove = () => {
     for (const path of paths) if (existsSync(path) && readFileSync(path, 'utf8') === text) rmSync(path)
+  }
+  // Whoever is ended while the stack still boots has nobody else to call it.
+  process.once('exit', remove)
+  return () => {
+    process.off('exit', remove)
+    remove()
   }
 }
 

@@ -2,6 +2,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** What this process has claimed: given back at its end, however early that comes. */
+const claims = new Map<string, () => void>()
+
 /**
  * Claims `.banyan/<wanted>`, or `<wanted>-2`, `<wanted>-3` … where another process runs a stack of that name. What an
  * earlier, ended stack left in the folder is removed.
@@ -23,6 +26,9 @@ function claim(folder: string, name: string): boolean {
       writeFileSync(file, String(process.pid), { flag: 'wx' })
       rmSync(join(folder, name), { recursive: true, force: true })
       mkdirSync(join(folder, name), { mode: 0o700 })
+      const release = () => rmSync(file, { force: true })
+      claims.set(file, release)
+      process.once('exit', release)
       return true
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -35,7 +41,12 @@ function claim(folder: string, name: string): boolean {
 
 /** Gives the name back; its folder stays, with the logs in it. */
 export function releaseName(root: string, name: string): void {
-  rmSync(join(root, '.banyan', `${name}.pid`), { force: true })
+  const file = join(root, '.banyan', `${name}.pid`)
+  const release = claims.get(file)
+  if (!release) return
+  claims.delete(file)
+  process.off('exit', release)
+  release()
 }
 
 function isAlive(pid: number): boolean {

@@ -40,7 +40,7 @@ export function readOptions(args: readonly string[], chapters: readonly string[]
     },
   })
   const rate = Number(values.rate)
-  if (!Number.isFinite(rate) || rate <= 0 || rate > 2_000)
+  if (!Number.isFinite(rate) || rate < 1 || rate > 2_000)
     throw new Error(`--rate ${values.rate}: say a number from 1 to 2000`)
   const { through } = values
   if (through !== undefined && !chapters.includes(through))
