@@ -53,17 +53,11 @@ async function measure(fixture: LaneFixture, rows: number): Promise<Row[]> {
   const copied: number[] = []
   const verified: number[] = []
   const ratios: { copy: number; verify: number }[] = []
-  let growth = 0
   for (let round = 0; round < ROUNDS; round++) {
     await fixture.targetAdmin.query('truncate plain')
     const rawSeconds = await seconds(() => rawCopy(fixture))
     await startAnew(fixture)
-    const before = process.memoryUsage.rss()
-    const watch = setInterval(() => {
-      growth = Math.max(growth, process.memoryUsage.rss() - before)
-    }, 50)
     const copySeconds = await seconds(() => engineCopy(fixture))
-    clearInterval(watch)
     const verifySeconds = await seconds(() => engineVerify(fixture, rows))
     raw.push(rows / rawSeconds)
     copied.push(rows / copySeconds)
@@ -75,7 +69,6 @@ async function measure(fixture: LaneFixture, rows: number): Promise<Row[]> {
   }
   const copyRatio = median(ratios.map((one) => one.copy))
   const verifyRatio = median(ratios.map((one) => one.verify))
-  const growthMiB = growth / 2 ** 20
   const count = rows.toLocaleString('en')
   return [
     {
@@ -95,15 +88,6 @@ async function measure(fixture: LaneFixture, rows: number): Promise<Row[]> {
       ratio: verifyRatio,
       target: '≥ 2',
       ok: verifyRatio >= 2,
-    },
-    {
-      figure: "growth of the mover's memory while copying",
-      value: growthMiB,
-      unit: 'MiB',
-      yardstick: '',
-      ratio: null,
-      target: '≤ 64 MiB',
-      ok: growthMiB <= 64,
     },
     await captureCost(fixture),
   ]

@@ -1,5 +1,5 @@
-// npm run bench [-- --json FILE] [-- --only relay,proxy,copy,switches]: every figure beside its yardstick, both measured in turn
-// in one run, because the machines this runs on are shared and their absolute figures mean little.
+// npm run bench [-- --json FILE] [-- --only relay,copy]: every figure beside its yardstick, both measured in turn in one
+// run, because the machines this runs on are shared and their absolute figures mean little.
 
 import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   relay: async () => (await import('./relay.ts')).benchRelay(),
   proxy: async () => (await import('./proxy.ts')).benchProxy(),
   copy: async () => (await import('./copy.ts')).benchCopy(),
+  memory: async () => (await import('./memory.ts')).benchMemory(),
   switches: async () => (await import('./switches.ts')).benchSwitches(),
 }
 

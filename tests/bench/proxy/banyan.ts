@@ -15,7 +15,7 @@ const FLAG_CONTEXT = `bench${randomBytes(4).toString('hex')}`
 export async function startBanyan(
   upstream: string,
   key: PrivateKey,
-): Promise<Pick<Part, 'cpuMs' | 'end'> & { port: number }> {
+): Promise<Pick<Part, 'pid' | 'cpuMs' | 'end'> & { port: number }> {
   const database = await createTestDatabase()
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
@@ -53,6 +53,7 @@ export async function startBanyan(
   await part.line()
   return {
     port,
+    pid: part.pid,
     cpuMs: () => part.cpuMs(),
     async end() {
       await part.end()

@@ -9,6 +9,7 @@ export interface Part {
   /** The next line it says. */
   line(): Promise<string>
   say(text: string): void
+  readonly pid: number
   /** Milliseconds of processor time used so far; null where the system does not tell. */
   cpuMs(): number | null
   end(): Promise<void>
@@ -38,6 +39,7 @@ export function startPart(file: string, args: readonly string[] = [], env: Recor
         void ended.then(() => reject(new Error(`${file} ended early`)))
       }),
     say: (text) => child.stdin!.write(`${text}\n`),
+    pid: child.pid ?? 0,
     cpuMs() {
       const stat = `/proc/${child.pid}/stat`
       if (!existsSync(stat)) return null
