@@ -10,8 +10,12 @@ export type Shoppers = {
   crowd: Crowd
   /** Compares what was told with what is held, once the crowd has stopped. */
   count(): ReturnType<typeof settledLedger>
-  /** Lets everybody finish, then compares what was told with what is held. @throws with what does not add up */
-  leave(): Promise<void>
+  /**
+   * Lets everybody finish, then compares what was told with what is held.
+   * @param mayRepeat the events whose e-mail was in the hand of a process when it was killed
+   * @throws with what does not add up
+   */
+  leave(mayRepeat?: ReadonlySet<string>): Promise<void>
 }
 
 /** @param rate what they do per second */
@@ -25,13 +29,14 @@ export async function letShoppersIn({ stack, places }: System, rate: number): Pr
     admin: stack.facts.admin,
     products: [...initial.keys()],
   })
-  const compared = (withinMs: number) => settledLedger(journalFile, initial, places, withinMs)
+  const compared = (withinMs: number, mayRepeat?: ReadonlySet<string>) =>
+    settledLedger(journalFile, initial, places, withinMs, mayRepeat)
   return {
     crowd,
     count: () => compared(0),
-    async leave() {
+    async leave(mayRepeat) {
       await crowd.stop()
-      const { ledger, findings } = await compared(60_000)
+      const { ledger, findings } = await compared(60_000, mayRepeat)
       if (isExact(ledger) && ledger.ordersAcknowledged > 0) return
       throw new Error(`the ledger: ${JSON.stringify(ledger)}\n${findings.slice(0, 20).join('\n')}`)
     },
