@@ -8,6 +8,7 @@ import { type Places, readHoldings } from '../ledger/held.ts'
 import { lettersInHand } from '../ledger/letters-in-hand.ts'
 import { MONOLITH, servicesOf } from '../provision/services.ts'
 import { isFailure, type Measure, type Seen } from '../shoppers/measure.ts'
+import { wasDone } from './chaos-again.ts'
 import { type ChaosMoment, momentOf } from './chaos-plan.ts'
 import { type Absence, failedAt, isAt } from './chaos-toll.ts'
 import { type Chapter, executed } from './playbook.ts'
@@ -106,10 +107,10 @@ export function startChaos(seed: string, stack: Stack, measure: Measure): Chaos 
         for (let times = 1; ; times += 1) {
           const begun = Date.now()
           const { code, output, seconds } = await runBlock(command, options)
-          whole.code = code
+          whole.code = times > 1 && wasDone(output) ? 0 : code
           whole.output += output
           whole.seconds += seconds
-          if (code === 0 || times === MOST_TIMES || !wasMet(begun)) break
+          if (whole.code === 0 || times === MOST_TIMES || !wasMet(begun)) break
           await striking
           await sleep(PAUSE_MS)
           givenAgain.push({ ...place, command })

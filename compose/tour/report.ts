@@ -24,7 +24,7 @@ export type KillReport = {
   step: string
   process: string
   at: string
-  /** From the kill until it served again. */
+  /** From the kill until it served again; of a mover, which has no door to ask at, until it ran again. */
   awayMs: number
   /** Requests that were at it, or came for it meanwhile, and failed. */
   failedAtIt: number
