@@ -1,6 +1,13 @@
 /** The shop's databases: who owns, who uses, who moves them. */
 import { readFileSync } from 'node:fs'
-import { connected, inDatabase, provisionDatabase, provisionRole } from './database.ts'
+import {
+  connected,
+  inDatabase,
+  newRolePassword,
+  type PasswordOf,
+  provisionDatabase,
+  provisionRole,
+} from './database.ts'
 
 /** A database by its three roles. */
 export type SideUrls = { owner: string; app: string; mover: string }
@@ -25,13 +32,10 @@ export async function provisionShopDatabases(adminUrl: string, services: readonl
   const names = ['shop', ...services]
   const sides = new Map<string, Omit<SideUrls, 'mover'>>()
   for (const name of names) sides.set(name, await provisionSide(adminUrl, name))
-  const control = await provisionDatabase(adminUrl, 'banyan_control', 'banyan_control')
-  const { watch, proxy } = await provisionWatchers(adminUrl, control)
+  const control = await provisionControl(adminUrl)
   const mover = await provisionMover(adminUrl, names)
   return {
-    control,
-    watch,
-    proxy,
+    ...control,
     side(database) {
       const found = sides.get(database)
       if (!found) throw new Error(`this stack has no database "${database}"`)
@@ -41,11 +45,15 @@ export async function provisionShopDatabases(adminUrl: string, services: readonl
 }
 
 /** A database that takes part in moves: its owner runs migrations, `<name>_app` gets rights from those migrations. */
-export async function provisionSide(adminUrl: string, name: string): Promise<{ owner: string; app: string }> {
-  const owner = await provisionDatabase(adminUrl, name, `${name}_owner`)
+export async function provisionSide(
+  adminUrl: string,
+  name: string,
+  passwordOf = newRolePassword,
+): Promise<{ owner: string; app: string }> {
+  const owner = await provisionDatabase(adminUrl, name, `${name}_owner`, passwordOf)
   const here = inDatabase(adminUrl, name)
   const app = await connected(here, async (client) => {
-    const url = await provisionRole(client, here, `${name}_app`)
+    const url = await provisionRole(client, here, `${name}_app`, passwordOf)
     await client.query(`grant connect on database ${name} to ${name}_app`)
     await client.query(`alter schema public owner to ${name}_owner`)
     await client.query('revoke create on schema public from public')
@@ -57,12 +65,25 @@ export async function provisionSide(adminUrl: string, name: string): Promise<{ o
   return { owner, app }
 }
 
+/** The database that says who owns what. */
+export async function provisionControl(
+  adminUrl: string,
+  passwordOf = newRolePassword,
+): Promise<Pick<DatabaseUrls, 'control' | 'watch' | 'proxy'>> {
+  const control = await provisionDatabase(adminUrl, 'banyan_control', 'banyan_control', passwordOf)
+  return { control, ...(await provisionWatchers(adminUrl, control, passwordOf)) }
+}
+
 /** Two roles: proxies, and everybody else who follows ownership. What each may do says the kit. */
-async function provisionWatchers(adminUrl: string, controlUrl: string): Promise<{ watch: string; proxy: string }> {
+async function provisionWatchers(
+  adminUrl: string,
+  controlUrl: string,
+  passwordOf: PasswordOf,
+): Promise<{ watch: string; proxy: string }> {
   const here = inDatabase(adminUrl, 'banyan_control')
   const urls = await connected(here, async (client) => {
-    const watch = await provisionRole(client, here, 'banyan_watch')
-    const proxy = await provisionRole(client, here, 'banyan_proxy')
+    const watch = await provisionRole(client, here, 'banyan_watch', passwordOf)
+    const proxy = await provisionRole(client, here, 'banyan_proxy', passwordOf)
     await client.query('grant connect on database banyan_control to banyan_watch, banyan_proxy')
     return { watch, proxy }
   })
@@ -80,9 +101,13 @@ function kitSql(name: string): string {
 }
 
 /** The mover works in all of them: as a member of the tables' owners, and past their triggers where it applies. */
-async function provisionMover(adminUrl: string, databases: readonly string[]): Promise<string> {
+export async function provisionMover(
+  adminUrl: string,
+  databases: readonly string[],
+  passwordOf = newRolePassword,
+): Promise<string> {
   return await connected(adminUrl, async (client) => {
-    const url = await provisionRole(client, adminUrl, 'banyan_mover')
+    const url = await provisionRole(client, adminUrl, 'banyan_mover', passwordOf)
     const owners = databases.map((name) => `${name}_owner`)
     await client.query(`grant ${owners.join(', ')} to banyan_mover`)
     await client.query('grant set on parameter session_replication_role, deadlock_timeout to banyan_mover')

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, test } from 'vitest'
-import { newSecrets, type Secret } from '../../compose/kubernetes/secrets.ts'
+import { kubernetesSecrets, type Secret } from '../../compose/kubernetes/secrets.ts'
 import { SERVICES, STAGES, type Stage, servicesOf } from '../../compose/provision/services.ts'
 import { lifeChecks } from './checks/life.ts'
 import { networkChecks } from './checks/network.ts'
@@ -37,7 +37,7 @@ const stages: Obj[][] = []
 let secrets: Secret[]
 
 beforeAll(async () => {
-  secrets = await newSecrets()
+  secrets = await kubernetesSecrets()
   // Two at a time: each takes a second or more of a processor.
   const waiting = [
     ...STAGES.map((name, n) => async () => {
@@ -242,7 +242,10 @@ describe('29. a stage changes only what its extraction changes', () => {
         ...job('database-shop'),
         ...SERVICES.flatMap((row) => job(`context-${row.context}`)),
       ],
-      changed: ['Deployment/proxy /spec/template/metadata/labels/calls.banyan/monolith'],
+      changed: [
+        'ConfigMap/proxy /data/MONOLITH_URL',
+        'Deployment/proxy /spec/template/metadata/labels/calls.banyan/monolith',
+      ],
     },
   }
 
