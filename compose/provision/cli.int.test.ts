@@ -1,0 +1,68 @@
+/** What the Jobs of k8s/ and the start of a Compose stage run, against a real PostgreSQL. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, expect, test } from 'vitest'
+import { postgresAdminUrl } from '../../tests/support/infra.ts'
+import { connected, inDatabase } from './database.ts'
+import { newSecrets, passwordVariable } from './secrets.ts'
+
+const run = promisify(execFile)
+const CLI = join(import.meta.dirname, 'cli.ts')
+const DATABASE = 'provisioned_goods'
+const [OWNER, APP, MOVER] = [`${DATABASE}_owner`, `${DATABASE}_app`, 'banyan_mover']
+const PASSWORDS = { [OWNER]: "it's the owner", [APP]: 'app-of-goods', [MOVER]: 'mover-of-all' }
+
+const provision = (passwords: Record<string, string>, ...args: string[]) =>
+  run(process.execPath, [CLI, ...args], {
+    env: {
+      PATH: process.env.PATH,
+      DATABASE_URL: postgresAdminUrl(),
+      ...Object.fromEntries(Object.entries(passwords).map(([role, password]) => [passwordVariable(role), password])),
+    },
+  })
+const as = <T>(role: string, work: Parameters<typeof connected<T>>[1]) => {
+  const url = new URL(inDatabase(postgresAdminUrl(), DATABASE))
+  url.username = role
+  url.password = encodeURIComponent(PASSWORDS[role] ?? '')
+  return connected(url.href, work)
+}
+
+afterAll(() =>
+  connected(postgresAdminUrl(), async (db) => {
+    await db.query(`drop database if exists ${DATABASE} with (force)`)
+    for (const role of [OWNER, APP]) await db.query(`drop role if exists ${role}`)
+  }),
+)
+
+test('a database that its owner builds in, its process works in and the mover shares; two at once wait for each other, and the last password holds', async () => {
+  await Promise.all([1, 2].map((at) => provision({ ...PASSWORDS, [OWNER]: `number ${at}` }, 'databases', DATABASE)))
+  await provision(PASSWORDS, 'databases', DATABASE)
+  await as(OWNER, (db) => db.query('create table things (id int); create table banyan.seen (id int)'))
+  await as(APP, async (db) => {
+    await expect(db.query('create table more (id int)')).rejects.toThrow('permission denied for schema public')
+    await expect(db.query('select from things')).rejects.toThrow('permission denied for table things')
+  })
+  await as(MOVER, async (db) => {
+    expect((await db.query(`select from things`)).rowCount).toBe(0)
+    await db.query(`set session_replication_role = 'replica'`)
+  })
+  const { rows } = await connected(postgresAdminUrl(), (db) =>
+    db.query(`select has_database_privilege('public', '${DATABASE}', 'connect') as everybody`),
+  )
+  expect(rows).toEqual([{ everybody: false }])
+})
+
+test('nothing is made without a password, or by a word that says nothing', async () => {
+  await expect(provision({}, 'databases', DATABASE)).rejects.toThrow('PASSWORD_OF_PROVISIONED_GOODS_OWNER is missing')
+  await expect(provision({}, 'tables', DATABASE)).rejects.toThrow('say what to make: databases or flags')
+  await expect(provision({}, 'databases')).rejects.toThrow('say what to make')
+})
+
+test('the secrets have a password for every role that is made of them', async () => {
+  const secrets = await newSecrets({ postgres: 'postgres', rabbitmq: 'rabbitmq' })
+  const roles = (name: string) => Object.keys(secrets[name] ?? {})
+  expect(roles('database-orders')).toEqual(['orders_owner', 'orders_app', 'banyan_mover'].map(passwordVariable))
+  expect(roles('database-control')).toEqual(['banyan_control', 'banyan_watch', 'banyan_proxy'].map(passwordVariable))
+  expect(roles('database-unleash')).toEqual([passwordVariable('unleash')])
+})
