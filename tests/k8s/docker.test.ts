@@ -50,7 +50,8 @@ describe('the Dockerfile', () => {
     }
   })
 
-  // 35 is about SIGTERM in a running container, which needs an engine; kit/service/serve.test.ts has it for a process.
+  // 35 is about SIGTERM in a running container, which needs an engine: tests/containers; kit/service/serve.test.ts has it
+  // for a process.
 
   it('36. is for production, and installs before it copies sources', () => {
     expect(last.some((line) => line.startsWith('ENV ') && line.includes('NODE_ENV=production'))).toBe(true)
@@ -79,11 +80,15 @@ describe('the Dockerfile', () => {
     expect(instructions.find((line) => line.includes('npm ci'))).toContain('--mount=type=secret')
   })
 
-  // 39, a HEALTHCHECK, is for engines without probes: Kubernetes ignores it, and each process listens on its own port.
+  it('39. asks by a script of Node’s whether it is healthy, for engines without probes', () => {
+    const check = last.find((line) => line.startsWith('HEALTHCHECK ')) ?? ''
+    expect(JSON.parse(check.slice(check.indexOf('CMD ') + 4))).toEqual(['/nodejs/bin/node', '/app/healthy.mjs'])
+    expect(instructions).toContain('COPY compose/images/healthy.mjs ./')
+  })
 
   it('40. says what it is and of which revision', () => {
     const labels = last.find((line) => line.startsWith('LABEL ')) ?? ''
-    for (const label of ['title', 'revision', 'licenses'])
+    for (const label of ['title', 'version', 'revision', 'licenses'])
       expect(labels).toContain(`org.opencontainers.image.${label}=`)
   })
 })
