@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config'
 const ignored = ['**/node_modules/**', '**/.banyan/**']
 
 // The suffix of a test says what it costs: `.test.ts` is pure, `.int.test.ts` uses a real PostgreSQL or RabbitMQ,
-// `.system.test.ts` starts all processes, `.long.test.ts` is the chaos that only `npm run test:all` pays for.
+// `.system.test.ts` starts all processes, `.long.test.ts` is the chaos that only `npm run test:all` pays for, and
+// `.containers.test.ts` needs a container engine: `npm run test:containers`.
 // The groups run one after the other: a whole stack beside other tests on two cores would measure only the crowd.
 let order = 0
 const project = (name: string, include: string[], exclude: string[], more: object) => ({
@@ -15,10 +16,15 @@ const services = { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['**/*.test.ts'], ['**/*.int.test.ts', '**/*.system.test.ts', '**/*.long.test.ts'], {
-        testTimeout: 30_000,
-        hookTimeout: 60_000,
-      }),
+      project(
+        'unit',
+        ['**/*.test.ts'],
+        ['int', 'system', 'long', 'containers'].map((cost) => `**/*.${cost}.test.ts`),
+        {
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      ),
       project('int', ['**/*.int.test.ts'], [], services),
       project('system', ['**/*.system.test.ts'], [], {
         testTimeout: 600_000,
@@ -29,6 +35,12 @@ export default defineConfig({
         ...services,
         testTimeout: 3_600_000,
         hookTimeout: 300_000,
+        fileParallelism: false,
+      }),
+      project('containers', ['**/*.containers.test.ts'], [], {
+        globalSetup: ['tests/containers/engine.ts'],
+        testTimeout: 300_000,
+        hookTimeout: 1_200_000,
         fileParallelism: false,
       }),
     ],
