@@ -73,3 +73,14 @@ it('a row that came and went within one request leaves nothing', async () => {
   const both = "insert into items values ('c', 1, 'x'); delete from items where part = 'c'"
   expect((await did(both, both)).things).toEqual({ changed: [], added: 0, deleted: [] })
 })
+
+it('changes nothing, whatever the SQL of a plan calls', async () => {
+  const [{ url, client }] = places as [Place, Place]
+  await client.query('create sequence numbers')
+  const table = { table: 'items', as: 'items', columns: { name: { to: 'name', forward: "nextval('numbers') || $1" } } }
+  const watch = createRowWatch({ url, tables: [table], context: 'goods' })
+  await watch.begin()
+  await client.query('update items set name = name')
+  await expect(watch.collect()).rejects.toThrow('read-only transaction')
+  await watch.close()
+})

@@ -23,7 +23,11 @@ export type RowWatch = {
  * seen by the keys that were there before, which are kept in memory.
  */
 export function createRowWatch(options: { url: string; tables: readonly WatchedTable[]; context: string }): RowWatch {
-  const pool = new pg.Pool({ connectionString: options.url, max: 2, application_name: 'banyan parity' })
+  const pool = new pg.Pool({
+    ...{ connectionString: options.url, max: 2, application_name: 'banyan parity' },
+    // A plan's own SQL is run here too: whatever it calls, it changes nothing.
+    options: '-c default_transaction_read_only=on',
+  })
   // A broken idle connection is replaced at its next use, which says what is wrong.
   pool.on('error', () => undefined)
   let tables: Promise<Watched[]> | undefined
