@@ -17,6 +17,8 @@ const SETTINGS: Record<string, string | number> = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   jit: 'off',
+  // The detail of an error quotes rows.
+  log_error_verbosity: 'terse',
 }
 
 /** Makes an empty cluster in `folder` (which belongs to `user`), with the superuser `postgres` and its password. */

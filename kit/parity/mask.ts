@@ -3,6 +3,8 @@ import { createHmac, randomBytes } from 'node:crypto'
 /** Replaces secrets in whatever is about to be kept. */
 export type Mask = {
   value(value: unknown): unknown
+  /** What stands at a path such as `$.body.refreshToken`: the names on the way to it may say that it is a secret. */
+  at(path: string, value: unknown): unknown
   text(text: string): string
 }
 
@@ -95,7 +97,13 @@ export function createMask(known: readonly string[] = [], options: MaskOptions =
       return text(given)
     }
   }
-  return { text, value: (given) => value(given) }
+  return { text, value: (given) => value(given), at: (path, given) => value(given, leadsToSecret(path)) }
+}
+
+/** A table's name does not say that all of its columns are secrets. */
+function leadsToSecret(path: string): boolean {
+  const names = path.replace(/^\$\.rows\.[^.[\]]+/, '$').split(/[.[\]]+/)
+  return names.some(isSecretName)
 }
 
 /** The kind of a whole text, the same whether its name gave it away or its form. */

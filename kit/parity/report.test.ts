@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { createMask } from './mask.ts'
+import { observe } from './observation.ts'
+import { createOperations } from './operations.ts'
 import { createReport, EXIT_CODES } from './report.ts'
 import { htmlOf } from './report-html.ts'
 import { junitOf } from './report-junit.ts'
 import { ruleShape } from './rules.ts'
-import type { RunResult } from './run.ts'
+import { createRunner, type RunResult } from './run.ts'
+import type { Side } from './side.ts'
 import { fisher, wilson } from './statistics.ts'
 import { createTally } from './tally.ts'
 
@@ -68,6 +71,42 @@ describe('reports', () => {
     expect(report.differences).toHaveLength(1)
     for (const word of [secret, 'hunter2', 'ann@example.com', 'eyJhbGciOi']) expect(all).not.toContain(word)
     expect(all).toContain('secret')
+  })
+
+  it('hold no secret that only its place, a name on the way to it, tells', () => {
+    const at = (path: string) => {
+      const places = createTally(createMask())
+      places.compared('get', [{ path, kind: 'value', left: 'opaque-left', right: 'opaque-right' }], origin)
+      return JSON.stringify(reportOf({ ...places.judge(), compared: 1, operations: places.operations() }).differences)
+    }
+    for (const path of ['$.body.refreshToken', '$.cookies.sid.value', '$.rows.logins.changed[0].token_hash'])
+      expect(at(path)).not.toContain('opaque')
+    // A reader needs to see the rest.
+    expect(at('$.rows.refresh_tokens.changed[0].used_at')).toContain('opaque-left')
+  })
+
+  it('hold no secret of an expectation that was not met, or of an unknown path', async () => {
+    const body = { refreshToken: 'opaque-answer', mail: 'ann@example.com' }
+    const side = (name: string): Side => ({
+      name,
+      ask: async () => observe(200, { 'content-type': 'application/json' }, JSON.stringify(body)),
+      close: async () => undefined,
+    })
+    const [left, right] = [side('old'), side('new')]
+    const runner = createRunner({
+      left,
+      right,
+      rules: [],
+      operations: createOperations([]),
+      seed: 1,
+      today: '2026-01-01',
+    })
+    const expected = { 'body.refreshToken': 'opaque-wanted', 'body.mail': 'bob@example.com' }
+    const step = { method: 'GET', path: '/users/eve@example.com', expect: expected }
+    await runner.run([{ name: 's', kind: 'scenario', steps: [step] }])
+    const all = htmlOf(reportOf(runner.result()))
+    expect(all).toContain('$.body.refreshToken is')
+    for (const word of ['opaque', 'ann@', 'bob@', 'eve@']) expect(all).not.toContain(word)
   })
 
   it('escape what they show', () => {

@@ -115,6 +115,16 @@ export function createRunner(options: RunOptions): Runner {
     }
   }
 
+  /** A path that the contract does not know stands for itself, with whatever was put into it. */
+  function nameOf(method: string, path: string): string {
+    return mask.text(operations.nameOf(method, path))
+  }
+
+  function sentenceOf({ path, seen, wanted }: Taken['unmet'][number]): string {
+    const said = (value: unknown) => stable(mask.at(path, value)) || 'absent'
+    return `${mask.text(path)} is ${said(seen)}, not ${said(wanted)}`
+  }
+
   function noteUnhealthy(side: string, why: unknown): void {
     const what = mask.text(why instanceof Error ? why.message || why.name : String(why))
     const known = unhealthy.get(`${side} ${what}`) ?? { side, what, times: 0 }
@@ -126,7 +136,7 @@ export function createRunner(options: RunOptions): Runner {
     await takeAll(sequence, String(index), (at, taken) => {
       const step = sequence.steps[at]!
       const before = performance.now()
-      const operation = operations.nameOf(step.method, taken.left.asked.path)
+      const operation = nameOf(step.method, taken.left.asked.path)
       const origin = { sequence: sequence.name, index, step: at }
       counts.compared++
       const { method, path, body, as } = taken.left.asked
@@ -138,11 +148,11 @@ export function createRunner(options: RunOptions): Runner {
       tally.compared(operation, compare(taken.left.document, taken.right.document, operation, book), origin)
       if (taken.again)
         tally.askedTwice(operation, compare(taken.left.document, taken.again.document, operation, twinBook))
-      for (const [side, { unmet: sentences }] of [
+      for (const [side, { unmet: missed }] of [
         [left.name, taken.left],
         [right.name, taken.right],
       ] as const)
-        for (const what of sentences) unmet.push({ sequence: sequence.name, step: at, side, what: mask.text(what) })
+        for (const one of missed) unmet.push({ sequence: sequence.name, step: at, side, what: sentenceOf(one) })
       counts.comparingMs += performance.now() - before
     })
   }
@@ -150,7 +160,7 @@ export function createRunner(options: RunOptions): Runner {
   async function replay(sequence: Sequence): Promise<Replay[]> {
     const steps: Replay[] = []
     await takeAll(sequence, `replay${counts.replays++}`, (at, { left: one, right: other, again }) => {
-      const operation = operations.nameOf(sequence.steps[at]!.method, one.asked.path)
+      const operation = nameOf(sequence.steps[at]!.method, one.asked.path)
       const spots = (found: Difference[]) => found.map(({ path, kind }) => ({ operation, at: patternOf(path), kind }))
       steps.push({
         sides: spots(compare(one.document, other.document, operation, book)),

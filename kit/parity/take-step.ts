@@ -8,8 +8,8 @@ export type Taken = {
   document: Observation | BurstObservation
   /** What was asked of this side, for the reproduction. */
   asked: { method: string; path: string; body?: string | undefined; as?: string | undefined }
-  /** Expectations that did not hold, as sentences. */
-  unmet: string[]
+  /** Expectations that did not hold. */
+  unmet: { path: string; seen: unknown; wanted: unknown }[]
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -58,10 +58,10 @@ function withoutNames(node: unknown, names: readonly string[]): unknown {
   )
 }
 
-function unmetOf(step: Step, document: unknown, variables: Variables): string[] {
+function unmetOf(step: Step, document: unknown, variables: Variables): Taken['unmet'] {
   return Object.entries(step.expect ?? {}).flatMap(([at, template]) => {
     const path = at.startsWith('$') ? at : `$.${at}`
     const [wanted, seen] = [fill(template, variables), valueAt(document, path)]
-    return stable(wanted) === stable(seen) ? [] : [`${path} is ${stable(seen) || 'absent'}, not ${stable(wanted)}`]
+    return stable(wanted) === stable(seen) ? [] : [{ path, seen, wanted }]
   })
 }

@@ -81,7 +81,10 @@ export function createTally(mask: Mask): Tally {
       if (differences.length > 0) counts.differed++
       for (const [place, { path, left, right }] of placesOf(operation, differences)) {
         place.differed++
-        place.first ??= { sample: mask.value({ path, left, right }) as Finding['sample'], origin }
+        place.first ??= {
+          sample: { path: mask.text(path), left: mask.at(path, left), right: mask.at(path, right) },
+          origin,
+        }
       }
     },
     askedTwice(operation, differences) {
