@@ -4,6 +4,8 @@ import { migrate } from '../embedded/migrate.ts'
 import { ROOT } from '../embedded/stack.ts'
 import { connected, inDatabase } from '../provision/database.ts'
 import { copyMade } from '../provision/made-databases.ts'
+import { leadToClock, makeClock } from './database-clock.ts'
+import { MARK } from './run-name.ts'
 
 /** Whom tokens speak of in every world, by their ids 1 and 2; the password is "a person of the seed". */
 const PEOPLE = [
@@ -21,14 +23,19 @@ export type Databases = {
   drop(): Promise<void>
 }
 
-/** @param prefix of every name, so that runs do not meet */
-export async function seedDatabases(adminUrl: string, prefix: string): Promise<Databases> {
+/**
+ * @param prefix of every name, so that runs do not meet
+ * @param clockShiftMs by how much the databases' clocks are ahead of the server's; 0 leaves them as they are
+ */
+export async function seedDatabases(adminUrl: string, prefix: string, clockShiftMs: number): Promise<Databases> {
   const made: string[] = []
   const admin = (statement: string) => connected(adminUrl, (client) => client.query(statement))
+  const mark = (whole: string) => admin(`comment on database ${whole} is '${MARK}'`)
   const create = async (name: string, template?: string) => {
     const whole = `${prefix}_${name}`
     made.push(whole)
     await admin(`create database ${whole}${template ? ` template ${prefix}_${template}` : ''}`)
+    await mark(whole)
     return inDatabase(adminUrl, whole)
   }
   /** With the tables of `database`. */
@@ -36,6 +43,7 @@ export async function seedDatabases(adminUrl: string, prefix: string): Promise<D
     const whole = `${prefix}_${name}`
     if (await copyMade(adminUrl, database, whole)) {
       made.push(whole)
+      await mark(whole)
       return inDatabase(adminUrl, whole)
     }
     const url = await create(name)
@@ -44,6 +52,7 @@ export async function seedDatabases(adminUrl: string, prefix: string): Promise<D
   }
   const seed = await createMigrated('seed', 'shop')
   await connected(seed, async (db) => {
+    if (clockShiftMs !== 0) await makeClock(db, clockShiftMs)
     for (const person of PEOPLE)
       await db.query('insert into users (email, name, role, password_hash) values ($1, $2, $3, $4)', [
         ...person,
@@ -57,10 +66,19 @@ export async function seedDatabases(adminUrl: string, prefix: string): Promise<D
     turn = mine.catch(() => undefined)
     return mine
   }
+  const led = async (name: string) => {
+    if (clockShiftMs !== 0) await connected(adminUrl, (db) => leadToClock(db, `${prefix}_${name}`))
+  }
   return {
-    copy: (name) => inTurn(() => create(name, 'seed')),
+    async copy(name) {
+      const url = await inTurn(() => create(name, 'seed'))
+      await led(name)
+      return url
+    },
     async extract(name, database, tables) {
       const url = await createMigrated(name, database)
+      if (clockShiftMs !== 0) await connected(url, (db) => makeClock(db, clockShiftMs))
+      await led(name)
       await inTurn(() => connected(seed, (from) => connected(url, (to) => moveTables(from, to, tables))))
       return url
     },

@@ -7,7 +7,7 @@ import { ROOT } from '../embedded/stack.ts'
 import { startWorlds, type Worlds } from './worlds.ts'
 
 const INCONCLUSIVE = 2
-const [context, ...options] = process.argv.slice(2)
+const options = process.argv.slice(2)
 let starting: Promise<Worlds> | undefined
 let comparing: ChildProcess | undefined
 let folder: string | undefined
@@ -23,24 +23,35 @@ await end()
 process.exit()
 
 async function main(): Promise<number> {
+  const twin = takeFlag('--twin')
+  const serviceFile = takeValue('--service-file')
+  const instant = takeValue('--clock')
+  const logs = takeValue('--logs')
+  const context = options.shift()
   if (!context || context.startsWith('-')) {
     console.error(
-      'usage: npm run parity -- <context> [--seed n] [--requests n] [--only name] [--coverage] [--twin] [--record]',
+      'usage: npm run parity -- <context> [--seed n] [--requests n] [--only name] [--coverage] [--twin] [--clock instant] [--logs folder] [--record]',
     )
     return INCONCLUSIVE
   }
+  const clock = instant === undefined ? undefined : clockOf(instant)
   // The environment of a running stack names its broker, by an account that may make no virtual hosts there.
   if (!process.env.RABBITMQ_API) delete process.env.AMQP_URL
   folder = join(ROOT, '.banyan', `parity-${context}-${process.pid}`)
   mkdirSync(folder, { recursive: true })
-  const twin = take('--twin') !== undefined
-  const serviceFile = take('--service-file', true)
-  starting = startWorlds({ context, folder, twin, serviceFile, announce: (line) => console.error(line) })
+  starting = startWorlds({ context, folder, twin, serviceFile, clock, logs, announce: (line) => console.error(line) })
   const { stop: _, ...places } = await starting
   const sides = join(folder, 'sides.json')
   writeFileSync(sides, JSON.stringify(places), { mode: 0o600 })
   const report = options.includes('--report') ? [] : ['--report', join(ROOT, '.banyan', `parity-${context}`)]
-  const args = ['parity', context, '--sides', sides, '--rerun', 'npm run parity --', ...report, ...options]
+  // What decides about the worlds stands in the command that a reader of the report repeats.
+  const worlds = [
+    ...(twin ? ['--twin'] : []),
+    ...(serviceFile === undefined ? [] : ['--service-file', serviceFile]),
+    ...(instant === undefined ? [] : ['--clock', instant]),
+  ]
+  const rerun = ['npm run parity --', ...worlds].join(' ')
+  const args = ['parity', context, '--sides', sides, '--rerun', rerun, ...report, ...options]
   // Through run.mjs, by which it learns of the running stack: --record writes into its control database.
   const command = [join(ROOT, 'compose/run.mjs'), 'migrations/src/cli.ts', ...args]
   const child = spawn(process.execPath, command, { cwd: ROOT, stdio: 'inherit' })
@@ -49,10 +60,22 @@ async function main(): Promise<number> {
 }
 
 /** Takes an option of this program out of those that `banyan parity` gets. */
-function take(name: string, hasValue = false): string | undefined {
+function takeFlag(name: string): boolean {
   const at = options.indexOf(name)
-  if (at < 0) return undefined
-  return options.splice(at, hasValue ? 2 : 1).at(-1)
+  return at >= 0 && options.splice(at, 1).length === 1
+}
+
+function takeValue(name: string): string | undefined {
+  const at = options.indexOf(name)
+  return at < 0 ? undefined : options.splice(at, 2)[1]
+}
+
+/** @throws Error for anything but an instant: a time without a zone would be another one on each machine */
+function clockOf(instant: string): Date {
+  const clock = new Date(instant)
+  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(instant) || Number.isNaN(clock.getTime()))
+    throw new Error(`--clock wants an instant such as 2027-12-31T23:59:30Z, not "${instant}"`)
+  return clock
 }
 
 /** The worlds' keys and logs go with them; the logs stay where they may say why nothing was proven. */

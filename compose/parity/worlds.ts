@@ -12,6 +12,8 @@ import { type Keys, newKeys } from '../provision/keys.ts'
 import { addressVariable, commandOf, SERVICES, type ServiceRow, tablesOf } from '../provision/services.ts'
 import { CONTEXTS } from './contexts.ts'
 import { seedDatabases } from './databases.ts'
+import { sayAlive, sweepLeftovers } from './leftovers.ts'
+import { newRunName } from './run-name.ts'
 import { dropAccounts, worldAccount } from './world-accounts.ts'
 
 /** What `banyan parity --sides` reads of one side. */
@@ -22,6 +24,8 @@ export type World = {
   sandbox: true
   database: string
   amqp: string
+  /** By how much its clock is ahead of the true one. */
+  clockShiftMs: number
   identities: Record<string, unknown>
 }
 /** A TypeScript file, or a command in whatever language. */
@@ -32,6 +36,8 @@ export type Worlds = { left: World; right: World; twin?: World; stop(): Promise<
  * @param options.context what is compared: the monolith alone against the context's service as owner
  * @param options.twin whether a second monolith runs, to know the noise of writes
  * @param options.serviceFile another build of the service: its main.ts, from the repository's root or absolute
+ * @param options.clock what every world's clock says now; it runs on from there. The true one without it
+ * @param options.logs where its processes log, instead of in the folder
  * @throws when a part does not come up; what had started is stopped first
  */
 export async function startWorlds(options: {
@@ -39,14 +45,16 @@ export async function startWorlds(options: {
   folder: string
   twin: boolean
   serviceFile?: string | undefined
+  clock?: Date | undefined
+  logs?: string | undefined
   announce: (line: string) => void
 }): Promise<Worlds> {
   const context = CONTEXTS.get(options.context)
   if (!context)
     throw new Error(`no worlds are known for "${options.context}"; there are: ${[...CONTEXTS.keys()].join(', ')}`)
-  const logs = join(options.folder, 'logs')
+  const logs = options.logs ?? join(options.folder, 'logs')
   mkdirSync(logs, { recursive: true })
-  const prefix = `parity_${process.pid}_${Date.now().toString(36)}`
+  const run = newRunName()
   const cleanups: (() => Promise<unknown>)[] = []
   const stop = async () => {
     for (const clean of cleanups.splice(0).reverse()) await clean().catch((error) => options.announce(String(error)))
@@ -57,7 +65,7 @@ export async function startWorlds(options: {
     // Stops last: the folder that goes with it holds the broker's data too.
     cleanups.push(async () => database?.child?.stop())
     const names = ['monolith', context.name, ...(options.twin ? ['twin'] : [])]
-    const accounts = names.map((name) => worldAccount(prefix, name))
+    const accounts = names.map((name) => worldAccount(run, name))
     // It takes longest to answer: databases and processes come up meanwhile, and connect to it when it does.
     const broker = await openBrokerServer(place, accounts, false)
     broker.up.catch(() => undefined)
@@ -67,7 +75,15 @@ export async function startWorlds(options: {
       return accountUrl(broker.url, name, password, vhost)
     }
     database = await startDatabaseServer(place)
-    const databases = await seedDatabases(database.url, prefix)
+    if (!database.child) cleanups.push(await sayAlive(database.url, run))
+    const foreign = {
+      database: database.child ? undefined : database.url,
+      broker: broker.child ? undefined : broker.api,
+    }
+    await sweepLeftovers(foreign.database, foreign.broker, options.announce)
+    // One shift for all: what is written in one world and in the other differs by what passes in between, as ever.
+    const clockShiftMs = options.clock ? options.clock.getTime() - Date.now() : 0
+    const databases = await seedDatabases(database.url, run, clockShiftMs)
     // A server that was started for this run goes with all that is in it.
     if (!database.child) cleanups.push(() => databases.drop())
     const callees = SERVICES.filter(({ name }) => context.calls?.includes(name))
@@ -80,7 +96,7 @@ export async function startWorlds(options: {
       const identities = identitiesOf(keys, context.name, 'monolith')
       const env = { ...signing(keys), ...(await providerOf(name, [context, ...callees])) }
       const at = await startSide(name, 'monolith/src/main.ts', url, amqp, env)
-      return { name, url: at, sandbox: true, database: url, amqp, identities }
+      return { name, url: at, sandbox: true, database: url, amqp, clockShiftMs, identities }
     }
     const service = async (): Promise<World> => {
       const { name } = context
@@ -88,7 +104,8 @@ export async function startWorlds(options: {
       const calls: Record<string, string> = {}
       for (const callee of callees) calls[addressVariable(callee.name)] = (await extracted(callee, amqp)).at
       const { url, at } = await extracted(context, amqp, calls, options.serviceFile)
-      return { name, url: at, sandbox: true, database: url, amqp, identities: identitiesOf(keys, 'monolith', name) }
+      const identities = identitiesOf(keys, 'monolith', name)
+      return { name, url: at, sandbox: true, database: url, amqp, clockShiftMs, identities }
     }
     /** A service as the owner of its context, with the tables that moved to it. */
     const extracted = async (row: ServiceRow, amqp: string, more: Record<string, string> = {}, file?: string) => {
@@ -125,7 +142,7 @@ export async function startWorlds(options: {
       // One in another language may end where nobody answers yet; those on the kit connect when somebody does.
       if (typeof runs !== 'string') await broker.up
       const [port] = (await freePorts(1)) as [number]
-      const env = { ...more, HOST: '127.0.0.1', PORT: String(port) }
+      const env = { ...more, ...clockOf(name, runs, clockShiftMs), HOST: '127.0.0.1', PORT: String(port) }
       const log = join(logs, `${name}.log`)
       const child =
         typeof runs === 'string'
@@ -151,6 +168,15 @@ export async function startWorlds(options: {
     await stop()
     throw error
   }
+}
+
+/** What makes a process of a world read the world's clock. */
+function clockOf(name: string, runs: Runs, shiftMs: number): Record<string, string> {
+  if (shiftMs === 0) return {}
+  if (typeof runs !== 'string')
+    throw new Error(`--clock reaches processes on Node alone, and ${name} runs by a command`)
+  const preload = new URL('shifted-date.ts', import.meta.url).href
+  return { NODE_OPTIONS: `--import=${preload}`, CLOCK_SHIFT_MS: String(shiftMs) }
 }
 
 /** Who signs users' tokens hashes their passwords as well, here as cheaply as it goes. */

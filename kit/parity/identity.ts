@@ -21,8 +21,14 @@ export const identityShape = z.union([
   }),
 ])
 
-/** @param identities by the names that scenarios use under `as` */
-export function createIdentify(identities: Readonly<Record<string, z.infer<typeof identityShape>>>): Identify {
+/**
+ * @param identities by the names that scenarios use under `as`
+ * @param now the clock of the side, by which it checks what is signed
+ */
+export function createIdentify(
+  identities: Readonly<Record<string, z.infer<typeof identityShape>>>,
+  now: () => Date,
+): Identify {
   const made = new Map<string, { token: Promise<string>; until: number }>()
   return async (who, own) => {
     const identity = identities[who]
@@ -32,7 +38,7 @@ export function createIdentify(identities: Readonly<Record<string, z.infer<typeo
     const known = made.get(key)
     if (known && known.until > Date.now()) return `Bearer ${await known.token}`
     const { claims, privateJwk, ...expected } = identity.sign
-    const signer = createTokenSigner({ ...expected, privateJwk: privateJwk as never, ttlSeconds: TTL_SECONDS })
+    const signer = createTokenSigner({ ...expected, privateJwk: privateJwk as never, ttlSeconds: TTL_SECONDS, now })
     const token = signer.sign({ ...claims, ...own })
     made.set(key, { token, until: Date.now() + REUSE_MS })
     return `Bearer ${await token}`

@@ -26,6 +26,8 @@ export const placeShape = z.strictObject({
   sandbox: z.boolean().default(false),
   database: z.string().optional(),
   amqp: z.string().optional(),
+  /** By how much its clock is ahead of the true one: what it is told and asked is signed and dated by it. */
+  clockShiftMs: z.number().int().default(0),
   identities: z.record(z.string(), identityShape).default({}),
 })
 export type Place = z.infer<typeof placeShape>
@@ -163,11 +165,12 @@ async function buildsOf({ left, right }: ParityOptions): Promise<Report['builds'
 }
 
 async function openSide(place: Place, tables: readonly WatchedTable[], context: string): Promise<Side> {
-  const { name, url: baseUrl, database, amqp } = place
+  const { name, url: baseUrl, database, amqp, clockShiftMs } = place
+  const now = () => new Date(Date.now() + clockShiftMs)
   const effects = database === undefined ? undefined : await watchEffects({ database, tables, context, amqp })
   const teller =
-    amqp && database ? createTeller({ amqp, database, exchange: EXCHANGE, queue: `banyan.${context}` }) : undefined
-  return createSide({ name, baseUrl, identify: createIdentify(place.identities), effects, teller })
+    amqp && database ? createTeller({ amqp, database, exchange: EXCHANGE, queue: `banyan.${context}`, now }) : undefined
+  return createSide({ name, baseUrl, identify: createIdentify(place.identities, now), effects, teller })
 }
 
 function secretsOf(places: readonly Place[]): string[] {
@@ -184,5 +187,7 @@ function lineOf({ method, path, query, as, body, raw, form, together }: Step): s
   const asked = `${method} ${path}${query ? ` ${JSON.stringify(mask.value(query))}` : ''}`
   const sent =
     raw ?? (form ? JSON.stringify(mask.value(form)) : body === undefined ? '' : JSON.stringify(mask.value(body)))
-  return [mask.text(asked), as ? `as ${as}` : '', together ? `${together} at once` : '', mask.text(sent)].filter(Boolean).join(' ')
+  return [mask.text(asked), as ? `as ${as}` : '', together ? `${together} at once` : '', mask.text(sent)]
+    .filter(Boolean)
+    .join(' ')
 }

@@ -20,9 +20,18 @@ const HANDLED_WITHIN_MS = 20_000
 /** Whoever is to hear of it may still be making its queue; told twice, it is handled once. */
 const AGAIN_MS = 1_000
 
-/** @param options.queue under which the context's inbox notes what it has handled */
-export function createTeller(options: { amqp: string; database: string; exchange: string; queue: string }): Teller {
-  const { amqp, database, exchange, queue } = options
+/**
+ * @param options.queue under which the context's inbox notes what it has handled
+ * @param options.now the clock of the side
+ */
+export function createTeller(options: {
+  amqp: string
+  database: string
+  exchange: string
+  queue: string
+  now: () => Date
+}): Teller {
+  const { amqp, database, exchange, queue, now } = options
   let opened: { connection: Connection; publisher: Publisher; pool: pg.Pool } | undefined
   const open = () => {
     const connection = new Connection({ url: amqp, connectionName: 'banyan parity teller', acquireTimeout: 10_000 })
@@ -47,7 +56,7 @@ export function createTeller(options: { amqp: string; database: string; exchange
         'ce-source': `/${source}`,
         'ce-type': type,
         'ce-subject': subject,
-        'ce-time': new Date().toISOString(),
+        'ce-time': now().toISOString(),
         'ce-datacontenttype': 'application/json',
         'ce-dataversion': '1',
         'ce-sequence': `1.${++told}`,

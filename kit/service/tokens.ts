@@ -55,20 +55,25 @@ export function createTokenVerifier(options: Keys & Expected): TokenVerifier {
 /**
  * @param options.privateJwk An EC P-256 private key with its `kid`.
  * @param options.ttlSeconds Lifetime of a token.
+ * @param options.now The clock of those who check it, where that is not this process's.
  */
-export function createTokenSigner(options: Expected & { privateJwk: JWK; ttlSeconds: number }): TokenSigner {
+export function createTokenSigner(
+  options: Expected & { privateJwk: JWK; ttlSeconds: number; now?: () => Date },
+): TokenSigner {
+  const { now = () => new Date() } = options
   const key = importJWK(options.privateJwk, ALGORITHM)
   // A bad key must fail the first signature, not the process at a moment of its own.
   key.catch(() => undefined)
   const { kid } = options.privateJwk
   return {
     async sign(claims) {
+      const issuedAt = now()
       return await new SignJWT(claims)
         .setProtectedHeader({ alg: ALGORITHM, typ: options.typ, ...(kid ? { kid } : {}) })
         .setIssuer(options.issuer)
         .setAudience(options.audience)
-        .setIssuedAt()
-        .setExpirationTime(`${options.ttlSeconds}s`)
+        .setIssuedAt(issuedAt)
+        .setExpirationTime(new Date(issuedAt.getTime() + options.ttlSeconds * 1000))
         .sign(await key)
     },
   }

@@ -16,3 +16,13 @@ it.each([11, 12, 13, 14, 15])(
   },
   1_200_000,
 )
+
+it('the same seed asks the same, and is judged the same, three times', async () => {
+  const runs = []
+  for (let time = 0; time < 3; time++) {
+    const { code } = await parity(folder, 'inventory', '--requests', '300', '--seed', '7')
+    const { verdict, asked, compared } = readReport(folder)
+    runs.push({ code, verdict, asked, compared })
+  }
+  expect(runs).toEqual(Array(3).fill({ ...runs[0], code: 0, verdict: 'alike' }))
+}, 600_000)
