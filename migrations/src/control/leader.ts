@@ -11,8 +11,12 @@ const MOST_MS = 1_500
 const STANDBY_POLL_MS = 250
 
 export type Leadership = {
-  /** The connection that holds the lock; the owner commit runs on it, so a mover that lost the lead cannot commit. */
-  client: pg.Client
+  /**
+   * Works on the connection that holds the lock, in turn with the pings and with other contexts: the owner commit does,
+   * so a mover that lost the lead cannot commit. Its statements end within so many milliseconds, or fail.
+   * @param ms cut to 50 at least and 1,500 at most
+   */
+  within<T>(ms: number, work: (client: pg.Client) => Promise<T>): Promise<T>
   /** Aborted as soon as the lead is lost, for whatever reason. */
   lost: AbortSignal
   resign(): Promise<void>
@@ -66,10 +70,15 @@ async function waitForLock(
 }
 
 function lead(client: pg.Client, lost: AbortController): Leadership {
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work)
+    last = mine.catch(() => undefined)
+    return mine
+  }
   const ping = setInterval(() => {
     const deadline = setTimeout(() => lost.abort(new Error('a ping of the lead went unanswered')), PING_DEADLINE_MS)
-    client
-      .query('select 1')
+    inTurn(() => client.query('select 1'))
       .catch((error) => lost.abort(error))
       .finally(() => clearTimeout(deadline))
   }, PING_MS)
@@ -79,7 +88,7 @@ function lead(client: pg.Client, lost: AbortController): Leadership {
     void client.end().catch(() => undefined)
   })
   return {
-    client,
+    within: (ms, work) => inTurn(() => withinMs(client, ms, () => work(client))),
     lost: lost.signal,
     resign: async () => {
       clearInterval(ping)
@@ -89,11 +98,7 @@ function lead(client: pg.Client, lost: AbortController): Leadership {
   }
 }
 
-/**
- * Runs a statement on the leader's connection that ends within so many milliseconds, or fails.
- * @param ms cut to 50 at least and 1,500 at most
- */
-export async function withinMs<T>(client: pg.Client, ms: number, work: () => Promise<T>): Promise<T> {
+async function withinMs<T>(client: pg.Client, ms: number, work: () => Promise<T>): Promise<T> {
   await limitStatements(client, Math.min(Math.max(Math.ceil(ms), 50), MOST_MS))
   try {
     return await work()

@@ -19,7 +19,13 @@ export const TEXT_SETTINGS: Readonly<Record<string, string>> = {
  * @param options name: shown in pg_stat_activity; max: connections, 6 where absent
  */
 export function openDb(url: string, options: { name: string; max?: number }): Db {
-  const settings = { ...TEXT_SETTINGS, idle_in_transaction_session_timeout: '2s', jit: 'off' }
+  const settings = {
+    ...TEXT_SETTINGS,
+    idle_in_transaction_session_timeout: '2s',
+    // Whatever the server's default: a fence that a crash takes back would leave two sides open.
+    synchronous_commit: 'on',
+    jit: 'off',
+  }
   const pool = new pg.Pool({
     connectionString: url,
     application_name: options.name,

@@ -1,7 +1,6 @@
 import { failPoint } from '@banyan/kit/service'
 import { beginAttempt, noteMarker, noteTrouble } from '../../control/attempts.ts'
 import { changeContext } from '../../control/contexts.ts'
-import { withinMs } from '../../control/leader.ts'
 import { preparedFingerprints } from '../../control/sightings.ts'
 import { type Direction, type Intent, type Stored, targetOf } from '../../control/stored.ts'
 import { inTransaction } from '../../control/transaction.ts'
@@ -106,13 +105,12 @@ export async function sequences(run: Runtime, stored: Stored): Promise<void> {
  */
 export async function commit(run: Runtime, stored: Stored): Promise<void> {
   const owner = targetOf(direction(stored))
-  const { client } = run.leadership
   await failPoint('mover.switch.before-owner-commit')
   const leftMs = ((await laneOf(run, stored)).untilMs ?? Number.POSITIVE_INFINITY) - performance.now()
   await timed(run, 'commit', () =>
-    withinMs(client, leftMs, () =>
+    run.leadership.within(leftMs, (db) =>
       changeContext(
-        client,
+        db,
         stored.context,
         { token: stored.token, phase: 'switching' },
         { owner, term: stored.term + 1n, phase: 'switched', step: 'unfence' },
