@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { openRaw, until } from '../test-support/raw.ts'
 import { startProxy, type TestProxy, type TestProxyOptions } from '../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
+import { HOLD_LIMITS } from './hold.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service, orders: order-service }
@@ -79,6 +80,10 @@ describe('a hold', () => {
     proxy.own('goods', { epoch: 9n })
     expect((await post(proxy, '/api/goods')).status).toBe(503)
     expect(monolith.seen).toEqual([])
+  })
+
+  it('lasts 8 s, for 1,000 requests and 64 MiB, where nothing else is said', () => {
+    expect(HOLD_LIMITS).toEqual({ leaseMs: 8_000, requests: 1_000, bytes: 64 * 2 ** 20 })
   })
 
   it('ends with the request’s own deadline when that is shorter', async () => {

@@ -7,6 +7,7 @@ import { emptyTarget } from './empty-target.ts'
 import { closeTarget, fenceSource, restoreSource, unfenceTarget } from './fence.ts'
 import type { Change, Lane } from './lane.ts'
 import { sendMarker } from './marker.ts'
+import { openDb } from './open-db.ts'
 import { purgeTombstones, takeMoment } from './purge.ts'
 import { reconcile } from './reconcile.ts'
 import { repairRow } from './repair.ts'
@@ -188,6 +189,30 @@ test('rule 12: an attempt that begins while a zombie is inside its transaction w
   })
   await raising
   expect(order).toEqual(['written', 'raised'])
+})
+
+test("rule 12: who waited for the fence row goes by what it has become, whatever the role's own isolation level", async () => {
+  await start({ ddl: ITEMS, tables: ['items'] })
+  await it.targetAdmin.query(`alter role ${it.moverRole} set default_transaction_isolation = 'repeatable read'`)
+  const to = openDb(String(it.lane.to.options.connectionString), { name: 'banyan test mover' })
+  const former = await it.targetAdmin.connect()
+  try {
+    await former.query(`begin; update banyan.fence set closed = false where context = 'shop'`)
+    const raising = raiseToken(to, it.withToken(2n))
+    raising.catch(() => undefined)
+    for (let waits = 0; waits === 0; ) {
+      const { rows } = await it.targetAdmin.query(
+        `select count(*)::int as count from pg_locks l join pg_stat_activity a using (pid)
+          where not l.granted and a.datname = current_database()`,
+      )
+      waits = rows[0].count
+    }
+    await former.query('commit')
+    expect(await raising).toEqual({ closed: false })
+  } finally {
+    former.release(true)
+    await to.end()
+  }
 })
 
 test('rule 12: chunk, batch and repair refuse a receiving side that accepts writes; what is there already passes', async () => {

@@ -32,14 +32,17 @@ afterEach(async () => {
 const same = async () => expect(await rowsOf(it.targetAdmin, 'items')).toEqual(await rowsOf(it.sourceAdmin, 'items'))
 const table = () => it.lane.tables[0]!
 
-/** Resolves when the copy has loaded a chunk and stands before its insert. */
-async function reached(points: { reached(name: string): number }, name: string, times = 1): Promise<void> {
-  const until = performance.now() + 10_000
-  while (points.reached(name) < times) {
-    if (performance.now() > until) throw new Error(`${name} was not reached`)
+async function until(what: string, seen: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000
+  while (!(await seen())) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
+
+/** Resolves when the copy has loaded a chunk and stands before its insert. */
+const reached = (points: { reached(name: string): number }, name: string) =>
+  until(name, async () => points.reached(name) > 0)
 
 test('rule 13: a row deleted between the load of its chunk and the insert is not brought back', async () => {
   await start()
@@ -97,22 +100,25 @@ test('rule 13: the straight form leaves a touched range to the general one', asy
   expect(await rowsOf(it.targetAdmin, 'items')).toEqual(['(1,a)', '(2,bb)'])
 })
 
-test('rule 12: the applier waits for a chunk that is inside its lock, and the chunk for the applier', async () => {
+test('rule 12: a delete waits for the chunk that holds its row and has not committed, or the row would come back', async () => {
   await start()
   await it.sourceApp.query(`insert into items values (1, 'a')`)
   await startCopy(it.lane)
-  const wire = new Wire()
-  await it.sourceApp.query(`update items set name = 'b' where id = 1`)
-  await relayOnce(it.lane, wire)
   const points = armFailPoints('copy.before-commit=once:hang')
   const chunk = copyNextChunk(it.lane, table())
   await reached(points, 'copy.before-commit')
-  let applied = false
-  const batch = applyBatch(it.lane, wire.take()).then(() => {
-    applied = true
+  await it.sourceApp.query('delete from items where id = 1')
+  const wire = new Wire()
+  while ((await relayOnce(it.lane, wire)).confirmed > 0);
+  const batch = applyBatch(it.lane, wire.take())
+  await until('the batch to wait for the chunk, or to be through', async () => {
+    const { rows } = await it.targetAdmin.query(
+      `select from pg_locks where locktype = 'advisory' and not granted
+         and database = (select oid from pg_database where datname = current_database())
+       union all select from banyan.row_version`,
+    )
+    return rows.length > 0
   })
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  expect(applied).toBe(false)
   points.release('copy.before-commit')
   await Promise.all([chunk, batch])
   await same()

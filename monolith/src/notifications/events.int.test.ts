@@ -98,6 +98,21 @@ it('sends each letter once while the mail server refuses some, and one event han
   expect(await sandbox.mails()).toHaveLength(sent.length)
 })
 
+it('has one letter in hand at a time, however many are due: a kill inside a sending can repeat that one alone', async () => {
+  await shop.db.raw(`
+    create table in_hand (letters int);
+    create function note_in_hand() returns trigger language plpgsql as $$ begin
+      insert into in_hand select count(*) from notifications where type = 'Crowd' and status = 'pending' and attempts > 0;
+      return null; end $$;
+    create trigger note_in_hand after update on notifications for each row execute function note_in_hand();
+    insert into notifications (event_id, user_id, type, recipient, subject, body)
+      select gen_random_uuid(), 1, 'Crowd', 'crowd-' || n || '@shop.test', 'Hello', 'Hello' from generate_series(1, 20) n`)
+  const sent = () => shop.db('notifications').where({ type: 'Crowd', status: 'sent' })
+  await until(async () => (await sent()).length === 20)
+  expect(await shop.db('in_hand').max('letters')).toEqual([{ max: 1 }])
+  await shop.db.raw('drop trigger note_in_hand on notifications')
+})
+
 it('takes a deleted product out of the carts', async () => {
   const customer = await shop.customer()
   await shop.call('PUT', '/api/cart/items/50', { token: customer.token, body: { quantity: 1 } })

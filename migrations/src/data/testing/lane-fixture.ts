@@ -52,7 +52,7 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
     create role ${role.mover} ${loginClause()};
     grant ${role.owner} to ${role.mover};
     grant set on parameter session_replication_role, deadlock_timeout to ${role.mover}`)
-  const databases = [await createTestDatabase(), await createTestDatabase()]
+  const databases = await Promise.all([createTestDatabase(), createTestDatabase()])
   const pools: pg.Pool[] = []
   const pool = (url: string, user?: string) => {
     const target = new URL(url)
@@ -63,7 +63,7 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
     return made
   }
   const admins = databases.map((database) => pool(database.url))
-  for (const [place, database] of databases.entries()) {
+  const makeSide = async (database: { url: string }, place: number) => {
     const name = new URL(database.url).pathname.slice(1)
     await admins[place]!.query(`
       alter database ${name} owner to ${role.owner};
@@ -76,6 +76,7 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
     await owner.query(`grant select, insert, update, delete, truncate on all tables in schema public to ${role.app};
       grant usage on all sequences in schema public to ${role.app}`)
   }
+  await Promise.all(databases.map(makeSide))
   const mover = (place: number): Db => {
     const url = new URL(databases[place]!.url)
     url.username = role.mover
@@ -112,7 +113,7 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
     withToken: (token) => ({ ...lane, token }),
     async drop() {
       await Promise.all(pools.map((one) => one.end()))
-      for (const database of databases) await database.drop()
+      await Promise.all(databases.map((database) => database.drop()))
       await admin.query(`revoke set on parameter session_replication_role, deadlock_timeout from ${role.mover};
         drop role ${role.mover}; drop role ${role.app}; drop role ${role.owner}`)
       await admin.end()
@@ -121,8 +122,7 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
 }
 
 export async function prepare(lane: Lane): Promise<void> {
-  await installCapture(lane)
-  await installCapture(reversedLane(lane))
+  await Promise.all([installCapture(lane), installCapture(reversedLane(lane))])
   await closeTarget(lane)
 }
 
