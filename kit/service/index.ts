@@ -1,7 +1,7 @@
 /** The shape of a process: configuration, logs, problems, app, serving and stopping, tokens, calls, fail points. */
 export { createApp, finishApp } from './app.ts'
 export type { Answer } from './attempt.ts'
-export { authenticate, requireRole, requireUser, type User } from './authenticate.ts'
+export { authenticate, bearerOf, requireRole, requireUser, type User } from './authenticate.ts'
 export { buildOf } from './build.ts'
 export { Ambiguous, CallError, NotSent, Timeout } from './call-errors.ts'
 export { type Call, type Caller, type CallerOptions, createCaller } from './caller.ts'

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Side, TokenVerifier } from '@banyan/kit/service'
+import { bearerOf, type Side, type TokenVerifier } from '@banyan/kit/service'
 import type { Cookies } from './cookies.ts'
 import type { Facts } from './decide.ts'
 import type { Route } from './routes/route.ts'
@@ -34,9 +34,11 @@ export function createFacts(cookies: Cookies, verifier: TokenVerifier | null): G
 }
 
 async function userOf(authorization: string | undefined, verifier: TokenVerifier): Promise<string | undefined> {
-  if (authorization === undefined || !authorization.startsWith('Bearer ')) return undefined
+  // Read as the services read it: who is somebody to them must not be a stranger here.
+  const token = bearerOf(authorization)
+  if (token === undefined) return undefined
   try {
-    return (await verifier.verify(authorization.slice(7))).sub
+    return (await verifier.verify(token)).sub
   } catch {
     return undefined
   }

@@ -1,0 +1,19 @@
+import type { IncomingMessage } from 'node:http'
+import type { TokenVerifier } from '@banyan/kit/service'
+import { expect, it } from 'vitest'
+import { createCookies } from './cookies.ts'
+import { createFacts } from './facts.ts'
+import { parseRoutes } from './routes/parse.ts'
+import { createSigner } from './sign.ts'
+
+const { routes } = parseRoutes(
+  'contexts: { goods: goods-service }\nroutes: [{ method: GET, path: /goods, context: goods, access: read }]',
+  'routes.yaml',
+)
+const verifier = { verify: async (token: string) => ({ sub: `user of ${token}` }) } as TokenVerifier
+const gather = createFacts(createCookies(createSigner('a cookie key for tests'), { secure: false }), verifier)
+
+it.each(['Bearer t', 'bearer t', 'BEARER  t'])('knows the user of %j, as a service does', async (authorization) => {
+  const req = { headers: { authorization } } as IncomingMessage
+  expect((await gather(req, routes[0]!, null)).facts.userId).toBe('user of t')
+})
