@@ -5,6 +5,8 @@ import type { Upstreams } from './upstreams.ts'
 
 const POLL_MS = 500
 
+const isUsable = (url: string): boolean => URL.parse(url)?.protocol === 'http:'
+
 /**
  * Keeps the addresses of services up to date from the instances table, for the contexts that have no fixed one.
  * While the table cannot be read, or shows nobody, the addresses known last stay: a control database that is away
@@ -26,7 +28,11 @@ export function watchInstances(options: {
       const alive = await listInstances(sql)
       for (const [context, service] of Object.entries(options.services)) {
         const urls = alive.filter((one) => one.service === service).map((one) => one.url)
-        if (urls.length > 0) options.upstreams.setService(context, urls)
+        const usable = urls.filter(isUsable)
+        // One instance that announces nonsense must not keep the addresses of all the others from being followed.
+        for (const url of urls)
+          if (!usable.includes(url)) options.logger.warn({ service, url }, 'an instance announces no http:// address')
+        if (usable.length > 0) options.upstreams.setService(context, usable)
       }
     } catch (err) {
       options.logger.warn({ err }, 'the instances table could not be read; going on with the addresses known')
