@@ -1,5 +1,7 @@
 import { readAudit } from '../control/audit.ts'
+import { knownContext } from './ask.ts'
 import type { AddCommand } from './cli.ts'
+import { wholeNumber } from './whole-number.ts'
 
 type Line = {
   at: Date
@@ -19,7 +21,9 @@ export const addAudit: AddCommand = (program, cli) => {
     .option('--json', 'print one JSON array')
     .action((context: string | undefined, given: { limit: string; json?: boolean }) =>
       cli.run(given, async (setup, out) => {
-        const lines = (await readAudit(setup.control(), context, Number(given.limit))) as Line[]
+        const limit = wholeNumber('--limit', given.limit, 1)
+        if (context !== undefined) await knownContext(setup, context)
+        const lines = (await readAudit(setup.control(), context, limit)) as Line[]
         const shown = lines.map(({ at, who, what, context: about, new: now, why, result }) =>
           [
             at.toISOString(),

@@ -1,5 +1,6 @@
 import { addChange, controlSql } from './add-change.ts'
 import type { AddCommand } from './cli.ts'
+import { wholeNumber } from './whole-number.ts'
 
 const DAY = 24 * 3600
 
@@ -14,7 +15,11 @@ export const addComplete: AddCommand = (program, cli) =>
       ['--quiet <seconds>', 'how long the context must have been at the service', String(DAY)],
       ['--drop', 'drop the old tables instead of keeping them in the schema retired'],
     ],
-    args: (given) => ({ confirm: given.confirm ?? null, quietSeconds: Number(given.quiet), drop: given.drop === true }),
+    args: (given) => ({
+      confirm: given.confirm ?? null,
+      quietSeconds: wholeNumber('--quiet', given.quiet, 0),
+      drop: given.drop === true,
+    }),
     steps: (plan, stored) => [
       controlSql(stored, { step: 'completing' }),
       `-- ${plan.databases.service}: capture and fence are dropped`,

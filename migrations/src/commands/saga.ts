@@ -4,6 +4,7 @@ import type { AddCommand, Cli } from './cli.ts'
 import { findSaga, findSketch, openSagas } from './read-sagas.ts'
 import { Refused } from './refused.ts'
 import { addSagaRetry } from './saga-retry.ts'
+import { wholeNumber } from './whole-number.ts'
 
 const STATUSES: readonly string[] = [
   'RUNNING',
@@ -35,8 +36,7 @@ function addList(saga: Command, cli: Cli): void {
         const { status } = given
         if (status !== undefined && !STATUSES.includes(status))
           throw new Refused(`--status to be one of ${STATUSES.join(', ')}`)
-        if (!/^[1-9]\d{0,5}$/.test(given.limit)) throw new Refused('--limit to be a whole number above 0')
-        const limit = Number(given.limit)
+        const limit = wholeNumber('--limit', given.limit, 1)
         const filter = {
           limit,
           ...(status === undefined ? {} : { status: status as SagaStatus }),
