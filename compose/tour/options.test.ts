@@ -31,3 +31,9 @@ test('chaos wants a seed', () => {
 test('an unknown option is refused', () => {
   expect(() => readOptions(['--quickly'], CHAPTERS)).toThrow('--quickly')
 })
+
+test('a report that cannot be written is refused before the tour', () => {
+  for (const report of ['/no/such/folder/report.json', '/tmp'])
+    expect(() => readOptions(['--report', report], CHAPTERS)).toThrow(`--report ${report}: it cannot be written there`)
+  expect(readOptions(['--report', 'report.json'], CHAPTERS).report).toBe('report.json')
+})

@@ -1,4 +1,6 @@
 /** The command line of `npm start`. */
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 
 export type Options = {
@@ -46,6 +48,17 @@ export function readOptions(args: readonly string[], chapters: readonly string[]
   if (through !== undefined && !chapters.includes(through))
     throw new Error(`--through ${through}: the playbook's stages are ${chapters.join(', ')}`)
   const { auto, stay, report, chaos, help } = values
+  if (report !== undefined) mustBeWritable(report)
   if (chaos === '') throw new Error('--chaos: say a seed, any word or number')
   return { auto, through, stay, rate, report, chaos, help }
+}
+
+/** Asked before the tour, and not when its ten minutes are over. */
+function mustBeWritable(report: string): void {
+  try {
+    accessSync(existsSync(report) ? report : dirname(report), constants.W_OK)
+    if (existsSync(report) && statSync(report).isDirectory()) throw new Error('it is a folder')
+  } catch (error) {
+    throw new Error(`--report ${report}: it cannot be written there (${(error as Error).message})`)
+  }
 }
