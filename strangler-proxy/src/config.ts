@@ -13,7 +13,7 @@ export const proxyConfig = processConfig
     UNLEASH_URL: z.url(),
     UNLEASH_TOKEN: z.string().min(1),
     UNLEASH_ENVIRONMENT: z.string().default('development'),
-    /** Where the last flags are kept for a start without Unleash; absent: the system's folder for temporary files. */
+    /** Where the last flags are kept for a start without Unleash; absent: they are not kept. */
     UNLEASH_BACKUP_PATH: z.string().optional(),
     ROUTES: z.string().min(1),
     /**

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { connected } from '../../compose/provision/database.ts'
 import { newKey } from '../support/keys.ts'
+import { watchGrowth } from '../support/resident-memory.ts'
 import { makeReady, move } from '../system/support/moves.ts'
-import { type System, startSystem } from '../system/support/system.ts'
+import { pidsOf, startSystem } from '../system/support/system.ts'
 import { startBanyan } from './proxy/banyan.ts'
 import { startPart } from './proxy/processes.ts'
 import type { Row } from './row.ts'
@@ -35,7 +35,7 @@ async function whileCopying(): Promise<Row[]> {
     await move(system, 'unprepare')
     await connected(system.superuser('shop'), (db) => db.query(FILL))
     await move(system, 'prepare')
-    const growth = watchGrowth(processesOf(system))
+    const growth = watchGrowth(pidsOf(system))
     await move(system, 'backfill', {}, 15 * 60_000)
     return [...growth.end()].map(([name, mib]) =>
       row(`${name} while ${ROWS.toLocaleString('en')} rows are copied`, mib),
@@ -43,11 +43,6 @@ async function whileCopying(): Promise<Row[]> {
   } finally {
     await system.stop()
   }
-}
-
-function processesOf({ stack }: System): Record<string, number> {
-  const names = ['mover', 'monolith', 'proxy', 'inventory-service']
-  return Object.fromEntries(names.map((name) => [name, stack.process(name).pid]))
 }
 
 async function whileStreaming(): Promise<Row[]> {
@@ -81,29 +76,6 @@ async function stream(port: number, size: number): Promise<void> {
   let got = 0
   for await (const chunk of (await fetch(`http://127.0.0.1:${port}/download?bytes=${size}`)).body!) got += chunk.length
   if (got !== size) throw new Error(`of ${size} bytes ${got} came down`)
-}
-
-/** @param pids by name @returns ends it: MiB by name that each has grown by at most since now */
-function watchGrowth(pids: Record<string, number>): { end(): Map<string, number> } {
-  const before = new Map(Object.entries(pids).map(([name, pid]) => [name, residentMib(pid)]))
-  const most = new Map([...before.keys()].map((name) => [name, 0]))
-  const look = () => {
-    for (const [name, pid] of Object.entries(pids))
-      most.set(name, Math.max(most.get(name) ?? 0, residentMib(pid) - (before.get(name) ?? 0)))
-  }
-  const watch = setInterval(look, 100)
-  return {
-    end() {
-      clearInterval(watch)
-      look()
-      return most
-    },
-  }
-}
-
-/** @throws where the system does not tell, that is, anywhere but on Linux */
-function residentMib(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }
 
 const row = (figure: string, value: number): Row => ({

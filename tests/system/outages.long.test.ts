@@ -20,7 +20,7 @@ const PACKED_MS = 10_000
 let system: System
 let shoppers: Shoppers
 let writers: Writers
-/** E-mails that the monolith was sending when it was killed. */
+/** E-mails that the monolith was sending when it was killed, or lost the database in which it notes what was sent. */
 const mayRepeat = new Set<string>()
 beforeAll(async () => {
   system = await startSystem('outages', { monolith: { SHIPPING_DELAY_MS: `${PACKED_MS}` } })
@@ -35,6 +35,10 @@ beforeEach(async () => {
   writers = startWriters(system)
 })
 afterEach(() => writers?.stop())
+
+async function noteLettersInHand(): Promise<void> {
+  for (const event of await lettersInHand(system.stack.databases.side('shop').owner)) mayRepeat.add(event)
+}
 
 async function expectGoodEnd(): Promise<void> {
   await writers.stop()
@@ -75,6 +79,7 @@ it('PostgreSQL is restarted in the middle of a switch', async () => {
   const id = await askUntil(system, await nextTurn(system), (row) => row.step === 'fence')
   await until('the fence', 30_000, async () => (await openSides(system)).length === 0)
   await system.stack.restart('postgres')
+  await noteLettersInHand()
   await until(
     'an end',
     60_000,
@@ -205,7 +210,7 @@ it.each(shopPoints())('the shop goes on where it was when the monolith dies at %
   try {
     const died = await Promise.race([doomed.ended, sleep(90_000)])
     expect(died, `${point} is reached`).toMatchObject({ signal: 'SIGKILL' })
-    for (const event of await lettersInHand(system.stack.databases.side('shop').owner)) mayRepeat.add(event)
+    await noteLettersInHand()
     await system.stack.restart('monolith')
   } finally {
     await regrets.stop()
@@ -255,7 +260,7 @@ it('the ledger is exact after all of it', async () => {
 })
 
 function shopPoints(): string[] {
-  const remote = ['reserve', 'confirm'].flatMap((name) => [
+  const remote = ['reserve', 'confirm', 'release'].flatMap((name) => [
     `remote-inventory.before-${name}`,
     `remote-inventory.after-${name}`,
   ])

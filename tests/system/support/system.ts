@@ -101,3 +101,9 @@ function rowOfContext(context: string) {
   if (!row) throw new Error(`no service takes ${context}`)
   return row
 }
+
+/** The processes of Banyan and of the shop that take part in a move, by name. */
+export function pidsOf({ stack, context }: Pick<System, 'stack' | 'context'>): Record<string, number> {
+  const names = ['mover', 'proxy', 'monolith', rowOfContext(context).name]
+  return Object.fromEntries(names.map((name) => [name, stack.process(name).pid]))
+}
