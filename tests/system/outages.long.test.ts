@@ -164,9 +164,9 @@ it('the control database is out of reach around the owner commit', async () => {
 })
 
 it('a proxy that is cut off from the control database during a switch loses no write and tells no lie', async () => {
-  const { watch } = system.stack.databases
-  const relay = await startRelay(watch)
-  await system.stack.restart('proxy', { CONTROL_DATABASE_URL: relay.through(watch) })
+  const { proxy } = system.stack.databases
+  const relay = await startRelay(proxy)
+  await system.stack.restart('proxy', { CONTROL_DATABASE_URL: relay.through(proxy) })
   for (const fault of ['cut', 'freeze'] as const) {
     await makeReady(system)
     const verb = await nextTurn(system)
