@@ -11,17 +11,18 @@ const seen = (more: Partial<Seen>): Seen => ({
   mayBeHeld: false,
   ...more,
 })
-const away = (process: string) => ({ process, from: 1_050, until: 3_000 })
+const away = (process: string, context?: string) => ({ process, context, from: 1_050, until: 3_000 })
 
 test('a service answers for what was at it, came for it, or waited for it through another one', () => {
   const failures = [
     seen({}),
     seen({ startedAt: 2_900 }),
     seen({ status: 503, code: 'inventory-unreachable' }),
-    seen({ status: 504, code: 'payments-unclear' }),
+    seen({ status: 504, code: 'inventory-unclear' }),
     seen({ status: 503, code: 'no-instance' }),
   ]
-  expect(failedAt(away('inventory-service'), failures)).toBe(failures.length)
+  expect(failedAt(away('inventory-service', 'inventory'), failures)).toBe(failures.length)
+  expect(failedAt(away('monolith'), failures)).toBe(failures.length)
 })
 
 test('nobody answers for what failed before it or after it, for a lost session, or for a fault', () => {
@@ -31,8 +32,9 @@ test('nobody answers for what failed before it or after it, for a lost session, 
     seen({ status: 401, code: 'invalid-token' }),
     seen({ status: 500, code: 'internal' }),
     seen({ status: 503, code: 'context-moving' }),
+    seen({ status: 504, code: 'payments-unclear' }),
   ]
-  expect(failedAt(away('inventory-service'), failures)).toBe(0)
+  expect(failedAt(away('inventory-service', 'inventory'), failures)).toBe(0)
 })
 
 test('the proxy answers for broken connections, and nobody else does', () => {

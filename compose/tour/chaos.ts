@@ -45,7 +45,8 @@ export function startChaos(seed: string, stack: Stack, measure: Measure): Chaos 
   measure.listen((seen) => {
     if (isFailure(seen)) failures.push(seen)
   })
-  const names = [MONOLITH.name, 'proxy', 'mover', ...servicesOf(stack.facts.stage).map((row) => row.name)]
+  const services = servicesOf(stack.facts.stage)
+  const names = [MONOLITH.name, 'proxy', 'mover', ...services.map((row) => row.name)]
   /** The database in which a process keeps the letters that it sends. */
   const desks: Record<string, string> = { [MONOLITH.name]: 'shop', 'notification-service': 'notifications' }
   let place = { stage: '', step: '' }
@@ -55,7 +56,8 @@ export function startChaos(seed: string, stack: Stack, measure: Measure): Chaos 
   const strike = async ({ victim }: ChaosMoment) => {
     const running = stack.running()
     const process = victim(names.filter((name) => running.includes(name)))
-    const killed = { ...place, process, from: Date.now(), until: Number.POSITIVE_INFINITY }
+    const context = services.find((row) => row.name === process)?.context
+    const killed = { ...place, process, context, from: Date.now(), until: Number.POSITIVE_INFINITY }
     kills.push(killed)
     console.log(`      (${process} is killed)`)
     await stack.kill(process)
