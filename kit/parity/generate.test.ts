@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Operation } from './contract.ts'
-import { drawSequences, sequenceArbitrary, shrink } from './generate.ts'
+import { drawSequences, redraw, sequenceArbitrary, shrink } from './generate.ts'
 import { createOperations } from './operations.ts'
 import { render } from './step.ts'
 
@@ -66,15 +66,19 @@ describe('generated requests', () => {
     const isBug = (steps: readonly { body?: unknown }[]) =>
       steps.some(({ body }) => ((body as { price?: number } | null | undefined)?.price ?? 0) > 7)
     const sequences = drawSequences(arbitrary, 3, 500)
-    const at = sequences.findIndex(({ steps }) => isBug(steps) && steps.length > 3)
+    const whole = sequences.find(({ steps }) => isBug(steps) && steps.length > 3)!
     const seen: unknown[] = []
-    const shortest = await shrink(arbitrary, { seed: 3, at, tries: 300 }, async (steps) => {
+    const shortest = await shrink(arbitrary, { seed: 3, name: whole.name, tries: 300 }, async (steps) => {
       seen.push(steps)
       return isBug(steps)
     })
-    expect(seen[0]).toEqual(sequences[at]!.steps)
-    expect(shortest).toHaveLength(1)
-    expect(await shrink(arbitrary, { seed: 3, at, tries: 20 }, async () => false)).toBeUndefined()
+    expect(seen[0]).toEqual(whole.steps)
+    expect(shortest!.steps).toHaveLength(1)
+    expect(await shrink(arbitrary, { seed: 3, name: whole.name, tries: 20 }, async () => false)).toBeUndefined()
+    // What a report's command asks for.
+    expect(redraw(arbitrary, 3, shortest!.name)).toEqual(shortest)
+    expect(redraw(arbitrary, 3, whole.name)).toEqual(whole)
+    expect(redraw(arbitrary, 3, 'a scenario')).toBeUndefined()
   })
 })
 

@@ -42,23 +42,40 @@ export function drawSequences(arbitrary: fc.Arbitrary<Step[]>, seed: number, req
 }
 
 /**
+ * Draws one sequence again by its name: `generated 12`, or `generated 12:0:3` for a shorter form of it.
+ * @returns undefined where the seed has none of that name
+ */
+export function redraw(arbitrary: fc.Arbitrary<Step[]>, seed: number, name: string): Sequence | undefined {
+  const path = pathOf(name)
+  if (path === undefined) return undefined
+  const [steps] = fc.sample(arbitrary, { seed, path, numRuns: 1 })
+  return steps && { name, kind: 'generated', steps }
+}
+
+/** The way to a sequence: which of those drawn, and from there which shorter form of which. */
+const pathOf = (name: string) => /^generated (\d+(?::\d+)*)$/.exec(name)?.[1]
+
+/**
  * Looks for the shortest sequence that still differs, among the shorter forms of the one that did.
- * @param at the number behind `generated`
+ * @param options.name of that one
  * @param differs runs a sequence and says whether it still does
- * @returns undefined when even the whole sequence does not differ again
+ * @returns it, by a name that `redraw` knows; undefined when even the whole sequence does not differ again
  */
 export async function shrink(
   arbitrary: fc.Arbitrary<Step[]>,
-  options: { seed: number; at: number; tries: number },
+  options: { seed: number; name: string; tries: number },
   differs: (steps: Step[]) => Promise<boolean>,
-): Promise<Step[] | undefined> {
+): Promise<Sequence | undefined> {
+  const path = pathOf(options.name)
+  if (path === undefined) return undefined
   let left = options.tries
   const property = fc.asyncProperty(arbitrary, async (steps) => {
     if (left-- <= 0) return true
     return !(await differs(steps))
   })
-  const found = await fc.check(property, { seed: options.seed, path: String(options.at), numRuns: options.at + 1 })
-  return found.counterexample?.[0]
+  const found = await fc.check(property, { seed: options.seed, path, numRuns: Number.parseInt(path, 10) + 1 })
+  if (!found.counterexample) return undefined
+  return { name: `generated ${found.counterexamplePath}`, kind: 'generated', steps: found.counterexample[0] }
 }
 
 function stepArbitrary(operation: Operation, settings: Drawn): fc.Arbitrary<Step> {

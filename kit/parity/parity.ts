@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { type Operation, readContract } from './contract.ts'
 import { EXCHANGE, watchEffects } from './effects.ts'
-import { drawSequences, sequenceArbitrary, shrink } from './generate.ts'
+import { drawSequences, redraw, sequenceArbitrary, shrink } from './generate.ts'
 import { createIdentify, identityShape } from './identity.ts'
 import { createMask } from './mask.ts'
 import { createOperations } from './operations.ts'
@@ -45,7 +45,7 @@ export type ParityOptions = {
   requests: number
   /** A recording to replay instead of scenarios and generated requests. */
   recording?: string | undefined
-  /** The one sequence to run, by name. */
+  /** The one sequence to run, by name: a scenario's, or that of a generated one or of a shorter form of it. */
   only?: string | undefined
   /** How many shorter sequences are tried for a difference; 0 shows it as it was found. */
   tries: number
@@ -66,7 +66,9 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   const generated = options.requests > 0 ? drawSequences(arbitrary, options.seed, options.requests) : []
   const replayed = options.recording === undefined ? undefined : replayOf(options.recording, contract, settings)
   const all = replayed ?? inTurn(scenarios, generated)
-  const sequences = options.only === undefined ? all : all.filter(({ name }) => name === options.only)
+  const { only, seed } = options
+  const shorter = only === undefined || replayed ? undefined : redraw(arbitrary, seed, only)
+  const sequences = only === undefined ? all : shorter ? [shorter] : all.filter(({ name }) => name === only)
   refuseWrites(sequences, [options.left, options.right, ...(options.twin ? [options.twin] : [])])
   const before = await buildsOf(options)
   const opened: Side[] = []
@@ -96,8 +98,8 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       const steps = sequence.steps.slice(0, finding.origin.step + 1)
       const shorter = reproductions.size < SHRUNK_AT_MOST ? await shorten(runner, sequence, finding) : undefined
       reproductions.set(spotOf(finding), {
-        command: options.reproduce(sequence.name),
-        requests: (shorter ?? steps).map(lineOf),
+        command: options.reproduce((shorter ?? sequence).name),
+        requests: (shorter?.steps ?? steps).map(lineOf),
       })
     }
     const after = await buildsOf(options)
@@ -109,7 +111,8 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       builds: before,
       ...{ at: options.now.toISOString(), reproductions },
       minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
-      ...(replayed ? { partial: true, faithful: settings.recorded.faithful } : {}),
+      partial: replayed !== undefined || only !== undefined,
+      ...(replayed ? { faithful: settings.recorded.faithful } : {}),
       operations: settings.operations ?? contract.map(({ operationId }) => operationId),
     })
   } finally {
@@ -118,8 +121,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
 
   async function shorten(runner: Runner, sequence: Sequence, finding: RunResult['real'][number]) {
     if (sequence.kind !== 'generated' || options.tries === 0) return undefined
-    const at = Number(/\d+$/.exec(sequence.name))
-    return await shrink(arbitrary, { seed: options.seed, at, tries: options.tries }, async (steps) =>
+    return await shrink(arbitrary, { seed, name: sequence.name, tries: options.tries }, async (steps) =>
       (await runner.replay({ ...sequence, steps })).some(({ sides }) =>
         sides.some((spot) => spotOf(spot) === spotOf(finding)),
       ),

@@ -33,8 +33,14 @@ type Given = {
   report?: string
   coverage?: boolean
   record?: boolean
-  rerun: string
+  rerun?: string
   json?: boolean
+}
+
+/** Where the shop's own are. */
+const USUAL: Partial<Given> & { folder: string; plans: string } = {
+  folder: 'tests/parity',
+  plans: 'migrations/shop/plans',
 }
 
 const sidesShape = z.strictObject({ left: placeShape, right: placeShape, twin: placeShape.optional() })
@@ -51,17 +57,17 @@ export const addParity: AddCommand = (program, cli) => {
     .option('--twin <url>', 'another copy of the left, to know the noise of writes')
     .option('--sandbox', 'say that --left, --right and --twin are copies that requests may write to')
     .option('--sides <file>', 'JSON with name, url, database, amqp and identities of left, right and twin')
-    .option('--folder <path>', 'where <context>/parity.yaml and its scenarios are', 'tests/parity')
-    .option('--plans <path>', 'where the plan is, for the tables', 'migrations/shop/plans')
+    .option('--folder <path>', 'where <context>/parity.yaml and its scenarios are', USUAL.folder)
+    .option('--plans <path>', 'where the plan is, for the tables', USUAL.plans)
     .option('--seed <n>', 'of the generated requests; the same one asks the same', '1')
     .option('--requests <n>', 'how many requests are generated', '300')
-    .option('--only <name>', 'run this one sequence, a scenario or "generated 7"')
+    .option('--only <name>', 'run this one sequence: a scenario, "generated 7", or a shorter form as a report names it')
     .option('--recording <file>', 'replay what a proxy recorded, instead of scenarios and generated requests')
     .option('--tries <n>', 'how many shorter sequences are tried to show a difference', '40')
     .option('--report <folder>', 'write report.html, report.json and junit.xml there')
     .option('--coverage', 'say which operations of the contract were never compared; any makes the run inconclusive')
     .option('--record', 'write the verdict into the control database, where a switch asks for it')
-    .option('--rerun <command>', 'how a reader of the report runs this again', 'banyan parity')
+    .option('--rerun <command>', 'how a reader of the report runs this again, without the context')
     .option('--json', 'print the report as JSON')
     .action(async (context: string, given: Given) => {
       const out = createOutput({ json: given.json === true, out: process.stdout, err: process.stderr })
@@ -107,7 +113,7 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
     tables: tablesOf((await readPlans(given.plans)).get(context)),
     reproduce: (sequence) => {
       const drawn = given.recording ? `--recording ${quoted(given.recording)}` : `--requests ${requests}`
-      return `${given.rerun} ${context} --seed ${seed} ${drawn} --only ${quoted(sequence)}`
+      return `${commandOf(context, given)} --seed ${seed} ${drawn} --only ${quoted(sequence)}`
     },
     progress: ({ requests: asked, share, differences }) => {
       // Plain lines, where there is no bar, come twenty to a run.
@@ -119,6 +125,18 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
   }
 }
 
+/** What of the command line decides whom the requests reach. */
+function commandOf(context: string, given: Given): string {
+  if (given.rerun) return `${given.rerun} ${context}`
+  const options = (['left', 'right', 'twin', 'sides', 'folder', 'plans'] as const).flatMap((name) =>
+    given[name] === undefined || given[name] === USUAL[name]
+      ? []
+      : [`--${name} ${quoted(withoutPassword(given[name]))}`],
+  )
+  return ['banyan parity', context, ...options, ...(given.sandbox ? ['--sandbox'] : [])].join(' ')
+}
+
+const withoutPassword = (url: string) => url.replace(/\/\/[^/@]*@/, '//')
 const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 function readSides({ sides, left, right, twin, sandbox }: Given): z.infer<typeof sidesShape> {
