@@ -10,7 +10,7 @@ import { type Child, startCommand } from '../../compose/embedded/child.ts'
 import { freePorts } from '../../compose/embedded/ports.ts'
 import { ROOT } from '../../compose/embedded/stack.ts'
 import { becomesTrue } from '../../compose/embedded/wait.ts'
-import { createTestDatabase, createTestVhost } from '../support/infra.ts'
+import { bindingsOf, createTestDatabase, createTestVhost } from '../support/infra.ts'
 import { newKey, publicKey, userToken } from '../support/keys.ts'
 import { findPython } from '../support/python.ts'
 import { type EventWatch, watchEvents } from './event-watch.ts'
@@ -48,6 +48,9 @@ describe.skipIf(!python)(`shipping in Python, by the contracts alone${why}`, () 
     baseUrl = `http://127.0.0.1:${port}`
     child = start(port)
     await becomesTrue('shipping in Python to answer', async () => (await fetch(`${baseUrl}/health/ready`)).ok, 30_000)
+    // It answers before its queue is there, and the watch's queue would take what is told until then.
+    const bound = async () => (await bindingsOf(vhost.url, 'banyan.shipping')).includes('OrderCancelled')
+    await becomesTrue('its queue to be bound', bound, 30_000)
   })
   afterAll(async () => {
     await child?.stop()

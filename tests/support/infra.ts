@@ -49,7 +49,16 @@ export async function createTestVhost(): Promise<Disposable> {
   await broker('PUT', `vhosts/${name}`)
   await broker('PUT', `permissions/${name}/${url.username}`, { configure: '.*', write: '.*', read: '.*' })
   url.pathname = `/${name}`
-  return { url: url.href, drop: () => broker('DELETE', `vhosts/${name}`) }
+  return { url: url.href, drop: async () => void (await broker('DELETE', `vhosts/${name}`)) }
+}
+
+/**
+ * @param url a virtual host of `createTestVhost`
+ * @returns the routing keys that a queue of it is bound by; rejects while there is no such queue
+ */
+export async function bindingsOf(url: string, queue: string): Promise<string[]> {
+  const response = await broker('GET', `queues${new URL(url).pathname}/${queue}/bindings`)
+  return ((await response.json()) as { routing_key: string }[]).map((binding) => binding.routing_key)
 }
 
 /** @returns The flag server: its API's base URL (ends in `/api`), a client token and an admin token. */
@@ -92,7 +101,7 @@ async function admin(statement: string): Promise<Record<string, unknown>[]> {
   }
 }
 
-async function broker(method: string, path: string, body: object = {}): Promise<void> {
+async function broker(method: string, path: string, body: object = {}): Promise<Response> {
   const { href, authorization } = withoutCredentials(rabbitApi())
   const response = await fetch(`${href}/${path}`, {
     method,
@@ -101,6 +110,7 @@ async function broker(method: string, path: string, body: object = {}): Promise<
   })
   if (!response.ok && !(method === 'DELETE' && response.status === 404))
     throw new Error(`${method} ${path}: RabbitMQ answered ${response.status} ${await response.text()}`)
+  return response
 }
 
 /** `fetch` refuses a URL with credentials in it. */
