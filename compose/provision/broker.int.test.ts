@@ -3,6 +3,7 @@ import amqp from 'amqplib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createTestVhost, rabbitApi } from '../../tests/support/infra.ts'
 import { brokerDefinitions, importDefinitions, shopAccounts, VHOST } from './broker.ts'
+import { SERVICES } from './services.ts'
 
 type Channel = Awaited<ReturnType<Awaited<ReturnType<typeof amqp.connect>>['createConfirmChannel']>>
 type Deed = (channel: Channel) => Promise<unknown>
@@ -16,7 +17,10 @@ beforeAll(async () => {
   const place = new URL(vhost.url).pathname.slice(1)
   const run = randomBytes(4).toString('hex')
   const passwords = Object.fromEntries(
-    ['monolith', 'notification-service', 'mover'].map((name) => [name, randomBytes(8).toString('hex')]),
+    ['monolith', 'notification-service', 'shipping-service', 'mover'].map((name) => [
+      name,
+      randomBytes(8).toString('hex'),
+    ]),
   )
   // The broker is shared with other tests: names and virtual host are this test's own, the rights are the shop's.
   const accounts = shopAccounts(passwords).map((account) => ({
@@ -72,7 +76,7 @@ const publish =
 it('a service has the queues of its context and the exchanges of events, and nothing else', async () => {
   const may: Deed[] = [make('banyan.notifications'), make('banyan.notifications.dead')]
   may.push(bind('banyan.notifications', 'banyan.events'), bind('banyan.notifications.dead', 'banyan.dead'))
-  may.push(publish('banyan.events', 'any'), publish('banyan.dead', 'any'), get('banyan.notifications'))
+  may.push(publish('banyan.dead', 'any'), get('banyan.notifications'))
   for (const deed of may) expect(await tried('notification-service', deed)).toBe('done')
 
   const mayNot: Deed[] = [make('banyan.orders'), get('banyan.orders'), bind('banyan.orders', 'banyan.events')]
@@ -102,6 +106,16 @@ it.each(['monolith', 'notification-service'])(
     for (const deed of deeds) expect(await tried(name, deed)).toBe(403)
   },
 )
+
+it('a service tells the events of its context, the monolith those of all, and nobody another one', async () => {
+  expect(await tried('shipping-service', publish('banyan.events', 'ShipmentDispatched'))).toBe('done')
+  for (const type of ['OrderPlaced', 'ShipmentDispatchedToo', 'any'])
+    expect(await tried('shipping-service', publish('banyan.events', type))).toBe(403)
+  expect(await tried('notification-service', publish('banyan.events', 'OrderPlaced'))).toBe(403)
+  for (const type of SERVICES.flatMap((row) => row.tells))
+    expect(await tried('monolith', publish('banyan.events', type))).toBe('done')
+  expect(await tried('monolith', publish('banyan.events', 'any'))).toBe(403)
+})
 
 it('the monolith has the queues of every context, for each may come back to it', async () => {
   for (const context of ['notifications', 'shipping', 'inventory', 'users', 'payments', 'orders'])

@@ -1,6 +1,6 @@
 /** RabbitMQ's accounts and what each may do, as one definitions document: imported at a start, or over HTTP. */
 import { createHash, randomBytes } from 'node:crypto'
-import { MONOLITH, SERVICES } from './services.ts'
+import { MONOLITH, SERVICES, type ServiceRow } from './services.ts'
 
 export type BrokerAccount = {
   name: string
@@ -8,6 +8,8 @@ export type BrokerAccount = {
   tags: string[]
   /** virtual host → what it may declare, publish to and read, as regular expressions */
   permissions: Record<string, Permissions>
+  /** The events that it may tell, by type, of those exchanges that it may write to; any where nothing is said. */
+  tells?: readonly string[]
 }
 
 type Permissions = { configure: string; write: string; read: string }
@@ -26,7 +28,12 @@ export function shopAccounts(passwords: Readonly<Record<string, string>>): Broke
     name,
     password,
     tags: [],
-    permissions: { [VHOST]: name === 'mover' ? MOVER : permissionsOf(contextsOf(name)) },
+    ...(name === 'mover'
+      ? { permissions: { [VHOST]: MOVER }, tells: [] }
+      : {
+          permissions: { [VHOST]: permissionsOf(rowsOf(name).map((row) => row.context)) },
+          tells: rowsOf(name).flatMap((row) => row.tells),
+        }),
   }))
 }
 
@@ -50,10 +57,10 @@ function permissionsOf(contexts: readonly string[]): Permissions {
 }
 
 /** The monolith's contexts are all of them: each comes back to it when its service is rolled back. */
-function contextsOf(process: string): string[] {
+function rowsOf(process: string): readonly ServiceRow[] {
   const rows = process === MONOLITH.name ? SERVICES : SERVICES.filter((row) => row.name === process)
   if (rows.length === 0) throw new Error(`${process} is no process of the shop: what may it do at the broker?`)
-  return rows.map((row) => row.context)
+  return rows
 }
 
 function anyOf(...names: string[]): string {
@@ -93,6 +100,17 @@ export function brokerDefinitions(accounts: readonly BrokerAccount[], vhost = VH
     })),
     permissions: accounts.flatMap(({ name: user, permissions }) =>
       Object.entries(permissions).map(([vhost, rights]) => ({ user, vhost, ...rights })),
+    ),
+    topic_permissions: accounts.flatMap(({ name: user, permissions, tells }) =>
+      tells === undefined
+        ? []
+        : Object.keys(permissions).map((place) => ({
+            user,
+            vhost: place,
+            exchange: 'banyan.events',
+            write: anyOf(...tells),
+            read: '.*',
+          })),
     ),
   }
 }

@@ -26,6 +26,8 @@ export type ServiceRow = {
   /** The well-known one. */
   port: number
   since: Stage
+  /** The events that it tells, by type; at the broker nobody but it and the monolith may. */
+  tells: readonly string[]
   needs?: readonly Need[]
   /** Other processes whose address it is told, as `<NAME>_URL`. */
   calls?: readonly string[]
@@ -38,16 +40,32 @@ export const SERVICES: readonly ServiceRow[] = [
     database: 'notifications',
     port: 3005,
     since: 2,
+    tells: [],
     needs: ['mail-server'],
   },
-  { name: 'shipping-service', context: 'shipping', database: 'shipping', port: 3006, since: 2 },
-  { name: 'inventory-service', context: 'inventory', database: 'inventory', port: 3002, since: 3 },
+  {
+    name: 'shipping-service',
+    context: 'shipping',
+    database: 'shipping',
+    port: 3006,
+    since: 2,
+    tells: ['ShipmentDispatched'],
+  },
+  {
+    name: 'inventory-service',
+    context: 'inventory',
+    database: 'inventory',
+    port: 3002,
+    since: 3,
+    tells: ['ProductChanged', 'ProductDeleted', 'StockReserved', 'StockReleased'],
+  },
   {
     name: 'user-service',
     context: 'users',
     database: 'users',
     port: 3001,
     since: 4,
+    tells: ['UserRegistered'],
     needs: ['user-keys', 'administrator'],
   },
   {
@@ -56,6 +74,7 @@ export const SERVICES: readonly ServiceRow[] = [
     database: 'payments',
     port: 3003,
     since: 5,
+    tells: ['PaymentCaptured', 'PaymentRefunded'],
     needs: ['payment-provider'],
   },
   {
@@ -64,6 +83,7 @@ export const SERVICES: readonly ServiceRow[] = [
     database: 'orders',
     port: 3004,
     since: 6,
+    tells: ['OrderPlaced', 'OrderConfirmed', 'OrderCancelled'],
     calls: ['inventory-service', 'payment-service', 'user-service'],
   },
 ]

@@ -64,9 +64,14 @@ test('an event comes out as it went in', () => {
 test.each([
   ['without an id', { headers: {} }],
   ['with a body that is not JSON', { body: Buffer.from('{') }],
+  ['told under the name of another', { routingKey: 'StockReserved' }],
   ['with a time that is none', { headers: { ...incoming().headers, 'ce-time': 'soon' } }],
 ])('a message %s is no event', (_, changes) => {
   expect(() => toEvent(incoming(changes))).toThrow(UnreadableEvent)
+})
+
+test('an event that was put back into its queue is one, whatever its routing key', () => {
+  expect(toEvent(incoming({ exchange: '', routingKey: 'banyan.orders' })).type).toBe('ProductChanged')
 })
 
 test('a sequence is two whole numbers, the term first', () => {

@@ -68,13 +68,18 @@ export function toEvent(message: IncomingMessage): Event {
     if (typeof value !== 'string' || value === '') throw new UnreadableEvent(`the header ce-${name} is missing`)
     return value
   }
+  const type = attribute('type')
+  // The broker knows who may tell an event by its routing key: a header that said otherwise would go round that. One
+  // that was put back into its queue by hand comes from the default exchange, and its key is the queue.
+  if (message.exchange !== '' && message.routingKey !== type)
+    throw new UnreadableEvent(`it was told as ${message.routingKey}, and its header ce-type says ${type}`)
   const time = new Date(attribute('time'))
   if (Number.isNaN(time.getTime())) throw new UnreadableEvent(`the header ce-time is no time: ${attribute('time')}`)
   return {
     id: attribute('id'),
     context: attribute('source').replace(/^\//, ''),
     stream: attribute('subject'),
-    type: attribute('type'),
+    type,
     version: Number(attribute('dataversion')),
     sequence: attribute('sequence'),
     time,

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { SERVICES } from '../../compose/provision/services.ts'
 import { checkEvent } from './events.ts'
 
 describe('the contract of the events', () => {
@@ -13,6 +14,12 @@ describe('the contract of the events', () => {
     for (const [name, message] of Object.entries<{ payload: { $ref: string } }>(document.components.messages)) {
       expect(message.payload.$ref).toBe(`./events/${name}.json`)
     }
+  })
+
+  it('has each event told by one context', () => {
+    const told = SERVICES.flatMap((row) => row.tells)
+    const files = readdirSync(join(import.meta.dirname, 'events')).map((name) => name.replace(/\.v\d+\.json$/, ''))
+    expect(told.toSorted()).toEqual([...new Set(files)].sort())
   })
 
   it('notices a field too many, one too few, one of another kind, and an unknown type', () => {
