@@ -6,7 +6,7 @@ import type { Lane, TableMove, Tx } from './lane.ts'
 import { inNameOrder } from './lane.ts'
 import { LOCK_TIMEOUT_MS, retryLock } from './lock-retry.ts'
 import { ident, literal, qualified } from './sql-text.ts'
-import { underToken } from './token.ts'
+import { STRUCTURE, underToken } from './token.ts'
 
 export { checkCapture } from './capture-check.ts'
 
@@ -42,7 +42,7 @@ export async function installCapture(lane: Lane, options: { deadlineMs?: number 
           await tx.query(`delete from banyan.${table} where context = $1 and move < $2`, [lane.context, lane.move])
         }
       },
-      { lockTimeoutMs: LOCK_TIMEOUT_MS },
+      STRUCTURE,
     ),
   )
 }

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import type { Lane, TableMove, Tx } from './lane.ts'
 import { ident, qualified, sourceValue, written } from './sql-text.ts'
-import { underToken } from './token.ts'
+import { type Held, type TokenOptions, underToken } from './token.ts'
 
 /** Where a chunk is loaded before it is looked at under the lock. */
 export const CHUNK_TABLE = 'pg_temp.banyan_chunk'
@@ -11,10 +11,18 @@ export const CHUNK_TABLE = 'pg_temp.banyan_chunk'
 /**
  * @param into a relation with the target's column names
  * @param condition SQL over the source's columns
+ * @param bounds of the transaction at the source
  * @returns rows loaded
  */
-export async function load(lane: Lane, table: TableMove, tx: Tx, into: string, condition: string): Promise<number> {
-  return underToken(lane.from, lane, 'share', async ({ tx: source }) => {
+export async function load(
+  lane: Lane,
+  table: TableMove,
+  tx: Tx,
+  into: string,
+  condition: string,
+  bounds: TokenOptions,
+): Promise<number> {
+  const read = async ({ tx: source }: Held) => {
     const values = written(table).map(sourceValue).join(', ')
     const rows = source.query(
       copyTo(`copy (select ${values} from ${qualified(table.source)} where ${condition}) to stdout`, {
@@ -24,7 +32,8 @@ export async function load(lane: Lane, table: TableMove, tx: Tx, into: string, c
     const sink = tx.query(copyFrom(`copy ${into} (${columnNames(table)}) from stdin`, { highWaterMark: 256 * 1024 }))
     await pipeline(rows, sink)
     return sink.rowCount
-  })
+  }
+  return underToken(lane.from, lane, 'share', read, bounds)
 }
 
 /** Makes the chunk's table, with the target's types but none of its constraints. */

@@ -3,7 +3,7 @@ import { keyAfter, lastKey, sourceKeyed } from './key-range.ts'
 import type { Db, Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
 import { literal, qualified } from './sql-text.ts'
-import { underToken } from './token.ts'
+import { type Held, PIECE, underToken } from './token.ts'
 
 export interface CopyProgress {
   /** `schema.name` at the target. */
@@ -28,16 +28,19 @@ export async function startCopy(lane: Lane): Promise<void> {
   const known = new Set((await copyProgress(lane)).map((one) => one.tbl))
   for (const table of lane.tables) {
     if (known.has(tableId(table.target))) continue
-    const border = await lastKey(lane.from, sourceKeyed(table))
-    const total = await estimateRows(lane.from, table)
-    await underToken(lane.to, lane, 'share', ({ tx }) =>
+    const read = async ({ tx }: Held) => ({
+      border: await lastKey(tx, sourceKeyed(table)),
+      total: await estimateRows(tx, table),
+    })
+    const { border, total } = await underToken(lane.from, lane, 'share', read, PIECE)
+    const begin = ({ tx }: Held) =>
       tx.query(
         `insert into banyan.copy_progress (context, tbl, move, border, total_estimate, chunk_rows, done)
           values ($1, $2, $3, $4::text, $5, $6, $4::text is null)
           on conflict do nothing`,
         [lane.context, tableId(table.target), lane.move, border, total, FIRST_CHUNK_ROWS],
-      ),
-    )
+      )
+    await underToken(lane.to, lane, 'share', begin, PIECE)
   }
 }
 
@@ -71,7 +74,7 @@ export async function advance(
   )
 }
 
-async function estimateRows(db: Db, table: TableMove): Promise<number> {
+async function estimateRows(db: Tx, table: TableMove): Promise<number> {
   const { rows } = await db.query<{ estimate: string }>(
     `select reltuples::bigint as estimate from pg_class where oid = ${literal(qualified(table.source))}::regclass`,
   )

@@ -6,9 +6,10 @@ import { insertAbsent, rangeIsUntouched } from './copy-sql.ts'
 import { inRange, isKey, type KeyRange, keyAfter, sourceKeyed } from './key-range.ts'
 import type { Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
-import { withConnection } from './open-db.ts'
+import { lostLock } from './lock-retry.ts'
+import { Unanswered, withConnection } from './open-db.ts'
 import { qualified } from './sql-text.ts'
-import { type TokenOptions, underToken, underTokenOn } from './token.ts'
+import { type Held, PIECE, type TokenOptions, underToken, underTokenOn } from './token.ts'
 
 export interface ChunkResult {
   /** Rows read from the source in this chunk. */
@@ -24,10 +25,14 @@ export interface ChunkOptions {
   readonly targetMs?: number
   /** Always through the temporary table, even into untouched ranges. */
   readonly straight?: boolean
+  /** No chunk may take longer: it is cut, and the next try is a smaller one. 60 s where absent. */
+  readonly limitMs?: number
 }
 
 const UNIQUE_VIOLATION = '23505'
+const QUERY_CANCELED = '57014'
 const ASIDE_KEYS = 500
+/** What a chunk asks of the receiving side, beside its bounds. */
 const RECEIVING: TokenOptions = { receiving: true, apply: 'share', applying: true }
 
 /**
@@ -40,12 +45,11 @@ export async function copyNextChunk(lane: Lane, table: TableMove, options: Chunk
   if (progress.done) return { rows: 0, done: true, seconds: 0, aside: 0 }
   const rows =
     progress.position === progress.border
-      ? await retryAside(lane, table, progress)
+      ? await retryAside(lane, table, progress, boundsOf(options))
       : await copyRange(lane, table, progress, options)
   await failPoint('copy.after-commit')
   const after = await progressOf(lane, table)
-  // The new owner's first queries should not be planned for an empty table.
-  if (after.done) await lane.to.query(`analyze ${qualified(table.target)}`)
+  if (after.done) await analyze(lane, table)
   return { rows, done: after.done, seconds: (performance.now() - begun) / 1000, aside: after.aside }
 }
 
@@ -59,18 +63,50 @@ async function progressOf(lane: Lane, table: TableMove): Promise<CopyProgress> {
   return started
 }
 
+const boundsOf = ({ limitMs = PIECE.limitMs }: ChunkOptions): TokenOptions => ({ ...PIECE, limitMs })
+
+/** The new owner's first queries should not be planned for an empty table. A vacuum that has it does the same. */
+async function analyze(lane: Lane, table: TableMove): Promise<void> {
+  const work = ({ tx }: Held) => tx.query(`analyze ${qualified(table.target)}`)
+  await underToken(lane.to, lane, 'share', work, PIECE).catch((error) => {
+    if (!lostLock(error)) throw error
+  })
+}
+
 async function copyRange(lane: Lane, table: TableMove, progress: CopyProgress, options: ChunkOptions): Promise<number> {
+  try {
+    return await copyNextRange(lane, table, progress, options)
+  } catch (error) {
+    if (!tookTooLong(error) || progress.chunkRows === 1) throw error
+    const smaller = { position: progress.position, rows: 0, chunkRows: Math.ceil(progress.chunkRows / 4) }
+    await underToken(lane.to, lane, 'share', ({ tx }) => advance(tx, lane, table, smaller), PIECE)
+    return 0
+  }
+}
+
+function tookTooLong(error: unknown): boolean {
+  return error instanceof Unanswered || (error as { code?: string }).code === QUERY_CANCELED
+}
+
+async function copyNextRange(
+  lane: Lane,
+  table: TableMove,
+  progress: CopyProgress,
+  options: ChunkOptions,
+): Promise<number> {
   const begun = performance.now()
+  const bounds = boundsOf(options)
   const open = { after: progress.position, upTo: progress.border }
-  const upTo = (await keyAfter(lane.from, sourceKeyed(table), open, progress.chunkRows)) ?? progress.border
+  const findEnd = ({ tx }: Held) => keyAfter(tx, sourceKeyed(table), open, progress.chunkRows)
+  const upTo = (await underToken(lane.from, lane, 'share', findEnd, bounds)) ?? progress.border
   const range = { after: progress.position, upTo }
   const finish = async (tx: Tx, rows: number) => {
     const chunkRows = nextSize(progress.chunkRows, performance.now() - begun, options.targetMs ?? 500)
     await advance(tx, lane, table, { position: upTo, rows, chunkRows })
     await failPoint('copy.before-commit')
   }
-  const straight = options.straight === false ? null : await copyStraight(lane, table, range, finish)
-  return straight ?? copyThroughChunkTable(lane, table, inRange(sourceKeyed(table), range), finish)
+  const straight = options.straight === false ? null : await copyStraight(lane, table, range, bounds, finish)
+  return straight ?? copyThroughChunkTable(lane, table, inRange(sourceKeyed(table), range), bounds, finish)
 }
 
 /**
@@ -82,6 +118,7 @@ async function copyStraight(
   lane: Lane,
   table: TableMove,
   range: KeyRange,
+  bounds: TokenOptions,
   finish: (tx: Tx, rows: number) => Promise<void>,
 ): Promise<number | null> {
   try {
@@ -92,11 +129,11 @@ async function copyStraight(
       async ({ tx }) => {
         if (!(await rangeIsUntouched(tx, lane, table, range))) return null
         const condition = inRange(sourceKeyed(table), range)
-        const rows = await load(lane, table, tx, qualified(table.target), condition)
+        const rows = await load(lane, table, tx, qualified(table.target), condition, bounds)
         await finish(tx, rows)
         return rows
       },
-      RECEIVING,
+      { ...bounds, ...RECEIVING },
     )
   } catch (error) {
     // Another unique key, or a key that the two sides order differently: row by row, then.
@@ -113,16 +150,16 @@ async function copyThroughChunkTable(
   lane: Lane,
   table: TableMove,
   condition: string,
+  bounds: TokenOptions,
   finish: (tx: Tx, rows: number) => Promise<void>,
   prepare?: (tx: Tx) => Promise<unknown>,
 ): Promise<number> {
-  return withConnection(lane.to, async (connection) => {
+  const work = async (connection: Tx) => {
     for (;;) {
       const border = await readBorder(connection, lane)
-      await underTokenOn(connection, lane, 'share', ({ tx }) => makeChunkTable(table, tx))
-      const rows = await underTokenOn(connection, lane, 'share', ({ tx }) =>
-        load(lane, table, tx, CHUNK_TABLE, condition),
-      )
+      await underTokenOn(connection, lane, 'share', ({ tx }) => makeChunkTable(table, tx), bounds)
+      const loading = ({ tx }: Held) => load(lane, table, tx, CHUNK_TABLE, condition, bounds)
+      const rows = await underTokenOn(connection, lane, 'share', loading, bounds)
       await failPoint('copy.loaded')
       const settled = await underTokenOn(
         connection,
@@ -136,15 +173,16 @@ async function copyThroughChunkTable(
           await finish(tx, rows)
           return true
         },
-        RECEIVING,
+        { ...bounds, ...RECEIVING },
       )
       if (settled) return rows
     }
-  })
+  }
+  return withConnection(lane.to, work, bounds.limitMs)
 }
 
 /** Rows that collided are read anew: by now the applier has moved on, or they are no longer there. */
-async function retryAside(lane: Lane, table: TableMove, progress: CopyProgress): Promise<number> {
+async function retryAside(lane: Lane, table: TableMove, progress: CopyProgress, bounds: TokenOptions): Promise<number> {
   const { rows } = await lane.to.query<{ key: string }>(
     `select key from banyan.copy_aside where context = $1 and tbl = $2 limit ${ASIDE_KEYS}`,
     [lane.context, tableId(table.target)],
@@ -160,7 +198,7 @@ async function retryAside(lane: Lane, table: TableMove, progress: CopyProgress):
     ])
   const finish = (tx: Tx) =>
     advance(tx, lane, table, { position: progress.position, rows: 0, chunkRows: progress.chunkRows })
-  await copyThroughChunkTable(lane, table, condition, finish, takeBack)
+  await copyThroughChunkTable(lane, table, condition, bounds, finish, takeBack)
   return 0
 }
 

@@ -21,8 +21,16 @@ create table if not exists banyan.changes (
   at timestamptz not null default clock_timestamp(),
   published_at timestamptz
 );
-create index if not exists changes_unpublished on banyan.changes (context, id) where published_at is null;
-create index if not exists changes_by_context on banyan.changes (context, id);
+-- "create index if not exists" locks the table even where the index is: it would wait for whoever has just written a
+-- captured row, and every writer after it would wait behind.
+do $$ begin
+  if to_regclass('banyan.changes_unpublished') is null then
+    create index changes_unpublished on banyan.changes (context, id) where published_at is null;
+  end if;
+  if to_regclass('banyan.changes_by_context') is null then
+    create index changes_by_context on banyan.changes (context, id);
+  end if;
+end $$;
 
 -- What has been applied to each row, written by the applier alone; no entry means version 0.
 create table if not exists banyan.row_version (
@@ -34,7 +42,11 @@ create table if not exists banyan.row_version (
   deleted boolean not null,
   primary key (context, tbl, key)
 );
-create index if not exists row_version_tombstones on banyan.row_version (context, tbl, move, id) where deleted;
+do $$ begin
+  if to_regclass('banyan.row_version_tombstones') is null then
+    create index row_version_tombstones on banyan.row_version (context, tbl, move, id) where deleted;
+  end if;
+end $$;
 
 -- At or below which changes are discarded: their tombstones are gone (rule 14).
 create table if not exists banyan.border (

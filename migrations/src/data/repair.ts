@@ -6,7 +6,7 @@ import { isKey, sourceKeyed } from './key-range.ts'
 import type { Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
 import { qualified } from './sql-text.ts'
-import { underToken } from './token.ts'
+import { type Held, PIECE, underToken } from './token.ts'
 
 const ATTEMPTS = 5
 
@@ -19,7 +19,7 @@ const ATTEMPTS = 5
  */
 export async function repairRow(lane: Lane, table: TableMove, key: string): Promise<boolean> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const before = await underToken(lane.to, lane, 'share', ({ tx }) => readVersion(tx, lane, table, key))
+    const before = await underToken(lane.to, lane, 'share', ({ tx }) => readVersion(tx, lane, table, key), PIECE)
     const row = await readSource(lane, table, key)
     await failPoint('repair.after-read')
     const written = await underToken(
@@ -31,7 +31,7 @@ export async function repairRow(lane: Lane, table: TableMove, key: string): Prom
         await write(tx, lane, table, key, row)
         return true
       },
-      { receiving: true, apply: 'exclusive', applying: true },
+      { ...PIECE, receiving: true, apply: 'exclusive', applying: true },
     )
     if (written) return true
   }
@@ -47,13 +47,14 @@ async function readVersion(tx: Tx, lane: Lane, table: TableMove, key: string): P
 }
 
 async function readSource(lane: Lane, table: TableMove, key: string): Promise<string | null> {
-  return underToken(lane.from, lane, 'share', async ({ tx }) => {
+  const read = async ({ tx }: Held) => {
     const { rows } = await tx.query<{ row: string }>(
       `select (${rowJson(table, '')})::text as row from ${qualified(table.source)}
         where ${isKey(sourceKeyed(table), key)}`,
     )
     return rows[0]?.row ?? null
-  })
+  }
+  return underToken(lane.from, lane, 'share', read, PIECE)
 }
 
 async function write(tx: Tx, lane: Lane, table: TableMove, key: string, row: string | null): Promise<void> {

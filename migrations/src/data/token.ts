@@ -40,6 +40,15 @@ export const BOUNDED: TokenOptions = { lockTimeoutMs: LOCK_TIMEOUT_MS, limitMs: 
 /** What goes on in the background: it holds the fence row that a switch or an abort wants, so it gives way soon. */
 export const BRIEF: TokenOptions = { lockTimeoutMs: 500, limitMs: 30_000 }
 
+/**
+ * A chunk, or the reading of a range: about a second's work. Without bounds somebody's lock, or a server that hangs,
+ * would keep the mover from pausing, from being asked for anything else, and from saying what it waits for.
+ */
+export const PIECE: TokenOptions = { lockTimeoutMs: 500, limitMs: 60_000 }
+
+/** What installs something: the tables' locks are tried for a moment only, and a server that hangs is given up. */
+export const STRUCTURE = { lockTimeoutMs: LOCK_TIMEOUT_MS, limitMs: 60_000 } as const satisfies TokenOptions
+
 /** A transaction that has shown its token. */
 export interface Held {
   readonly tx: Tx

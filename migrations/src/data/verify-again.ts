@@ -4,6 +4,7 @@ import type { Db, Lane, TableMove } from './lane.ts'
 import { awaitMarker, sendMarker } from './marker.ts'
 import { rowHash, sourceColumns, targetColumns } from './row-text.ts'
 import { keyText, qualified, written } from './sql-text.ts'
+import { type Held, PIECE, underToken } from './token.ts'
 
 export interface Suspect {
   readonly key: string
@@ -35,10 +36,10 @@ export async function settle(
   let open = [...suspects]
   const real: string[] = []
   for (let round = 0; open.length > 0 && round < ROUNDS; round++) {
-    const before = await hashes(lane.from, sourceKeyed(table), sourceColumns(table), open)
+    const before = await hashes(lane, lane.from, sourceKeyed(table), sourceColumns(table), open)
     await awaitMarker(lane, await sendMarker(lane), markerMs)
-    const target = await hashes(lane.to, targetKeyed(table), targetColumns(table), open)
-    const after = await hashes(lane.from, sourceKeyed(table), sourceColumns(table), open)
+    const target = await hashes(lane, lane.to, targetKeyed(table), targetColumns(table), open)
+    const after = await hashes(lane, lane.from, sourceKeyed(table), sourceColumns(table), open)
     open = open.filter((suspect) => {
       const [was, is] = [before.get(suspect.key) ?? null, after.get(suspect.key) ?? null]
       // What the target holds now has to be what the source held at, or after, the marker.
@@ -55,8 +56,8 @@ export async function settle(
 /** @returns how one row differs now, or null if it no longer does */
 export async function compareRow(lane: Lane, table: TableMove, key: string): Promise<RowDifference | null> {
   const [source, target] = await Promise.all([
-    texts(lane.from, sourceKeyed(table), sourceColumns(table), key),
-    texts(lane.to, targetKeyed(table), targetColumns(table), key),
+    texts(lane, lane.from, sourceKeyed(table), sourceColumns(table), key),
+    texts(lane, lane.to, targetKeyed(table), targetColumns(table), key),
   ])
   if (!source && !target) return null
   if (!source || !target) return { key, kind: source ? 'missing' : 'extra', columns: [] }
@@ -66,24 +67,34 @@ export async function compareRow(lane: Lane, table: TableMove, key: string): Pro
   return columns.length === 0 ? null : { key, kind: 'different', columns }
 }
 
-async function hashes(db: Db, keyed: Keyed, columns: readonly string[], suspects: readonly Suspect[]) {
+async function hashes(lane: Lane, db: Db, keyed: Keyed, columns: readonly string[], suspects: readonly Suspect[]) {
   const found = new Map<string, string>()
   for (let first = 0; first < suspects.length; first += KEYS_A_STATEMENT) {
     const some = suspects.slice(first, first + KEYS_A_STATEMENT).map((suspect) => isKey(keyed, suspect.key))
-    const { rows } = await db.query<{ key: string; hash: string }>(
-      `select ${keyText(keyed.key)} as key, ${rowHash(columns)}::text as hash
-        from ${qualified(keyed.table)} where ${some.join(' or ')}`,
-    )
+    const read = ({ tx }: Held) =>
+      tx.query<{ key: string; hash: string }>(
+        `select ${keyText(keyed.key)} as key, ${rowHash(columns)}::text as hash
+          from ${qualified(keyed.table)} where ${some.join(' or ')}`,
+      )
+    const { rows } = await underToken(db, lane, 'share', read, PIECE)
     for (const row of rows) found.set(row.key, row.hash)
   }
   return found
 }
 
 /** Digests of the single columns: their values stay in the database. */
-async function texts(db: Db, keyed: Keyed, columns: readonly string[], key: string): Promise<string[] | null> {
+async function texts(
+  lane: Lane,
+  db: Db,
+  keyed: Keyed,
+  columns: readonly string[],
+  key: string,
+): Promise<string[] | null> {
   const digests = columns.map((column) => `coalesce(md5(${column}::text), '')`)
-  const { rows } = await db.query<{ digests: string[] }>(
-    `select array[${digests.join(', ')}] as digests from ${qualified(keyed.table)} where ${isKey(keyed, key)}`,
-  )
+  const read = ({ tx }: Held) =>
+    tx.query<{ digests: string[] }>(
+      `select array[${digests.join(', ')}] as digests from ${qualified(keyed.table)} where ${isKey(keyed, key)}`,
+    )
+  const { rows } = await underToken(db, lane, 'share', read, PIECE)
   return rows[0]?.digests ?? null
 }

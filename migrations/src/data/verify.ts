@@ -5,7 +5,7 @@ import type { Db, Lane, TableMove } from './lane.ts'
 import { tableId } from './lane.ts'
 import { rowHash, sourceColumns, targetColumns } from './row-text.ts'
 import { keyText, qualified } from './sql-text.ts'
-import { underToken } from './token.ts'
+import { type Held, PIECE, type TokenOptions, underToken } from './token.ts'
 import { compareRow, type Suspect, settle } from './verify-again.ts'
 
 export interface Difference {
@@ -38,6 +38,9 @@ export interface VerifyOptions {
 
 /** Ranges up to here are compared row by row rather than halved again. */
 const ROW_BY_ROW = 2000
+
+/** A range has as many rows as it is told to, however wide they are. */
+const RANGE: TokenOptions = { ...PIECE, limitMs: 300_000 }
 
 interface View {
   readonly db: Db
@@ -92,12 +95,12 @@ function viewsOf(lane: Lane, table: TableMove): { source: View; target: View } {
 /** Ranges that join without a gap from the first to the last possible key, so that extra rows are in one of them. */
 async function* sourceDigests(lane: Lane, source: View, rows: number) {
   let after: string | null = null
-  let next: Promise<string | null> = keyAfter(source.db, source.keyed, { after, upTo: null }, rows)
+  let next = endOf(lane, source, { after, upTo: null }, rows)
   for (;;) {
     const upTo: string | null = await next
     const range: KeyRange = { after, upTo }
     const digesting = digestOf(lane, source, range)
-    if (upTo !== null) next = keyAfter(source.db, source.keyed, { after: upTo, upTo: null }, rows)
+    if (upTo !== null) next = endOf(lane, source, { after: upTo, upTo: null }, rows)
     next.catch(() => undefined)
     yield { range, digest: await digesting }
     if (upTo === null) return
@@ -117,7 +120,7 @@ async function compareRange(
   if (source.count === target.count && source.sum === target.sum) return
   if (suspects.length >= limit) return
   const rows = Math.max(source.count, target.count)
-  const half = rows > ROW_BY_ROW ? await middle(views, range, rows) : null
+  const half = rows > ROW_BY_ROW ? await middle(lane, views, range, rows) : null
   if (half === null) {
     suspects.push(...(await differingRows(lane, views, range)))
     return
@@ -130,23 +133,32 @@ async function compareRange(
   }
 }
 
-async function middle(views: { source: View; target: View }, range: KeyRange, rows: number): Promise<string | null> {
+async function middle(
+  lane: Lane,
+  views: { source: View; target: View },
+  range: KeyRange,
+  rows: number,
+): Promise<string | null> {
   const half = Math.ceil(rows / 2)
-  const found =
-    (await keyAfter(views.source.db, views.source.keyed, range, half)) ??
-    (await keyAfter(views.target.db, views.target.keyed, range, half))
+  const found = (await endOf(lane, views.source, range, half)) ?? (await endOf(lane, views.target, range, half))
   return found === range.upTo ? null : found
+}
+
+/** The last key of the next `rows` in the range, or null if there are fewer. */
+function endOf(lane: Lane, { db, keyed }: View, range: KeyRange, rows: number): Promise<string | null> {
+  return underToken(db, lane, 'share', ({ tx }) => keyAfter(tx, keyed, range, rows), RANGE)
 }
 
 /** Order-free: the sum of 64-bit hashes, beside the count. An XOR would let equal pairs cancel out. */
 async function digestOf(lane: Lane, view: View, range: KeyRange): Promise<Digest> {
-  return underToken(view.db, lane, 'share', async ({ tx }) => {
+  const digest = async ({ tx }: Held) => {
     const { rows } = await tx.query<{ count: string; sum: string }>(
       `select count(*) as count, coalesce(sum(${rowHash(view.columns)}), 0)::text as sum
         from ${qualified(view.keyed.table)} where ${inRange(view.keyed, range)}`,
     )
     return { count: Number(rows[0]!.count), sum: rows[0]!.sum }
-  })
+  }
+  return underToken(view.db, lane, 'share', digest, RANGE)
 }
 
 async function differingRows(lane: Lane, views: { source: View; target: View }, range: KeyRange): Promise<Suspect[]> {
@@ -156,11 +168,12 @@ async function differingRows(lane: Lane, views: { source: View; target: View }, 
 }
 
 async function hashesOf(lane: Lane, view: View, range: KeyRange): Promise<Map<string, string>> {
-  return underToken(view.db, lane, 'share', async ({ tx }) => {
+  const read = async ({ tx }: Held) => {
     const { rows } = await tx.query<{ key: string; hash: string }>(
       `select ${keyText(view.keyed.key)} as key, ${rowHash(view.columns)}::text as hash
         from ${qualified(view.keyed.table)} where ${inRange(view.keyed, range)}`,
     )
     return new Map(rows.map((row) => [row.key, row.hash]))
-  })
+  }
+  return underToken(view.db, lane, 'share', read, RANGE)
 }
