@@ -52,6 +52,16 @@ export async function lastIntent(
   return rows[0] ?? null
 }
 
+/** What the last intent of a verb that the mover has taken up was asked with; nothing where there was none. */
+export async function lastArgs(db: Queryable, context: string, verb: Verb): Promise<Intent['args']> {
+  const { rows } = await db.query(
+    `select args from banyan.intents where context = $1 and verb = $2 and state in ('running', 'done', 'failed')
+     order by id desc limit 1`,
+    [context, verb],
+  )
+  return rows[0]?.args ?? {}
+}
+
 /** How an intent stands now. */
 export async function intentState(db: Queryable, id: bigint): Promise<Settled> {
   const { rows } = await db.query('select state, waits_for, result from banyan.intents where id = $1', [String(id)])

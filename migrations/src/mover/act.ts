@@ -74,7 +74,7 @@ export async function act(run: Runtime, { stored, intent, marker }: Sight, actio
     case 'relink':
       return relink(run)
     case 'complete':
-      return complete(run, stored, wanted(intent))
+      return complete(run, stored)
   }
 }
 

@@ -43,3 +43,15 @@ it('a verification that keeps failing ends as well', async () => {
   armFailPoints('').disarm()
   expect(await world.ask('verify')).toMatchObject({ state: 'done' })
 })
+
+it('a completion that keeps failing is given up, and ended all the same, to the last of what it was asked for', async () => {
+  expect(await world.ask('switch')).toMatchObject({ state: 'done' })
+  const armed = armFailPoints('mover.complete.after-release=throw')
+  const asked = { confirm: 'goods', quietSeconds: 0, drop: true }
+  expect(await world.ask('complete', asked)).toMatchObject({ state: 'failed' })
+  expect(await world.stored()).toMatchObject({ phase: 'switched', step: 'completing' })
+  armed.disarm()
+  await until('the completion to end', 20_000, async () => (await world.stored()).phase === 'completed')
+  const { rows } = await world.db.shop.query("select to_regclass('retired.products') as kept")
+  expect(rows).toEqual([{ kept: null }])
+})

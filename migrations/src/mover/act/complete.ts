@@ -1,6 +1,7 @@
 import { failPoint } from '@banyan/kit/service'
 import { changeContext } from '../../control/contexts.ts'
-import type { Intent, Stored } from '../../control/stored.ts'
+import { lastArgs } from '../../control/intents.ts'
+import type { Stored } from '../../control/stored.ts'
 import { installEngine } from '../../data/install.ts'
 import { dropRetired, releaseTables, retireTables } from '../../data/retire.ts'
 import type { Runtime } from '../runtime.ts'
@@ -8,9 +9,10 @@ import { compareOf } from './switch.ts'
 
 /**
  * The step without a way back. `completing` is stored first, which stops the background; each part may be repeated, so
- * a mover that was killed in between ends it. Tables that are retired already are not looked for in their old place.
+ * a mover that was killed in between ends it, also where the intent was given up meanwhile. Tables that are retired
+ * already are not looked for in their old place.
  */
-export async function complete(run: Runtime, stored: Stored, intent: Intent): Promise<void> {
+export async function complete(run: Runtime, stored: Stored): Promise<void> {
   const { control, plan } = run
   if (stored.step !== 'completing') {
     await failPoint('mover.complete.before-begin')
@@ -25,7 +27,7 @@ export async function complete(run: Runtime, stored: Stored, intent: Intent): Pr
     await retireTables(lane)
   }
   await failPoint('mover.complete.after-retire')
-  if (intent.args.drop === true)
+  if ((await lastArgs(control, plan.context, 'complete')).drop === true)
     await dropRetired(
       run.sides.monolith,
       plan.tables.map((table) => ({ schema: 'retired', name: table.from })),
