@@ -3,6 +3,12 @@ import type { Lane, TableName, Tx } from './lane.ts'
 import { ident, literal, qualified } from './sql-text.ts'
 import { BOUNDED, type Held, underToken } from './token.ts'
 
+/** A sequence cannot get beyond the other side's: another attempt would not either. */
+export class NoRoom extends Error {
+  override readonly name = 'NoRoom'
+  readonly code = 'no-room'
+}
+
 export interface SequencePair {
   readonly source: TableName
   readonly target: TableName
@@ -33,7 +39,7 @@ const MARGIN = 1000n
  * identity and default; `declared` adds those that no column names.
  * @param options margin: in steps of the sequence, 1,000 where absent
  * Nobody's lock keeps it: a table that stays locked fails it, and the step is repeated while the budget lasts.
- * @throws TokenOverruled; Error when a sequence has no room left or the side is open
+ * @throws TokenOverruled, SideOpen, NoRoom
  */
 export async function alignSequences(
   lane: Lane,
@@ -129,7 +135,7 @@ async function align(tx: Tx, wish: Wish, margin: bigint): Promise<SequenceState>
   const steps = (furthest - own.last + own.increment - (up ? 1n : -1n)) / own.increment
   const value = own.last + (steps + margin) * own.increment
   if (value > own.max || value < own.min) {
-    throw new Error(
+    throw new NoRoom(
       `sequence ${qualified(wish.target)} has no room: it would stand at ${value} of ${own.min}…${own.max}`,
     )
   }

@@ -85,6 +85,18 @@ async function calledOff(token: bigint): Promise<string> {
   return attempt.reason
 }
 
+/** Looks until the target is open. @returns each time that requests were released before */
+async function heldUntilOpen(): Promise<string[]> {
+  const early: string[] = []
+  await until('the target to open', ENDS_MS, async () => {
+    const { hold, step } = await world.stored()
+    const { rows } = await world.db.goods.query("select closed from banyan.fence where context = 'goods'")
+    if (rows[0].closed && !hold) early.push(`released at ${step}`)
+    return !rows[0].closed
+  })
+  return early
+}
+
 it("a table of the target that somebody keeps locked costs a switch its budget, not the shop's writes", async () => {
   const lock = 'lock table products in access exclusive mode'
   await whileLocked('before-sequences', world.db.goods, lock, async (token) => {
@@ -125,11 +137,25 @@ it('an owner commit that waits for a locked row ends with its budget, and the le
   expect(await world.stored()).toMatchObject({ owner: 'monolith', term, phase: 'ready', hold: false })
 })
 
+it('a sequence without room calls the switch off at once, and is named', async () => {
+  const { rows } = await world.db.goods.query('select last_value + 500 as most from products_id_seq')
+  await world.db.goods.query(`alter sequence products_id_seq maxvalue ${rows[0].most}`)
+  const because = await until('the switch to fail', 60_000, async () => {
+    const { state, result } = await world.ask('switch')
+    return state === 'failed' && result?.because
+  })
+  expect(because).toMatch(/after 1 attempt\(s\): sequence "?public"?\."?products_id_seq"? has no room/)
+  await world.db.goods.query('alter sequence products_id_seq no maxvalue')
+})
+
 it('past the point of no return, a target whose connections have gone silent is opened over others', async () => {
   const armed = armFailPoints('mover.switch.before-unfence=once:hang')
   const intent = await comeTo('mover.switch.before-unfence', armed)
   cable.freeze()
   armed.release('mover.switch.before-unfence')
+  // Rule 21: until then, whoever is held would only meet the target's fence.
+  const early = await heldUntilOpen()
   expect(await endOf(intent)).toBe('done')
+  expect(early).toEqual([])
   await world.db.goods.query('update products set price = price + 1 where id = 1')
 })

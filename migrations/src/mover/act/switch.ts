@@ -8,7 +8,7 @@ import { dropCrossingKeys } from '../../data/crossing-keys.ts'
 import { Drifted, fenceSource, tellOwner, unfenceTarget } from '../../data/fence.ts'
 import { LockBusy } from '../../data/lock-retry.ts'
 import { reconcile } from '../../data/reconcile.ts'
-import { alignSequences } from '../../data/sequences.ts'
+import { alignSequences, NoRoom } from '../../data/sequences.ts'
 import { raiseToken } from '../../data/token.ts'
 import type { Runtime } from '../runtime.ts'
 import { timed } from './timed.ts'
@@ -94,9 +94,11 @@ export async function reconcileToMarker(run: Runtime, stored: Stored, marker: bi
 export async function sequences(run: Runtime, stored: Stored): Promise<void> {
   const lane = await laneOf(run, stored)
   await failPoint('mover.switch.before-sequences')
-  await timed(run, 'sequences', () => alignSequences(lane, { declared: declaredSequences(run) }))
-  await failPoint('mover.switch.after-sequences')
-  await toStep(run, stored, { step: 'commit' })
+  await troubled(run, stored, async () => {
+    await timed(run, 'sequences', () => alignSequences(lane, { declared: declaredSequences(run) }))
+    await failPoint('mover.switch.after-sequences')
+    await toStep(run, stored, { step: 'commit' })
+  })
 }
 
 /**
@@ -158,13 +160,14 @@ export const laneOf = (run: Runtime, stored: Stored) => run.lanes.of(direction(s
 const toStep = (run: Runtime, stored: Stored, changes: Parameters<typeof changeContext>[3]) =>
   changeContext(run.control, stored.context, compareOf(stored), changes)
 
-/** A busy lock or a changed schema is stored as this attempt's trouble; what is next is then to abort. */
+/** What stands in an attempt's way is stored as its trouble; what is next is then to abort. */
 async function troubled(run: Runtime, stored: Stored, work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
     if (error instanceof LockBusy) await noteTrouble(run.control, stored, error.message, true)
-    else if (error instanceof Drifted) await noteTrouble(run.control, stored, error.message, false)
+    else if (error instanceof Drifted || error instanceof NoRoom)
+      await noteTrouble(run.control, stored, error.message, false)
     else throw error
   }
 }
