@@ -1,11 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { PoolClient } from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { installCapture } from './capture.ts'
 import { emptyTarget } from './empty-target.ts'
 import { closeTarget, Drifted, fenceSource, readFence, restoreSource, tellOwner, unfenceTarget } from './fence.ts'
 import { fingerprint } from './fingerprint.ts'
+import { reversedLane } from './lane.ts'
 import { LockBusy } from './lock-retry.ts'
-import { createLane, type LaneFixture } from './testing/lane-fixture.ts'
+import { createLane, drain, type LaneFixture, rowsOf } from './testing/lane-fixture.ts'
 import { raiseToken, TokenOverruled } from './token.ts'
 import { runningVacuums } from './vacuum.ts'
 
@@ -19,14 +21,21 @@ afterEach(() => it.drop())
 const ITEMS = { schema: 'public', name: 'items' }
 const REJECTED = { code: 'BN001' }
 
-/** Runs `statement` and resolves when it waits for a lock. */
-async function queued(statement: Promise<unknown>, db = it.sourceAdmin): Promise<void> {
-  statement.catch(() => undefined)
+/** Resolves when `statement` waits for a lock; `waiting`: so many with it. */
+async function queued(statement: Promise<unknown>, waiting = 1, db = it.sourceAdmin): Promise<void> {
+  let over = false
+  const end = () => {
+    over = true
+  }
+  statement.then(end, end)
   const until = performance.now() + 5000
   for (;;) {
-    const { rows } = await db.query('select count(*)::int as count from pg_locks where not granted')
-    if (rows[0].count > 0) return
-    if (performance.now() > until) throw new Error('nothing waits for a lock')
+    const { rows } = await db.query(
+      `select count(*)::int as count from pg_locks l join pg_stat_activity a using (pid)
+        where not l.granted and a.datname = current_database()`,
+    )
+    if (rows[0].count >= waiting) return
+    if (over || performance.now() > until) throw new Error('it does not wait for a lock')
     await pause(5)
   }
 }
@@ -40,6 +49,16 @@ test('rule 6: the target is fenced from prepare on, for every role and in replic
   await expect(
     it.targetAdmin.query(`set session_replication_role = replica; insert into items values (1, 'x')`),
   ).rejects.toMatchObject(REJECTED)
+})
+
+test('rule 6: what is written to the target before it is closed never travels to the owner', async () => {
+  const next = { ...it.withToken(2n), move: 2n }
+  await restoreSource(reversedLane(next), { owner: 'monolith', term: 1n })
+  await installCapture(reversedLane(next))
+  await it.targetApp.query(`insert into items values (7, 'too early')`)
+  await closeTarget(next)
+  await drain(reversedLane(next))
+  expect(await rowsOf(it.sourceAdmin, 'items')).toEqual(['(1,a)'])
 })
 
 test('rule 18: writers that queue behind the fence are rejected at every isolation level, prepared or not', async () => {
@@ -110,22 +129,45 @@ test('rule 18: a fence that cannot get its lock gives up after the deadline and 
   expect(await readFence(it.lane.from, 'shop')).toEqual({ closed: false, token: 1n })
 })
 
-test('rule 18: in a deadlock the mover is the victim, never the application', async () => {
-  const writer = await it.sourceApp.connect()
-  await writer.query(`begin; select * from items`)
-  const second = await it.sourceApp.connect()
-  await second.query(`begin; update items set name = 'c' where id = 1`)
-  const fencing = fenceSource(it.lane, { deadlineMs: 3000 })
-  await queued(fencing)
-  // It holds the owner row's table; the writer that now reads the owner waits for it, and it for the writer.
-  const reading = second.query(`select * from banyan.owner_of('shop')`)
-  await expect(reading).resolves.toMatchObject({ rowCount: 1 })
-  await second.query('commit')
-  await writer.query('commit')
-  writer.release()
-  second.release()
-  await fencing
-})
+/** Two sessions of an application, which end whatever comes. */
+async function withSessions(work: (one: PoolClient, two: PoolClient) => Promise<void>): Promise<void> {
+  const [one, two] = [await it.sourceApp.connect(), await it.sourceApp.connect()]
+  try {
+    await work(one, two)
+  } finally {
+    one.release(true)
+    two.release(true)
+  }
+}
+
+test('rule 18: who asks for the owner behind the fence waits for it, so that no stream of them keeps it away', () =>
+  withSessions(async (first, second) => {
+    await first.query(`begin; select * from banyan.owner_of('shop')`)
+    const fencing = fenceSource(it.lane)
+    await queued(fencing)
+    await second.query('begin')
+    const asking = second.query(`select * from banyan.owner_of('shop')`)
+    await queued(asking, 2)
+    await first.query('commit')
+    await fencing
+    expect((await asking).rows).toEqual([{ owner: 'moving', term: '1' }])
+  }))
+
+test('rule 18: in a deadlock the mover is the victim, at once, and never the application', () =>
+  withSessions(async (asker, writer) => {
+    await asker.query(`begin; select * from banyan.owner_of('shop')`)
+    await writer.query(`begin; update items set name = 'c' where id = 1`)
+    const fencing = fenceSource(it.lane, { deadlineMs: 1 })
+    await queued(fencing)
+    const reading = writer.query(`select * from banyan.owner_of('shop')`)
+    await queued(reading, 2)
+    // Now the fence has the owner's table, which the writer waits for, and waits for the table that the writer has.
+    await asker.query('commit')
+    const lost = await fencing.catch((error) => error)
+    expect(lost).toBeInstanceOf(LockBusy)
+    expect(lost.cause).toMatchObject({ code: '40P01' })
+    expect((await reading).rows).toEqual([{ owner: 'monolith', term: '1' }])
+  }))
 
 test('rule 18: drift of capture or structure stops the fence, and the source stays open', async () => {
   const verified = await fingerprint(it.lane.from, [ITEMS])

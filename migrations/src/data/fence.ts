@@ -21,7 +21,10 @@ export class Drifted extends Error {
   readonly code = 'drifted'
 }
 
-/** Closes the lane's `to` from prepare on (rule 6): the triggers of `installCapture` must be there. */
+/**
+ * Closes the lane's `to` from prepare on (rule 6): the triggers of `installCapture` must be there. What an application
+ * wrote there since they are is no change that may go to the owner; verification finds the row.
+ */
 export async function closeTarget(lane: Lane, options: { deadlineMs?: number } = {}): Promise<void> {
   const tables = inNameOrder(lane).map((table) => table.target)
   await retryLock(`${lane.context}: closing the target`, options.deadlineMs ?? 10_000, () =>
@@ -36,6 +39,7 @@ export async function closeTarget(lane: Lane, options: { deadlineMs?: number } =
           lane.context,
           lane.token,
         ])
+        await tx.query('delete from banyan.changes where context = $1', [lane.context])
       },
       BOUNDED,
     ),
