@@ -4,7 +4,7 @@ const ignored = ['**/node_modules/**', '**/.banyan/**']
 
 // The suffix of a test says what it costs: `.test.ts` is pure, `.int.test.ts` uses a real PostgreSQL or RabbitMQ,
 // `.system.test.ts` starts all processes, `.long.test.ts` is the chaos that only `npm run test:all` pays for, and
-// `.containers.test.ts` needs a container engine: `npm run test:containers`.
+// `.containers.test.ts` needs a container engine: `npm run test:containers`; with `-all`, that and the time for every stage.
 // The groups run one after the other: a whole stack beside other tests on two cores would measure only the crowd.
 let order = 0
 const project = (name: string, include: string[], exclude: string[], more: object) => ({
@@ -13,13 +13,20 @@ const project = (name: string, include: string[], exclude: string[], more: objec
 
 const services = { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 60_000, hookTimeout: 120_000 }
 
+const containers = {
+  globalSetup: ['tests/containers/engine.ts'],
+  testTimeout: 600_000,
+  hookTimeout: 300_000,
+  fileParallelism: false,
+}
+
 export default defineConfig({
   test: {
     projects: [
       project(
         'unit',
         ['**/*.test.ts'],
-        ['int', 'system', 'long', 'containers'].map((cost) => `**/*.${cost}.test.ts`),
+        ['int', 'system', 'long', 'containers', 'containers-all'].map((cost) => `**/*.${cost}.test.ts`),
         {
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -37,12 +44,8 @@ export default defineConfig({
         hookTimeout: 300_000,
         fileParallelism: false,
       }),
-      project('containers', ['**/*.containers.test.ts'], [], {
-        globalSetup: ['tests/containers/engine.ts'],
-        testTimeout: 300_000,
-        hookTimeout: 1_200_000,
-        fileParallelism: false,
-      }),
+      project('containers', ['**/*.containers.test.ts'], [], containers),
+      project('containers-all', ['**/*.containers-all.test.ts'], [], containers),
     ],
   },
 })

@@ -30,7 +30,7 @@ describe('the house stays readable', () => {
 
   it('every file name is kebab-case', () => {
     const kebab =
-      /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|int\.test|system\.test|long\.test|containers\.test|config|v\d+))*\.(ts|mjs)$/
+      /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|int\.test|system\.test|long\.test|containers(-all)?\.test|config|v\d+))*\.(ts|mjs)$/
     const migration = /^\d{3}_[a-z0-9_]+\.ts$/
     expect(sources.map((file) => basename(file)).filter((name) => !kebab.test(name) && !migration.test(name))).toEqual(
       [],

@@ -15,6 +15,8 @@ export type Shop = {
   up(stage: string): Promise<number>
   /** @returns the smoke test's own result */
   smoke(stage: string, orders: number): Promise<{ confirmed: number; left: number; failed: number }>
+  /** @returns how many rows a table of a database has */
+  count(stage: string, database: string, table: string): Promise<number>
   /** Container of a service. */
   container(stage: string, service: string): Promise<string>
   drop(): Promise<void>
@@ -41,6 +43,10 @@ export async function openShop(): Promise<Shop> {
       return (performance.now() - started) / 1000
     },
     smoke: async (stage, orders) => JSON.parse(await compose(stage, 'run', '--rm', '-e', `ORDERS=${orders}`, 'smoke')),
+    async count(stage, database, table) {
+      const query = ['psql', '-U', 'postgres', '-d', database, '-Atc', `select count(*) from ${table}`]
+      return Number(await compose(stage, 'exec', '-T', 'postgres', ...query))
+    },
     container: (stage, service) => compose(stage, 'ps', '--quiet', service),
     async drop() {
       await compose(last, '--profile', 'load', '--profile', 'tools', 'down', '--volumes', '--remove-orphans')

@@ -7,6 +7,7 @@ const HEALTHY_S = 90
 const [FIRST, THEN, BETWEEN] = ['0-monolith', '3-inventory', '2-subscribers'] as const
 const images = [...imagesOf(new URL('../..', import.meta.url).pathname).values()].map((name) => `${name}:${tag()}`)
 let shop: Shop
+const orders = () => shop.count(THEN, 'shop', 'orders')
 
 beforeAll(async () => {
   shop = await openShop()
@@ -73,9 +74,3 @@ test('35. whoever is asked to stop stops in good order', async () => {
     })
   }
 })
-
-/** Orders in the monolith's database. */
-async function orders(): Promise<number> {
-  const sql = 'select count(*) from orders'
-  return Number(await shop.compose(THEN, 'exec', '-T', 'postgres', 'psql', '-U', 'postgres', '-d', 'shop', '-Atc', sql))
-}
