@@ -13,6 +13,7 @@ export async function newEnvFiles(): Promise<Record<string, string>> {
   const files = {
     ...own,
     postgres: { POSTGRES_PASSWORD: superuser?.password ?? '' },
+    chaos: { DATABASE_URL: superuser?.DATABASE_URL ?? '' },
     databases: { DATABASE_URL: superuser?.DATABASE_URL ?? '', ...Object.assign({}, ...Object.values(databases)) },
     mover: Object.assign({}, ...Object.values(movers)),
   }

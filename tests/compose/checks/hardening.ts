@@ -34,7 +34,7 @@ export const hardeningChecks: Check[] = [
         !service.mem_limit && 'takes all memory',
         !service.pids_limit && 'starts as many processes as it likes',
         !service.logging?.options?.['max-size'] && 'logs without end',
-        !service.stop_grace_period && name !== 'unleash' && 'has no grace',
+        !service.stop_grace_period && 'has no grace',
         isOurs(service) && service.user !== '65532:65532' && 'is no numeric user',
         !isOnce(service) && service.restart !== 'unless-stopped' && 'is not started again',
       ]),

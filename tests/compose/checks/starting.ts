@@ -53,13 +53,15 @@ export const startingChecks: Check[] = [
   },
   {
     n: 47,
-    title: 'each stage takes in the infrastructure and the changes up to its own; shoppers come only when asked for',
+    title:
+      'each stage takes in the infrastructure and the changes up to its own; shoppers and faults come only when asked for',
     faults: (stage) => {
       const changes = stage.files.slice(1)
       return [
         ...(stage.files[0] === 'infra.yaml' ? [] : ['begins without infra.yaml']),
         ...changes.filter((file, n) => !file.startsWith(`changes/${n}-`)),
         ...['smoke', 'shoppers'].filter((name) => !stage.services[name]?.profiles?.includes('load')),
+        ...['chaos'].filter((name) => !stage.services[name]?.profiles?.includes('chaos')),
       ]
     },
     plant: (stage) => {
