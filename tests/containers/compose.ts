@@ -49,7 +49,7 @@ export async function openShop(): Promise<Shop> {
     },
     container: (stage, service) => compose(stage, 'ps', '--quiet', service),
     async drop() {
-      await compose(last, '--profile', 'load', '--profile', 'tools', 'down', '--volumes', '--remove-orphans')
+      await compose(last, '--profile', '*', 'down', '--volumes', '--remove-orphans')
     },
   }
 }
