@@ -108,6 +108,12 @@ test('rule 26: the old tables move away in the transaction that drops their fenc
   await copyAll(it.lane)
   await expect(retireTables(it.withToken(2n))).rejects.toThrow(SideOpen)
   await switchOver()
+  // A move that fails at the very last takes the fence's end back with it.
+  await it.sourceAdmin.query(`create schema retired; create table retired.items ();
+    grant create, usage on schema retired to ${it.moverRole}`)
+  await expect(retireTables(it.withToken(2n))).rejects.toMatchObject({ code: '42P07' })
+  await expect(it.sourceApp.query(`insert into items (name) values ('early')`)).rejects.toMatchObject({ code: 'BN001' })
+  await it.sourceAdmin.query('drop schema retired cascade')
   const writer = await it.sourceApp.connect()
   await writer.query(`prepare write as insert into public.items (name) values ('late')`)
   const attempts: Promise<unknown>[] = []
