@@ -13,6 +13,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   copy: async () => (await import('./copy.ts')).benchCopy(),
   memory: async () => (await import('./memory.ts')).benchMemory(),
   switches: async () => (await import('./switches.ts')).benchSwitches(),
+  orders: async () => (await import('./orders.ts')).benchOrders(),
 }
 
 const { values } = parseArgs({
