@@ -1,5 +1,8 @@
+import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+
+const CONNECT_MS = 2_000
 
 export type Wakeups = {
   /** Resolves when the control database has news of the context, after `ms` at the latest, or when `stop` is aborted. */
@@ -14,11 +17,20 @@ export type Wakeups = {
 export function listenForWakeups(connectionString: string): Wakeups {
   const waiting = new Map<string, Set<() => void>>()
   const closed = new AbortController()
-  let client: pg.Client | null = null
+  // Our own, so that closing can destroy it: a connection that is ended politely while it still connects never says so,
+  // and one whose peer has gone silent waits for it. A mover that waited here would not seek the lead again.
+  let socket: Socket | null = null
   const loop = (async () => {
     while (!closed.signal.aborted) {
-      client = new pg.Client({ connectionString, application_name: 'banyan mover (listener)' })
-      const ended = new Promise<void>((resolve) => client?.on('end', resolve).on('error', () => resolve()))
+      const stream = new Socket()
+      socket = stream
+      const client = new pg.Client({
+        connectionString,
+        application_name: 'banyan mover (listener)',
+        connectionTimeoutMillis: CONNECT_MS,
+        stream: () => stream,
+      })
+      const ended = new Promise<void>((resolve) => client.on('end', resolve).on('error', () => resolve()))
       client.on('notification', ({ payload }) => {
         for (const wake of waiting.get(payload ?? '') ?? []) wake()
       })
@@ -30,7 +42,7 @@ export function listenForWakeups(connectionString: string): Wakeups {
       } catch {
         // Polling goes on without it; the next round connects again.
       }
-      await client.end().catch(() => undefined)
+      stream.destroy()
       await sleep(250, undefined, { signal: closed.signal }).catch(() => undefined)
     }
   })()
@@ -50,7 +62,7 @@ export function listenForWakeups(connectionString: string): Wakeups {
     },
     async close() {
       closed.abort()
-      await client?.end().catch(() => undefined)
+      socket?.destroy()
       await loop
     },
   }
