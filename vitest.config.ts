@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const ignored = ['**/node_modules/**', '**/.banyan/**']
@@ -11,6 +12,9 @@ const project = (name: string, include: string[], exclude: string[], more: objec
   test: { name, include, exclude: [...ignored, ...exclude], sequence: { groupOrder: order++ }, ...more },
 })
 
+// Two at a time on two cores as well, where Vitest would take one: they wait for servers more than they compute, and
+// each has databases, virtual hosts and roles of its own.
+const maxWorkers = Math.max(2, availableParallelism() - 1)
 const services = { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 60_000, hookTimeout: 120_000 }
 
 const containers = {
@@ -30,9 +34,10 @@ export default defineConfig({
         {
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          maxWorkers,
         },
       ),
-      project('int', ['**/*.int.test.ts'], [], services),
+      project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers }),
       project('system', ['**/*.system.test.ts'], [], {
         testTimeout: 600_000,
         hookTimeout: 300_000,
