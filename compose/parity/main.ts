@@ -4,10 +4,10 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { endWithStarter } from '../embedded/lifeline.ts'
 import { ROOT } from '../embedded/stack.ts'
+import { HELP, readOptions } from './options.ts'
 import { startWorlds, type Worlds } from './worlds.ts'
 
 const INCONCLUSIVE = 2
-const options = process.argv.slice(2)
 let starting: Promise<Worlds> | undefined
 let comparing: ChildProcess | undefined
 let folder: string | undefined
@@ -23,17 +23,12 @@ await end()
 process.exit()
 
 async function main(): Promise<number> {
-  const twin = takeFlag('--twin')
-  const serviceFile = takeValue('--service-file')
-  const instant = takeValue('--clock')
-  const logs = takeValue('--logs')
-  const context = options.shift()
-  if (!context || context.startsWith('-')) {
-    console.error(
-      'usage: npm run parity -- <context> [--seed n] [--requests n] [--only name] [--coverage] [--twin] [--clock instant] [--logs folder] [--record]',
-    )
-    return INCONCLUSIVE
+  const { own, passed, context } = readOptions(process.argv.slice(2))
+  if (own.help) {
+    console.log(HELP)
+    return 0
   }
+  const { twin, 'service-file': serviceFile, clock: instant, logs } = own
   const clock = instant === undefined ? undefined : clockOf(instant)
   // The environment of a running stack names its broker, by an account that may make no virtual hosts there.
   if (!process.env.RABBITMQ_API) delete process.env.AMQP_URL
@@ -43,7 +38,7 @@ async function main(): Promise<number> {
   const { stop: _, ...places } = await starting
   const sides = join(folder, 'sides.json')
   writeFileSync(sides, JSON.stringify(places), { mode: 0o600 })
-  const report = options.includes('--report') ? [] : ['--report', join(ROOT, '.banyan', `parity-${context}`)]
+  const report = passed.includes('--report') ? [] : ['--report', join(ROOT, '.banyan', `parity-${context}`)]
   // What decides about the worlds stands in the command that a reader of the report repeats.
   const worlds = [
     ...(twin ? ['--twin'] : []),
@@ -51,23 +46,12 @@ async function main(): Promise<number> {
     ...(instant === undefined ? [] : ['--clock', instant]),
   ]
   const rerun = ['npm run parity --', ...worlds].join(' ')
-  const args = ['parity', context, '--sides', sides, '--rerun', rerun, ...report, ...options]
+  const args = ['parity', context, '--sides', sides, '--rerun', rerun, ...report, ...passed]
   // Through run.mjs, by which it learns of the running stack: --record writes into its control database.
   const command = [join(ROOT, 'compose/run.mjs'), 'migrations/src/cli.ts', ...args]
   const child = spawn(process.execPath, command, { cwd: ROOT, stdio: 'inherit' })
   comparing = child
   return await new Promise((resolve) => child.on('close', (code) => resolve(code ?? INCONCLUSIVE)))
-}
-
-/** Takes an option of this program out of those that `banyan parity` gets. */
-function takeFlag(name: string): boolean {
-  const at = options.indexOf(name)
-  return at >= 0 && options.splice(at, 1).length === 1
-}
-
-function takeValue(name: string): string | undefined {
-  const at = options.indexOf(name)
-  return at < 0 ? undefined : options.splice(at, 2)[1]
 }
 
 /** @throws Error for anything but an instant: a time without a zone would be another one on each machine */

@@ -42,6 +42,9 @@ describe('rules', () => {
   })
 
   it('allow numbers to be near, and no farther', () => {
+    // 1.01 - 1 is a little more than 0.01.
+    expect(differences({ price: 1 }, { price: 1.01 }, { at: '$.price', tolerance: 0.01 })).toEqual([])
+    expect(differences({ price: 1 }, { price: 1.02 }, { at: '$.price', tolerance: 0.01 })).toEqual(['$.price value'])
     const rule = { at: '$.price', tolerance: 1 }
     expect(differences({ price: 10 }, { price: 11 }, rule)).toEqual([])
     expect(differences({ price: 10 }, { price: 12 }, rule)).toEqual(['$.price value'])
@@ -111,6 +114,12 @@ describe('rules', () => {
     expect(ruleShape.safeParse({ at: '$.a', ignore: true }).success).toBe(false)
     expect(ruleShape.safeParse({ ...SAID, at: '$.a' }).success).toBe(false)
     expect(ruleShape.safeParse({ ...SAID, at: '$.a', ignore: true, tolerance: 1 }).success).toBe(false)
+    for (const until of ['2027-02-31', '2026-99-99', 'soon'])
+      expect(ruleShape.safeParse({ ...SAID, until, at: '$.a', ignore: true }).success).toBe(false)
+    for (const at of ['$.a[*', '$.a[?(@.b)]', '$body.x', "$['a']", 'a'])
+      expect(ruleShape.safeParse({ ...SAID, at, ignore: true }).success).toBe(false)
+    for (const at of ['$', '$..traceId', '$.headers.x-request-id', '$.items[*].a', '$.rows.*.added[0]'])
+      expect(ruleShape.safeParse({ ...SAID, at, ignore: true }).success).toBe(true)
   })
 })
 

@@ -73,7 +73,7 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
   function allows(rule: Rule, a: unknown, b: unknown): boolean | undefined {
     if (rule.bijection !== undefined) return book.pair(rule.bijection, a, b)
     if (rule.tolerance !== undefined)
-      return typeof a === 'number' && typeof b === 'number' ? Math.abs(a - b) <= rule.tolerance : false
+      return typeof a === 'number' && typeof b === 'number' ? Math.abs(a - b) <= rule.tolerance + lost(a, b) : false
     if (rule.pattern !== undefined) {
       const form = new RegExp(rule.pattern)
       return form.test(String(a)) && form.test(String(b))
@@ -121,4 +121,9 @@ export function stable(value: unknown): string {
         : node,
     ) ?? ''
   )
+}
+
+/** What a difference of two such numbers may be off by itself: 1.01 - 1 is a little more than 0.01. */
+function lost(a: number, b: number): number {
+  return Number.EPSILON * Math.max(Math.abs(a), Math.abs(b))
 }

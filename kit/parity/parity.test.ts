@@ -59,6 +59,10 @@ it('repeats just the shortest sequence of a difference by the command it gives',
   expect(JSON.stringify(reproduction?.requests)).toContain(String(again.differences[0]?.sample.left))
 })
 
+it('says that there is no such sequence, rather than that nothing was compared', async () => {
+  await expect(run(urls.alike, 'no such')).rejects.toThrow('--only no such: there is no sequence')
+})
+
 it('fails for a rule that matches nothing, but not where one sequence alone was asked for', async () => {
   expect((await run(urls.alike)).reasons).toEqual(['the rule at $..never matched nothing; take it out'])
   expect(await run(urls.alike, 'generated 3')).toMatchObject({ verdict: 'alike' })

@@ -69,6 +69,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   const { only, seed } = options
   const shorter = only === undefined || replayed ? undefined : redraw(arbitrary, seed, only)
   const sequences = only === undefined ? all : shorter ? [shorter] : all.filter(({ name }) => name === only)
+  if (sequences.length === 0 && only !== undefined) throw new Error(`--only ${only}: there is no sequence of this name`)
   refuseWrites(sequences, [options.left, options.right, ...(options.twin ? [options.twin] : [])])
   const before = await buildsOf(options)
   const opened: Side[] = []
@@ -172,7 +173,8 @@ async function openSide(place: Place, tables: readonly WatchedTable[], context: 
   const effects = database === undefined ? undefined : await watchEffects({ database, tables, context, amqp })
   const teller =
     amqp && database ? createTeller({ amqp, database, exchange: EXCHANGE, queue: `banyan.${context}`, now }) : undefined
-  return createSide({ name, baseUrl, identify: createIdentify(place.identities, now), effects, teller })
+  const identify = createIdentify(place.identities, now)
+  return createSide({ name, baseUrl, identify, identities: Object.keys(place.identities), effects, teller })
 }
 
 function secretsOf(places: readonly Place[]): string[] {

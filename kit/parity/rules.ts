@@ -13,7 +13,12 @@ const span = z
 
 const day = z.preprocess(
   (given) => (given instanceof Date ? given.toISOString().slice(0, 10) : given),
-  z.string().regex(/^\d{4}-\d\d-\d\d$/, 'must be a day such as 2027-03-31'),
+  z
+    .string()
+    .refine(
+      (text) => /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00Z`).toJSON()?.startsWith(text) === true,
+      'must be a day such as 2027-03-31',
+    ),
 )
 
 const regex = z.string().refine((text) => {
@@ -24,13 +29,16 @@ const regex = z.string().refine((text) => {
   }
 }, 'must be a regular expression')
 
+/** Names, each behind one dot or two, and indices. */
+const PLACE = /^\$(?:\.{1,2}[^.[\]\s]+|\[(?:\*|\d+)\])*$/
+
 const KINDS = ['ignore', 'tolerance', 'unordered', 'pattern', 'window', 'bijection'] as const
 
 /** One thing two sides may differ in, and why; each rule says exactly one of the kinds. */
 export const ruleShape = z
   .strictObject({
     /** Where, e.g. `$.body.items[*].updatedAt` or `$..traceId`. */
-    at: z.string().startsWith('$', 'must begin with $, as in $.body.id'),
+    at: z.string().regex(PLACE, 'must be a place such as $.body.items[*].id or $..updatedAt'),
     /** Only in answers of this operation; in all without it. */
     operation: z.string().optional(),
     /** Nothing below is compared. */

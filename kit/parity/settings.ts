@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { z } from 'zod'
+import { readYaml } from '../yaml/index.ts'
 import { ruleShape } from './rules.ts'
 import type { Sequence, Step } from './step.ts'
 
@@ -110,7 +110,7 @@ const SETTINGS_FILE = 'parity.yaml'
 
 /**
  * Reads a context's folder: `parity.yaml`, and every other YAML file as a scenario.
- * @throws Error that names the file, the place in it and what is wrong
+ * @throws MistakesError with every mistake's file, line and remedy
  */
 export function readParityFolder(folder: string): { settings: Settings; contract: string; scenarios: Sequence[] } {
   const settings = check(settingsShape, join(folder, SETTINGS_FILE))
@@ -119,12 +119,10 @@ export function readParityFolder(folder: string): { settings: Settings; contract
     const { scenario, steps } = check(scenarioShape, join(folder, file))
     return { name: scenario, kind: 'scenario', steps }
   })
+  const twice = scenarios.find(({ name }, at) => scenarios.findIndex((other) => other.name === name) < at)
+  if (twice) throw new Error(`${folder}: two scenarios are called "${twice.name}"; give each a name of its own`)
   return { settings, contract: join(folder, settings.contract), scenarios }
 }
 
-function check<T>(shape: z.ZodType<T>, file: string): T {
-  const parsed = shape.safeParse(parse(readFileSync(file, 'utf8')))
-  if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || 'the file'}: ${issue.message}`)
-  throw new Error(`${file} is not right:\n${faults.join('\n')}`)
-}
+const check = <T extends z.ZodObject>(shape: T, file: string): z.output<T> =>
+  readYaml(file, readFileSync(file, 'utf8'), shape, 'file').value

@@ -29,10 +29,12 @@ export function createSide(options: {
   name: string
   baseUrl: string
   identify?: Identify | undefined
+  /** The names that `identify` knows, for the refusal of another. */
+  identities?: readonly string[]
   effects?: Effects | undefined
   teller?: Teller | undefined
 }): Side {
-  const { name, baseUrl, identify, effects, teller } = options
+  const { name, baseUrl, identify, identities = [], effects, teller } = options
   const dispatcher = new Agent({ connections: 64, headersTimeout: DEADLINE_MS, bodyTimeout: DEADLINE_MS })
   return {
     name,
@@ -45,7 +47,7 @@ export function createSide(options: {
       }
       const authorization = ask.as === undefined ? undefined : await identify?.(ask.as, ask.claims)
       if (ask.as !== undefined && authorization === undefined)
-        throw new Error(`${name} has no identity "${ask.as}"; name it among the identities of the sides`)
+        throw new Error(`${name} has no identity "${ask.as}"; it has: ${identities.join(', ') || 'none'}`)
       const answer = await request(baseUrl.replace(/\/$/, '') + ask.path, {
         dispatcher,
         method: ask.method as 'GET',

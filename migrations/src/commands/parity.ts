@@ -16,6 +16,7 @@ import type { AddCommand } from './cli.ts'
 import { explain } from './explain.ts'
 import { createOutput, type Output } from './output.ts'
 import { recordParity } from './record-parity.ts'
+import { wholeNumber } from './whole-number.ts'
 
 type Given = {
   left?: string
@@ -102,11 +103,8 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
     throw new Error('--record wants a whole run, without --only and --recording')
   const sides = readSides(given)
   let told = -1
-  const [seed, requests] = [
-    z.coerce.number().int().parse(given.seed),
-    z.coerce.number().int().min(0).parse(given.requests),
-  ]
-  const tries = z.coerce.number().int().min(0).parse(given.tries)
+  const [seed, requests] = [wholeNumber('--seed', given.seed, 0), wholeNumber('--requests', given.requests, 0)]
+  const tries = wholeNumber('--tries', given.tries, 0)
   return {
     ...{ context, ...sides, seed, requests, only: given.only, recording: given.recording, tries, now: new Date() },
     folder: join(given.folder, context),

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { readOptions } from './options.ts'
+
+it.each([
+  [['inventory', '--clock'], "Option '--clock <value>' argument missing"],
+  [['inventory', '--service-file', '--twin'], "Option '--service-file' argument is ambiguous"],
+  [['inventory', '--sedd', '1'], "Unknown option '--sedd'"],
+  [['inventory', '--seed', 'x'], '--seed x: say a whole number'],
+  [['inventory', '--requests', '-1'], "Option '--requests' argument is ambiguous"],
+  [['inventry'], '"inventry" is no context: '],
+  [['inventory', 'users'], '"inventory users" is no context: '],
+  [[], 'say which context: '],
+])('%j is refused before anything is started', (args, words) => {
+  expect(() => readOptions(args)).toThrow(words)
+})
+
+it('keeps what makes the worlds, and passes the rest on', () => {
+  const { own, passed, context } = readOptions(['--twin', 'inventory', '--seed', '7', '--coverage', '--clock', 'now'])
+  expect([context, own.twin, own.clock, passed]).toEqual(['inventory', true, 'now', ['--seed', '7', '--coverage']])
+})
