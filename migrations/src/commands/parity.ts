@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   EXIT_CODES,
@@ -74,6 +74,7 @@ export const addParity: AddCommand = (program, cli) => {
       const out = createOutput({ json: given.json === true, out: process.stdout, err: process.stderr })
       let reported = false
       try {
+        if (given.report) removeReports(given.report)
         const report = await testParity(await optionsOf(context, given, out))
         out.endProgress()
         if (given.report) writeReports(given.report, report)
@@ -154,6 +155,13 @@ function tablesOf(plan: Plan | undefined): ParityOptions['tables'] {
     left: tables.map(({ from, to, columns }) => ({ table: from, as: to, columns })),
     right: tables.map(({ to }) => ({ table: to, as: to })),
   }
+}
+
+const REPORTS = ['report.html', 'report.json', 'junit.xml'] as const
+
+/** What an earlier run proved is not what this one does, even if it breaks off. */
+function removeReports(folder: string): void {
+  for (const name of REPORTS) rmSync(join(folder, name), { force: true })
 }
 
 function writeReports(folder: string, report: Report): void {
