@@ -93,22 +93,23 @@ export function createRunner(options: RunOptions): Runner {
     const variables = sides.map(() => startVariables(options.seed, number))
     await Promise.all(sides.map((side) => side.effects?.begin()))
     for (const [at, step] of sequence.steps.entries()) {
-      const tries = await Promise.allSettled(sides.map((side, of) => takeStep(side, step, variables[of]!)))
+      const last = at === sequence.steps.length - 1
+      const tries = await Promise.allSettled(sides.map((side, of) => takeStep(side, step, variables[of]!, last)))
       counts.requests += sides.length * (step.together ?? 1)
       const failed = tries.flatMap((each, of) => (each.status === 'rejected' ? [{ of, why: each.reason }] : []))
       for (const { of, why } of failed) noteUnhealthy(sides[of]!.name, why)
       if (failed.length > 0) return
       const [one, other, third] = tries.map((each) => (each as PromiseFulfilledResult<Taken>).value)
       const again =
-        third ?? (isSafe(step) && step.together === undefined ? await askAgain(step, variables[0]!) : undefined)
+        third ?? (isSafe(step) && step.together === undefined ? await askAgain(step, variables[0]!, last) : undefined)
       seen(at, { left: one!, right: other!, again })
     }
   }
 
-  async function askAgain(step: Step, variables: Variables): Promise<Taken | undefined> {
+  async function askAgain(step: Step, variables: Variables, last: boolean): Promise<Taken | undefined> {
     counts.requests++
     try {
-      return await takeStep(left, step, new Map(variables))
+      return await takeStep(left, step, new Map(variables), last)
     } catch (error) {
       noteUnhealthy(left.name, error)
       return undefined
@@ -148,11 +149,13 @@ export function createRunner(options: RunOptions): Runner {
       tally.compared(operation, compare(taken.left.document, taken.right.document, operation, book), origin)
       if (taken.again)
         tally.askedTwice(operation, compare(taken.left.document, taken.again.document, operation, twinBook))
-      for (const [side, { unmet: missed }] of [
+      for (const [side, { unmet: expected, missed }] of [
         [left.name, taken.left],
         [right.name, taken.right],
-      ] as const)
-        for (const one of missed) unmet.push({ sequence: sequence.name, step: at, side, what: sentenceOf(one) })
+      ] as const) {
+        const sentences = [...expected.map(sentenceOf), ...(sequence.kind === 'scenario' ? missed : [])]
+        for (const what of sentences) unmet.push({ sequence: sequence.name, step: at, side, what })
+      }
       counts.comparingMs += performance.now() - before
     })
   }

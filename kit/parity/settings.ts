@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readYaml } from '../yaml/index.ts'
+import { MistakesError, readYaml } from '../yaml/index.ts'
 import { ruleShape } from './rules.ts'
-import type { Sequence, Step } from './step.ts'
+import { GIVEN, type Sequence, type Step } from './step.ts'
 
 const reference = z.strictObject({
   /** The operation whose answer holds it, and where. */
@@ -116,7 +116,7 @@ export function readParityFolder(folder: string): { settings: Settings; contract
   const settings = check(settingsShape, join(folder, SETTINGS_FILE))
   const files = readdirSync(folder).filter((file) => /\.ya?ml$/.test(file) && file !== SETTINGS_FILE)
   const scenarios = files.sort().map((file): Sequence => {
-    const { scenario, steps } = check(scenarioShape, join(folder, file))
+    const { scenario, steps } = check(scenarioShape, join(folder, file), unknownNames)
     return { name: scenario, kind: 'scenario', steps }
   })
   const twice = scenarios.find(({ name }, at) => scenarios.findIndex((other) => other.name === name) < at)
@@ -124,5 +124,30 @@ export function readParityFolder(folder: string): { settings: Settings; contract
   return { settings, contract: join(folder, settings.contract), scenarios }
 }
 
-const check = <T extends z.ZodObject>(shape: T, file: string): z.output<T> =>
-  readYaml(file, readFileSync(file, 'utf8'), shape, 'file').value
+/** @param sense finds what the shape cannot say, by the path of the part in question */
+function check<T extends z.ZodObject>(
+  shape: T,
+  file: string,
+  sense: (value: z.output<T>) => { at: PropertyKey[]; message: string; remedy: string }[] = () => [],
+): z.output<T> {
+  const { value, lineOf } = readYaml(file, readFileSync(file, 'utf8'), shape, 'file')
+  const mistakes = sense(value).map(({ at, ...mistake }) => ({ file, line: lineOf(at), ...mistake }))
+  if (mistakes.length > 0) throw new MistakesError(mistakes)
+  return value
+}
+
+/** Names that a scenario uses and no earlier step has captured: both sides would refuse alike what stands in for them. */
+function unknownNames({ steps }: z.output<typeof scenarioShape>) {
+  const known = new Set<string>(GIVEN)
+  return steps.flatMap((step, index) => {
+    const used = [...JSON.stringify(step).matchAll(/\{\{([\w-]+)\}\}/g)].map(([, name]) => name!)
+    for (const name of Object.keys(step.capture ?? {})) known.add(name)
+    return [...new Set(used)]
+      .filter((name) => !known.has(name))
+      .map((name) => ({
+        at: ['steps', index],
+        message: `{{${name}}} is used, and no step up to here captures it`,
+        remedy: `mend the spelling, or capture it; there are ${[...known].join(', ')}`,
+      }))
+  })
+}

@@ -39,6 +39,9 @@ export type Ask = {
   body?: string | undefined
 }
 
+/** The names that every sequence, or each of requests sent at once, is given. */
+export const GIVEN = ['unique', 'number', 'other', 'index', 'nth'] as const
+
 export type Variables = Map<string, unknown>
 
 /**

@@ -10,6 +10,8 @@ export type Taken = {
   asked: { method: string; path: string; body?: string | undefined; as?: string | undefined }
   /** Expectations that did not hold. */
   unmet: { path: string; seen: unknown; wanted: unknown }[]
+  /** What was to be captured and was not there: in a scenario a mistake, in generated requests what they allow for. */
+  missed: string[]
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -19,19 +21,34 @@ export function isSafe(step: Step): boolean {
   return SAFE.has(step.method.toUpperCase())
 }
 
-/** Takes one step at one side: asks, captures into `variables`, and looks at what else it did. */
-export async function takeStep(side: Side, step: Step, variables: Variables): Promise<Taken> {
+/**
+ * Takes one step at one side: asks, captures into `variables`, and looks at what else it did. A read should do nothing
+ * else, and is looked at with the write after it; one that ends a sequence has no such write.
+ * @param last of its sequence
+ */
+export async function takeStep(side: Side, step: Step, variables: Variables, last: boolean): Promise<Taken> {
   const asked = render(step, burstVariables(variables, 0))
   const answers = await Promise.all(
     Array.from({ length: step.together ?? 1 }, (_, index) => side.ask(render(step, burstVariables(variables, index)))),
   )
-  const effects = isSafe(step) ? undefined : await side.effects?.collect()
+  const effects = isSafe(step) && !last ? undefined : await side.effects?.collect()
   const document: Observation | BurstObservation =
     step.together === undefined
       ? { ...answers[0]!, ...effects }
       : (withoutNames({ outcomes: answers.sort(byOutcome), ...effects }, step.either ?? []) as BurstObservation)
-  for (const [name, path] of Object.entries(step.capture ?? {})) variables.set(name, valueAt(document, path))
-  return { document, asked, unmet: unmetOf(step, document, variables) }
+  const captured = Object.entries(step.capture ?? {}).map(([name, path]) => ({
+    name,
+    path,
+    value: valueAt(document, path),
+  }))
+  for (const { name, value } of captured) variables.set(name, value)
+  const missed = captured.filter(({ value }) => value === undefined || value === null)
+  return {
+    document,
+    asked,
+    unmet: unmetOf(step, document, variables),
+    missed: missed.map(({ name, path }) => `nothing stands at ${path} to be captured as ${name}`),
+  }
 }
 
 /** Of requests sent at once, `{{index}}` is which it is and `{{nth}}` a whole number of its own. */
