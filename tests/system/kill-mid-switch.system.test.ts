@@ -28,7 +28,8 @@ it('a mover killed in the middle of a switch leaves no write behind, and the nex
   for (const point of POINTS) {
     const began = performance.now()
     const turn = await nextTurn(system)
-    expect(await killAt(system, point, turn), point).toMatchObject({ killed: true, state: 'done' })
+    const ended = await killAt(system, point, turn)
+    expect(ended, `${point}: ${ended.because}`).toMatchObject({ killed: true, state: 'done' })
     console.log(point, Math.round(performance.now() - began))
   }
   // A fence that takes longer than the budget is called off; the mover dies in the middle of that as well.

@@ -5,9 +5,18 @@ import { createWorld, until } from '../mover/testing/world.ts'
 import { watchWritesFlags } from './watch-writes-flags.ts'
 
 /** A flag that the test flips, watched for a world of its own. */
-async function watched(options: { echoMs?: number } = {}) {
+async function watched({
+  first = 0,
+  prepare = '',
+  ...options
+}: {
+  echoMs?: number
+  first?: number
+  prepare?: string
+} = {}) {
   const world = await createWorld({ rows: 1 })
-  let share = 0
+  if (prepare) await world.db.control.query(prepare)
+  let share = first
   let looks = 0
   const flags = {
     share: () => {
@@ -59,6 +68,45 @@ it('what the mover sets itself is no wish, however late it is seen, and what som
     await someLooks(2)
     flip(100)
     await until('the flip back to call the rollback off', 5_000, abortOf)
+  } finally {
+    await end()
+  }
+})
+
+it('what a mover before it set is no wish either, though Unleash tells of it only when a switch has begun', async () => {
+  const begun = `update banyan.contexts set phase = 'switching', direction = 'to-service' where context = 'goods'`
+  const { control, flip, someLooks, end } = await watched({ echoMs: 600_000, first: 100, prepare: begun })
+  try {
+    const id = await askFor(control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })
+    await acceptIntent(control, id!)
+    flip(0)
+    await someLooks(3)
+    expect((await openIntent(control, 'goods'))?.args.abort).toBeUndefined()
+    // From here on it is somebody's again.
+    flip(100)
+    await someLooks(2)
+    flip(0)
+    await until(
+      'the flip back to call the switch off',
+      5_000,
+      async () => (await openIntent(control, 'goods'))?.args.abort,
+    )
+  } finally {
+    await end()
+  }
+})
+
+it('what the flag had asked for before the mover was started anew is called off by flipping it back', async () => {
+  const asked = `insert into banyan.intents (context, verb, source, who, state) values ('goods', 'switch', 'flag', 'unleash', 'running');
+    update banyan.contexts set phase = 'switching', direction = 'to-service' where context = 'goods'`
+  const { control, flip, end } = await watched({ echoMs: 600_000, first: 100, prepare: asked })
+  try {
+    flip(0)
+    await until(
+      'the flip back to call the switch off',
+      5_000,
+      async () => (await openIntent(control, 'goods'))?.args.abort,
+    )
   } finally {
     await end()
   }

@@ -2,7 +2,7 @@ import type { Flags } from '@banyan/kit/flags'
 import type { Logger } from '@banyan/kit/service'
 import type { Pool } from 'pg'
 import { readContext } from '../control/contexts.ts'
-import { askAbort, askFor, withdrawFlagIntent } from '../control/intents.ts'
+import { askAbort, askFor, openIntent, withdrawFlagIntent } from '../control/intents.ts'
 import { inTransaction } from '../control/transaction.ts'
 import { type Known, readFlip } from './flip.ts'
 
@@ -33,14 +33,16 @@ export function watchWritesFlags(
   { echoMs = ECHO_MS }: { echoMs?: number } = {},
 ): WritesFlagsWatch {
   const known = new Map<string, Known>()
-  const echoes = new Map<string, { share: 0 | 100; until: number }>()
+  const echoes = new Map<string, { share: 0 | 100; until: number; ofAnother?: true }>()
   const look = async (context: string): Promise<void> => {
     const share = flags.share(`${context}-writes`)
+    const late = known.has(context) || echoes.has(context) ? null : await lateEcho(control, context, share)
+    if (late !== null) echoes.set(context, { share: late, until: performance.now() + echoMs, ofAnother: true })
     const echo = echoes.get(context)
     if (echo) {
       if (share !== echo.share && performance.now() < echo.until) return
       echoes.delete(context)
-      known.set(context, echo.share)
+      if (!echo.ofAnother || share === echo.share) known.set(context, echo.share)
     }
     const flip = readFlip(known.get(context) ?? null, share)
     const stored = flip.wish && (await readContext(control, context))
@@ -74,6 +76,19 @@ export function watchWritesFlags(
       await round
     },
   }
+}
+
+/**
+ * At the first look: the share that a mover before this one may have set a moment ago, where Unleash still tells another.
+ * Its coming would look like somebody's flip, against whatever has begun since. What the flag itself has asked for is
+ * no such thing.
+ */
+async function lateEcho(control: Pool, context: string, share: number | null): Promise<0 | 100 | null> {
+  const stored = await readContext(control, context)
+  if (!stored) return null
+  const settled = stored.owner === 'service' ? 100 : 0
+  if (share === settled || (share !== 0 && share !== 100)) return null
+  return (await openIntent(control, context))?.source === 'flag' ? null : settled
 }
 
 /** Says whether the wish was taken, or is true already; otherwise it is to be asked again. */
