@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { postgresAdminUrl } from '../../../tests/support/infra.ts'
-import { createLane, type LaneFixture } from '../data/testing/lane-fixture.ts'
+import { createLane, type LaneFixture, ONE_AT_A_TIME } from '../data/testing/lane-fixture.ts'
 import { underToken } from '../data/token.ts'
 import { checkServers } from './check-servers.ts'
 import { parsePlan } from './read.ts'
@@ -21,7 +21,7 @@ const mends = async () => {
 const admin = async (sql: string) => {
   const client = new pg.Client({ connectionString: postgresAdminUrl() })
   await client.connect()
-  await client.query(sql).finally(() => client.end())
+  await client.query(`${ONE_AT_A_TIME}; ${sql}`).finally(() => client.end())
 }
 
 it.each([

@@ -43,6 +43,12 @@ export interface FixtureOptions {
   readonly prepare?: boolean
 }
 
+/**
+ * Rights to parameters stand in a row of the whole server, which two at once cannot change: PostgreSQL fails the second
+ * one. The lock is that of whoever provisions (compose/provision/cli.ts), held to the end of the query it begins.
+ */
+export const ONE_AT_A_TIME = 'select pg_advisory_xact_lock(7461032)'
+
 /** Makes the databases and, unless told otherwise, prepares both lanes as `banyan prepare` does. */
 export async function createLane(options: FixtureOptions): Promise<LaneFixture> {
   const suffix = randomBytes(5).toString('hex')
@@ -51,6 +57,7 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
   await admin.query(`create role ${role.owner} ${loginClause()}; create role ${role.app} ${loginClause()};
     create role ${role.mover} ${loginClause()};
     grant ${role.owner} to ${role.mover};
+    ${ONE_AT_A_TIME};
     grant set on parameter session_replication_role, deadlock_timeout to ${role.mover}`)
   const databases = await Promise.all([createTestDatabase(), createTestDatabase()])
   const pools: pg.Pool[] = []
@@ -114,7 +121,7 @@ export async function createLane(options: FixtureOptions): Promise<LaneFixture> 
     async drop() {
       await Promise.all(pools.map((one) => one.end()))
       await Promise.all(databases.map((database) => database.drop()))
-      await admin.query(`revoke set on parameter session_replication_role, deadlock_timeout from ${role.mover};
+      await admin.query(`${ONE_AT_A_TIME}; revoke set on parameter session_replication_role, deadlock_timeout from ${role.mover};
         drop role ${role.mover}; drop role ${role.app}; drop role ${role.owner}`)
       await admin.end()
     },
