@@ -12,8 +12,8 @@ const project = (name: string, include: string[], exclude: string[], more: objec
   test: { name, include, exclude: [...ignored, ...exclude], sequence: { groupOrder: order++ }, ...more },
 })
 
-// Two at a time on two cores as well, where Vitest would take one: they wait for servers more than they compute, and
-// each has databases, virtual hosts and roles of its own.
+// Two at a time on two cores as well, where Vitest would take one. Not those of `int`: some look at what they have made
+// on the servers they share, and mean nobody else's.
 const maxWorkers = Math.max(2, availableParallelism() - 1)
 const services = { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 60_000, hookTimeout: 120_000 }
 
@@ -37,7 +37,7 @@ export default defineConfig({
           maxWorkers,
         },
       ),
-      project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers }),
+      project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers: 1 }),
       project('system', ['**/*.system.test.ts'], [], {
         testTimeout: 600_000,
         hookTimeout: 300_000,

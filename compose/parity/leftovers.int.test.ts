@@ -31,10 +31,12 @@ it.concurrent('drops the databases of a run that lives no more, and nobody elseâ
   const unmarked = await makeDatabase(`${killed}_mine`, false)
   const kept = await makeDatabase(`${alive}_seed`)
   // Whoever is killed leaves processes that take a while to end: all of its databases wait for them.
+  const making = await sayAlive(postgresAdminUrl(), used)
   const idle = await makeDatabase(`${used}_seed`)
   const inUse = await makeDatabase(`${used}_shop`)
   const busy = new pg.Client({ connectionString: inDatabase(postgresAdminUrl(), inUse) })
   await busy.connect()
+  await making()
   await sweepDatabases(postgresAdminUrl())
   expect(await stillThere()).toEqual([unmarked, kept, idle, inUse].sort())
 
