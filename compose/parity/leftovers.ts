@@ -60,7 +60,7 @@ export async function sweepDatabases(adminUrl: string): Promise<string[]> {
     )
     const dropped: string[] = []
     for (const { name } of rows) {
-      // Not by force: whoever has come in the meantime keeps it.
+      // Not by force: whoever has come in the meantime keeps it, and the next run looks again.
       const done = await client.query(`drop database if exists ${pg.escapeIdentifier(name)}`).catch(() => undefined)
       if (done) dropped.push(name)
     }

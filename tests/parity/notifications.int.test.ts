@@ -1,16 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
-import { parity, readReport } from './run-parity.ts'
+import { it } from 'vitest'
+import { expectAlike } from './run-parity.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-it('notifications in the monolith and as a service are alike by what they hear and what they are asked', async () => {
-  const { code, said } = await parity(folder, 'notifications', '--requests', '80', '--seed', '3', '--coverage')
-  const report = readReport(folder)
-  expect(report.differences).toEqual([])
-  expect(report, said).toMatchObject({ verdict: 'alike', uncovered: [] })
-  expect(code, said).toBe(0)
-}, 240_000)
+it(
+  'notifications are alike in the monolith and as a service by what they hear and what they are asked',
+  () => expectAlike('notifications', '--requests', '80'),
+  240_000,
+)

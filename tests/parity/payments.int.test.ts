@@ -1,16 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
-import { parity, readReport } from './run-parity.ts'
+import { it } from 'vitest'
+import { expectAlike } from './run-parity.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'banyan-parity-payments-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-it('payments are alike in the monolith and as a service, each with a provider of its own', async () => {
-  const { code, said } = await parity(folder, 'payments', '--requests', '60', '--seed', '3', '--coverage')
-  const report = readReport(folder)
-  expect(report.differences).toEqual([])
-  expect(report).toMatchObject({ verdict: 'alike', uncovered: [] })
-  expect(code, said).toBe(0)
-}, 240_000)
+it(
+  'payments are alike in the monolith and as a service, each with a provider of its own',
+  () => expectAlike('payments', '--requests', '60'),
+  240_000,
+)

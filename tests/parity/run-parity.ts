@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -42,4 +44,21 @@ export async function parity(folder: string, ...options: string[]): Promise<{ co
   }
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
   return { code, said }
+}
+
+/**
+ * The scenarios and a short generated run, in which monolith and service of the context have to be alike and every
+ * operation of its contract has to be compared.
+ */
+export async function expectAlike(context: string, ...options: string[]): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  try {
+    const { code, said } = await parity(folder, context, '--seed', '3', '--coverage', ...options)
+    const report = readReport(folder)
+    expect(report.differences).toEqual([])
+    expect(report, said).toMatchObject({ verdict: 'alike', uncovered: [] })
+    expect(code, said).toBe(0)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }

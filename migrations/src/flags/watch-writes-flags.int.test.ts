@@ -35,6 +35,12 @@ async function watched({
   return {
     control: world.db.control,
     setting: watch.setting,
+    calledOff: () =>
+      until(
+        'what is under way to be called off',
+        5_000,
+        async () => (await openIntent(world.db.control, 'goods'))?.args.abort,
+      ),
     someLooks,
     flip: (to: number) => {
       share = to
@@ -47,7 +53,7 @@ async function watched({
 }
 
 it('what the mover sets itself is no wish, however late it is seen, and what somebody sets afterwards is one', async () => {
-  const { control, flip, someLooks, setting, end } = await watched({ echoMs: 600_000 })
+  const { control, calledOff, flip, someLooks, setting, end } = await watched({ echoMs: 600_000 })
   const abortOf = async () => {
     const { rows } = await control.query("select args->>'abort' as abort from banyan.intents where state = 'running'")
     return rows[0].abort
@@ -67,7 +73,7 @@ it('what the mover sets itself is no wish, however late it is seen, and what som
     flip(0)
     await someLooks(2)
     flip(100)
-    await until('the flip back to call the rollback off', 5_000, abortOf)
+    await calledOff()
   } finally {
     await end()
   }
@@ -75,7 +81,7 @@ it('what the mover sets itself is no wish, however late it is seen, and what som
 
 it('what a mover before it set is no wish either, though Unleash tells of it only when a switch has begun', async () => {
   const begun = `update banyan.contexts set phase = 'switching', direction = 'to-service' where context = 'goods'`
-  const { control, flip, someLooks, end } = await watched({ echoMs: 600_000, first: 100, prepare: begun })
+  const { control, calledOff, flip, someLooks, end } = await watched({ echoMs: 600_000, first: 100, prepare: begun })
   try {
     const id = await askFor(control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })
     await acceptIntent(control, id!)
@@ -86,11 +92,7 @@ it('what a mover before it set is no wish either, though Unleash tells of it onl
     flip(100)
     await someLooks(2)
     flip(0)
-    await until(
-      'the flip back to call the switch off',
-      5_000,
-      async () => (await openIntent(control, 'goods'))?.args.abort,
-    )
+    await calledOff()
   } finally {
     await end()
   }
@@ -99,14 +101,10 @@ it('what a mover before it set is no wish either, though Unleash tells of it onl
 it('what the flag had asked for before the mover was started anew is called off by flipping it back', async () => {
   const asked = `insert into banyan.intents (context, verb, source, who, state) values ('goods', 'switch', 'flag', 'unleash', 'running');
     update banyan.contexts set phase = 'switching', direction = 'to-service' where context = 'goods'`
-  const { control, flip, end } = await watched({ echoMs: 600_000, first: 100, prepare: asked })
+  const { calledOff, flip, end } = await watched({ echoMs: 600_000, first: 100, prepare: asked })
   try {
     flip(0)
-    await until(
-      'the flip back to call the switch off',
-      5_000,
-      async () => (await openIntent(control, 'goods'))?.args.abort,
-    )
+    await calledOff()
   } finally {
     await end()
   }
@@ -133,7 +131,7 @@ it('a flip that is seen while something else is under way is asked for when that
 })
 
 it('a flip back takes back what the flag asked for, as long as it has not begun, and nothing that others asked for', async () => {
-  const { control, flip, someLooks, end } = await watched()
+  const { control, calledOff, flip, someLooks, end } = await watched()
   const asked = () => until('the switch to be asked for', 5_000, () => openIntent(control, 'goods'))
   try {
     flip(100)
@@ -152,7 +150,7 @@ it('a flip back takes back what the flag asked for, as long as it has not begun,
     const running = await asked()
     await acceptIntent(control, running.id)
     flip(0)
-    await until('the mover to be asked', 5_000, async () => (await openIntent(control, 'goods'))?.args.abort)
+    await calledOff()
     await settleIntent(control, running.id, 'refused', 'over')
 
     flip(100)
