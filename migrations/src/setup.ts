@@ -1,11 +1,11 @@
 import type { Flags } from '@banyan/kit/flags'
+import { createFlagAdmin, type FlagAdmin } from '@banyan/kit/flags/admin'
 import type { Logger } from '@banyan/kit/service'
 import { ConfigError, processConfig, readConfig } from '@banyan/kit/service/config'
 import pg from 'pg'
 import { z } from 'zod'
 import { Refused } from './commands/refused.ts'
 import { openDb } from './data/open-db.ts'
-import { createFlagAdmin, type FlagAdmin } from './flags/unleash-admin.ts'
 import type { Sides } from './plan/finding.ts'
 import type { Plan } from './plan/plan.ts'
 
