@@ -129,12 +129,14 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
       cookies: (status) => cookiesOf(parts, route, status, session),
       answered: listening.answered,
     }
+    const sent = performance.now()
     let outcome: Outcome
     try {
       outcome = await parts.forward(req, res, sending)
     } finally {
       ended?.()
     }
+    if (route?.access === 'read') parts.metrics.read(route.context, decision.side, outcome, performance.now() - sent)
     if (outcome.kind === 'answered') {
       parts.metrics.answered(decision.side, outcome.status, performance.now() - started)
       return

@@ -1,12 +1,15 @@
 import { createMetrics, type Metrics } from '@banyan/kit/service'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Decision } from './decide.ts'
+import type { Outcome } from './forward.ts'
 
 /** What the proxy counts. Counting is a number in a map; Prometheus' labels are built when somebody asks. */
 export interface ProxyMetrics {
   readonly http: Metrics
   decided(decision: Decision, context: string | null): void
   answered(side: string, status: number, ms: number): void
+  /** What became of sending a read to a side: what two sides are held against each other by. */
+  read(context: string, side: string, outcome: Outcome, ms: number): void
   resent(why: 'refused' | 'connection'): void
   refused(code: string): void
   paused(ms: number): void
@@ -21,6 +24,8 @@ export interface Readings {
   flagsStaleMs(): number
 }
 
+/** From 1 ms on, each half as long again: fine enough to tell a 99th percentile that is worse from one that is not. */
+const FINE_SECONDS = Array.from({ length: 27 }, (_, step) => Number((0.001 * 1.5 ** step).toPrecision(3)))
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 export function createProxyMetrics(read: Readings): ProxyMetrics {
@@ -43,6 +48,13 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     buckets: SECONDS,
     registers,
   })
+  const reads = new Histogram({
+    name: 'proxy_read_duration_seconds',
+    help: 'Reads sent to a side, to the end of the answer; failed: no answer, or a status of 500 and above',
+    labelNames: ['context', 'side', 'result'],
+    buckets: FINE_SECONDS,
+    registers,
+  })
   const pauses = new Histogram({
     name: 'proxy_hold_pause_seconds',
     help: 'How long a held request waited before it was let go',
@@ -55,15 +67,21 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
   gauge(registers, 'proxy_flags_stale_seconds', 'Age of what is known of the flags', () => read.flagsStaleMs() / 1000)
   gauge(registers, 'proxy_lease_valid', 'Whether the mover still waits for this proxy', () => Number(read.leaseValid()))
   const observers = new Map<string, { observe(seconds: number): void }>()
+  const observe = (histogram: Histogram, labels: readonly string[], ms: number) => {
+    const key = labels.join(' ')
+    const observer = observers.get(key) ?? histogram.labels(...labels)
+    observers.set(key, observer)
+    observer.observe(ms / 1000)
+  }
   return {
     http,
     decided: ({ side, reason }, context) => decisions(side, reason, context ?? ''),
-    answered(side, status, ms) {
-      const kind = `${Math.floor(status / 100)}xx`
-      const key = side + kind
-      const observer = observers.get(key) ?? answers.labels(side, kind)
-      observers.set(key, observer)
-      observer.observe(ms / 1000)
+    answered: (side, status, ms) => observe(answers, [side, `${Math.floor(status / 100)}xx`], ms),
+    read(context, side, outcome, ms) {
+      // A client that went away, and a side that did nothing, say nothing of how the side does.
+      if (outcome.kind === 'gone' || outcome.kind === 'refused') return
+      const failed = outcome.kind === 'failed' || outcome.status >= 500
+      observe(reads, [context, side, failed ? 'failed' : 'ok'], ms)
     },
     resent: (why) => resends(why),
     recorded: (what) => recordings(what),
