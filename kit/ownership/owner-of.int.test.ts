@@ -159,7 +159,7 @@ describe('the owner, asked in a transaction', () => {
     await application.query('commit')
   })
 
-  it('decides between passing, 421 and 503', async () => {
+  it('decides between passing, 421 and 503 (rule 24)', async () => {
     await install()
     const sql = fromPg(owner)
     expect(await requireOwner(sql, 'inventory', 'monolith')).toBe(1n)

@@ -41,7 +41,7 @@ describe('what was refused with nothing done', () => {
   it.each([
     [421, 'not-owner'],
     [503, 'fenced'],
-  ])('%i %s is sent again, with its body, to who owns the context by then', async (status, why) => {
+  ])('%i %s is sent again, with its body, to who owns the context by then (rule 24)', async (status, why) => {
     let proxy: TestProxy
     const made = await house(
       refusedOnce(status, why, (attempt) => {
@@ -116,7 +116,7 @@ describe('what was refused with nothing done', () => {
     },
   )
 
-  it('is not sent again when it streamed', async () => {
+  it('is not sent again when it streamed (rule 24)', async () => {
     const { proxy, monolith } = await house(refusedOnce(421, 'not-owner', () => undefined))
     const answer = await post(proxy, { body: 'x'.repeat(2 * 1024 * 1024) })
     expect([answer.status, monolith.seen.length]).toEqual([503, 1])

@@ -83,7 +83,7 @@ it('passes on what the other house says of a shortage', async () => {
   expect(body).toMatchObject({ code: 'out-of-stock', lines: [{ productId: 1, requested: 999 }] })
 })
 
-it('holds no lock of ownership while it calls: a move would wait for it', async () => {
+it('rule 25: holds no lock of ownership while it calls, for which a move would wait', async () => {
   armed = armFailPoints('remote-inventory.before-reserve=hang')
   const answer = order()
   const end = Date.now() + 10_000

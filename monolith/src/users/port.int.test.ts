@@ -113,7 +113,7 @@ describe('whom an order is for', () => {
       await expect(createUsersPort({ db: shop.db, remote }).customer(1_001)).rejects.toMatchObject(AWAY)
   })
 
-  it('holds no lock of ownership while the service is asked: a move would wait for it', async () => {
+  it('rule 25: holds no lock of ownership while the service is asked, for which a move would wait', async () => {
     await owners('service', 'service')
     let locked = false
     const remote: UsersPort = {
