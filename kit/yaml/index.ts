@@ -1,2 +1,2 @@
 export { describeMistake, type Mistake, MistakesError } from './mistakes.ts'
-export { type LineOf, readYaml } from './read.ts'
+export { type LineOf, type Path, readYaml } from './read.ts'

@@ -23,6 +23,7 @@ import { createRecorder } from './record/recorder.ts'
 import { compileRoutes } from './routes/match.ts'
 import type { RouteTable } from './routes/parse.ts'
 import { createSigner } from './sign.ts'
+import { createStripper } from './stripped.ts'
 import { createUpgrader } from './upgrade.ts'
 import { createUpstreams } from './upstreams.ts'
 
@@ -92,7 +93,10 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     logger,
   })
   const parts: Parts = {
-    arrive: createArrive(compileRoutes(table.routes), createSigner(config.OVERRIDE_KEY), config.TRUSTED_HOPS),
+    arrive: createArrive(compileRoutes(table.routes), createSigner(config.OVERRIDE_KEY), {
+      trustedHops: config.TRUSTED_HOPS,
+      isStripped: createStripper(table.identity),
+    }),
     ownership,
     flag: (context, who) => flags.isOn(`${context}-reads`, who),
     gatherFacts: createFacts(cookies, verifierOf(config)),

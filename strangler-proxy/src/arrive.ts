@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Side } from '@banyan/kit/service'
-import { cleanHeaders } from './clean-headers.ts'
+import { type CleanOptions, cleanHeaders } from './clean-headers.ts'
 import { OVERRIDE_HEADER, readOverride } from './override.ts'
 import type { ProxyProblem } from './problem.ts'
+import { isReserved } from './reserved.ts'
 import type { MatchRoute } from './routes/match.ts'
-import { RESERVED } from './routes/parse.ts'
 import type { Route } from './routes/route.ts'
 import type { Signer } from './sign.ts'
 import { normaliseTarget } from './target.ts'
@@ -19,10 +19,9 @@ export interface Arrival {
 export type Arrive = (req: IncomingMessage) => Arrival | ProxyProblem
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-const RESERVED_PATH = new RegExp(`^/(${RESERVED.join('|')})(/|$)`, 'i')
 
 /** The first steps of every request and every upgrade, in this order and on every route. */
-export function createArrive(match: MatchRoute, signer: Signer, trustedHops: number): Arrive {
+export function createArrive(match: MatchRoute, signer: Signer, headers: CleanOptions): Arrive {
   return (req) => {
     const method = req.method ?? 'GET'
     if (!METHODS.has(method)) return refused(405, 'method-not-allowed', `The method ${method} is not spoken here.`)
@@ -31,10 +30,10 @@ export function createArrive(match: MatchRoute, signer: Signer, trustedHops: num
     req.url = target.url
     // Read before the stripping: the stripping takes the header away, signed or not.
     const asked = req.headers[OVERRIDE_HEADER]
-    const unclean = cleanHeaders(req, { trustedHops })
+    const unclean = cleanHeaders(req, headers)
     if (unclean !== null) return refused(400, 'bad-request', `The request was refused: ${unclean}.`)
     const { path } = target
-    if (RESERVED_PATH.test(path)) return refused(404, 'not-found', `There is no ${method} ${path} here.`)
+    if (isReserved(path)) return refused(404, 'not-found', `There is no ${method} ${path} here.`)
     const override = asked === undefined ? null : readOverride(asked, signer)
     return { path, route: match(method, path), override }
   }

@@ -1,53 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { CARRIES_REQUEST } from './stripped.ts'
 
 // Runs first, on every route. What a client says about who it is, where it comes from or how this hop works never
 // reaches an upstream; what the upstream may believe is set here, after the stripping.
-
-/** Headers of one hop (RFC 9110 §7.6.1), and those that would make the upstream see another request than we did. */
-const STRIPPED = new Set([
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'te',
-  'trailer',
-  'upgrade',
-  'transfer-encoding',
-  'http2-settings',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'expect',
-  'forwarded',
-  'x-real-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'true-client-ip',
-  'via',
-  'x-original-url',
-  'x-rewrite-url',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-  'remote-user',
-  'x-remote-user',
-  'x-role',
-  'x-roles',
-  'x-request-id',
-  'traceparent',
-  'tracestate',
-])
-const STRIPPED_PREFIXES = [
-  'x-forwarded',
-  'x-user',
-  'x-auth-request',
-  'x-authenticated',
-  'x-internal',
-  'x-original',
-  'banyan-',
-]
-
-/** Headers that carry the request itself: a client may not have them dropped by naming them in `Connection`. */
-const KEPT_THOUGH_NAMED = new Set(['host', 'content-length', 'content-type', 'authorization', 'cookie'])
 
 /** What the services take over, too: a client's name for a request is the same one whoever answers. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
@@ -62,16 +18,17 @@ function newRequestId(): string {
   return `${prefix}-${requests.toString(36)}`
 }
 
-const remembered = new Map<string, boolean>()
+const KEPT_THOUGH_NAMED: readonly string[] = CARRIES_REQUEST
 
 export interface CleanOptions {
   /** How many proxies in front of this one write X-Forwarded-For; the entries they added are kept. */
   readonly trustedHops: number
+  /** Whether a header of this name, in lower case, is taken from clients. */
+  isStripped(name: string): boolean
 }
 
 /**
- * Replaces the request's headers by what an upstream may see. Names with an underscore go, since many servers read
- * them as if they had a hyphen. Returns why the request must be refused with 400, or null.
+ * Replaces the request's headers by what an upstream may see. Returns why the request must be refused with 400, or null.
  */
 export function cleanHeaders(req: IncomingMessage, options: CleanOptions): string | null {
   const dirty = req.headers
@@ -82,7 +39,7 @@ export function cleanHeaders(req: IncomingMessage, options: CleanOptions): strin
   const named = namedByConnection(dirty.connection)
   const clean: IncomingHttpHeaders = {}
   for (const name in dirty) {
-    if (isStripped(name) || named?.includes(name)) continue
+    if (options.isStripped(name) || named?.includes(name)) continue
     clean[name] = dirty[name]
   }
   if (coding !== undefined) clean['transfer-encoding'] = 'chunked'
@@ -114,21 +71,12 @@ function traceparentOf({ traceparent }: IncomingHttpHeaders): string | null {
   return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null
 }
 
-function isStripped(name: string): boolean {
-  const known = remembered.get(name)
-  if (known !== undefined) return known
-  const verdict =
-    STRIPPED.has(name) || name.includes('_') || STRIPPED_PREFIXES.some((prefix) => name.startsWith(prefix))
-  if (remembered.size < 1_000) remembered.set(name, verdict)
-  return verdict
-}
-
 function namedByConnection(connection: string | undefined): string[] | null {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null
   return connection
     .split(',')
     .map((name) => name.trim().toLowerCase())
-    .filter((name) => !KEPT_THOUGH_NAMED.has(name))
+    .filter((name) => !KEPT_THOUGH_NAMED.includes(name))
 }
 
 function hostsOf(raw: readonly string[]): number {

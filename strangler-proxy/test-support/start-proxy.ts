@@ -16,6 +16,7 @@ import type { OpenWriter } from '../src/record/writer-thread.ts'
 import { compileRoutes } from '../src/routes/match.ts'
 import { parseRoutes } from '../src/routes/parse.ts'
 import { createSigner } from '../src/sign.ts'
+import { createStripper } from '../src/stripped.ts'
 import { createUpgrader, isWebSocket } from '../src/upgrade.ts'
 import { createUpstreams } from '../src/upstreams.ts'
 
@@ -87,7 +88,10 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     ...(options.openWriter ? { open: options.openWriter } : {}),
   })
   const parts: Parts = {
-    arrive: createArrive(compileRoutes(table.routes), createSigner(OVERRIDE_KEY), options.trustedHops ?? 0),
+    arrive: createArrive(compileRoutes(table.routes), createSigner(OVERRIDE_KEY), {
+      trustedHops: options.trustedHops ?? 0,
+      isStripped: createStripper(table.identity),
+    }),
     ownership: {
       get: (context) => known.get(context),
       leaseValid: () => lease,

@@ -1,4 +1,7 @@
 import { type Mistake, MistakesError, readYaml } from '@banyan/kit/yaml'
+import { RESERVED } from '../reserved.ts'
+import type { IdentityHeaders } from '../stripped.ts'
+import { identityFaults } from './identity.ts'
 import { PatternError, parsePattern, type Relation, relate } from './pattern.ts'
 import type { Route } from './route.ts'
 import { routeTableSchema, type WrittenRule } from './schema.ts'
@@ -6,15 +9,14 @@ import { routeTableSchema, type WrittenRule } from './schema.ts'
 /** Milliseconds for a rule that names none. */
 const DEFAULT_DEADLINE_MS = 30_000
 
-/** Paths that the public listener answers with 404, whatever the table says. */
-export const RESERVED = ['internal', 'metrics', 'health']
-
 export interface RouteTable {
   readonly routes: readonly Route[]
   /** Each context with the name its service registers its instances under. */
   readonly services: Readonly<Record<string, string>>
   /** Members with personal data, by the rule's path; under `''` those of every rule. */
   readonly personal: Readonly<Record<string, readonly string[]>>
+  /** Headers by which this monolith is told who somebody is. */
+  readonly identity: IdentityHeaders
 }
 
 /**
@@ -26,14 +28,15 @@ export interface RouteTable {
  */
 export function parseRoutes(text: string, file: string): RouteTable {
   const { value, lineOf } = readYaml(file, text, routeTableSchema, 'route table')
-  const { contexts: services, routes: written, personal } = value
+  const { contexts: services, routes: written, personal, identity } = value
   const contexts = Object.keys(services)
   const routes = written.map((rule, at) => toRoute(rule, lineOf(['routes', at])))
   const faults = written.flatMap((rule, at) => faultsOf(rule, contexts).map((fault) => ({ ...fault, at })))
   const mistakes: Mistake[] = faults.map(({ at, ...fault }) => ({ file, line: routes[at]!.line, ...fault }))
+  mistakes.push(...identityFaults(identity).map(({ at, ...fault }) => ({ file, line: lineOf(at), ...fault })))
   if (mistakes.length === 0) mistakes.push(...overlaps(routes).map((fault) => ({ file, ...fault })))
   if (mistakes.length > 0) throw new MistakesError(mistakes)
-  return { routes, services, personal: personalOf(written, personal) }
+  return { routes, services, personal: personalOf(written, personal), identity }
 }
 
 function personalOf(written: readonly WrittenRule[], everywhere: readonly string[]): Record<string, string[]> {

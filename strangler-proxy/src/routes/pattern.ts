@@ -5,7 +5,7 @@
 /** How two patterns relate: which of their requests the other one matches too. */
 export type Relation = 'disjoint' | 'same' | 'narrower' | 'wider' | 'crossing'
 
-const LITERAL = /^[a-z0-9._~!$&'()+,;=@-]+$/
+const LITERAL = /^[a-z0-9._~!$&'()+,=@-]+$/
 const PARAMETER = /^:[a-z][a-z0-9_]*$/i
 
 /** A path that is no pattern: what is wrong with it, and what to write instead. */

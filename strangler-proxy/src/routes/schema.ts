@@ -14,6 +14,13 @@ const duration = z
   .transform((text) => Number.parseInt(text, 10) * (text.endsWith('ms') ? 1 : 1000))
   .refine((ms) => ms > 0, 'must be longer than nothing')
 
+const header = z
+  .string()
+  .regex(
+    /^[a-z0-9]+(-[a-z0-9]+)*(-\*)?$/,
+    'must be a header in lower case such as x-tenant-id, or a beginning such as x-tenant-*',
+  )
+
 const rule = z.strictObject({
   method: z.union([method.transform((one) => [one]), z.array(method).min(1)]),
   path: z.string(),
@@ -33,6 +40,10 @@ export const routeTableSchema = z.strictObject({
   contexts: z.record(name, name).refine((all) => Object.keys(all).length > 0, 'must name at least one context'),
   /** Members of any body or query whose value is never recorded, beside those that are called as secrets usually are. */
   personal: z.array(z.string().min(1)).default([]),
+  /** Headers that say who somebody is: taken from clients beside those that always are, or left to them all the same. */
+  identity: z
+    .strictObject({ strip: z.array(header).default([]), keep: z.array(header).default([]) })
+    .default({ strip: [], keep: [] }),
   routes: z.array(rule).min(1),
 })
 
