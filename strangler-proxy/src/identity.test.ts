@@ -26,7 +26,7 @@ afterAll(async () => {
   await proxy.close()
   await monolith.close()
 })
-const send = (request: string) => sendRaw(proxy.port, request)
+const send = (request: string) => sendRaw(proxy.port, request, 3_000)
 const get = (target: string, headers = '') =>
   send(`GET ${target} HTTP/1.1\r\nHost: s\r\n${headers}Connection: close\r\n\r\n`)
 const statuses = (answers: string) => [...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status))
@@ -90,7 +90,7 @@ describe('a forged identity never reaches the upstream', () => {
 })
 
 describe('a body that two servers could end in two places', () => {
-  const NEXT = 'GET /internal HTTP/1.1\r\nHost: s\r\nX-User-Id: 1\r\n\r\n'
+  const NEXT = 'GET /internal HTTP/1.1\r\nHost: s\r\nX-User-Id: 1\r\nConnection: close\r\n\r\n'
   const post = (headers: string, body: string) => send(`POST /api/goods HTTP/1.1\r\nHost: s\r\n${headers}\r\n${body}`)
 
   it.each([
