@@ -18,7 +18,9 @@ export const createMailer = (smtpUrl: string): Mailer => {
     maxConnections: 1,
     connectionTimeout: 2_000,
     greetingTimeout: 2_000,
-    socketTimeout: 5_000,
+    // A server that has taken a letter and is slow to say so would get it again: it is given what a lease leaves (RFC
+    // 5321 §4.5.3.2.6 asks for minutes).
+    socketTimeout: 30_000,
   }
   const transport = createTransport({ url: smtpUrl, ...options })
   return {
