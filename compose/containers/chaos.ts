@@ -5,7 +5,7 @@ import { connected } from '../provision/database.ts'
 import { whole } from '../sandbox/process.ts'
 
 const VICTIM = `select usename as role from pg_stat_activity
-  where usename ~ '_app$' or usename in ('banyan_watch', 'banyan_proxy', 'banyan_mover')
+  where usename ~ '_(app|watch)$' or usename in ('banyan_proxy', 'banyan_mover')
   group by usename order by random() limit 1`
 const every = whole('EVERY_S', 20) * 1000
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0))

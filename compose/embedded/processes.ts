@@ -127,7 +127,7 @@ const MONOLITH_PROCESS: ProcessRow = {
   file: 'monolith/src/main.ts',
   env: (facts) => ({
     ...shopEnv({ ...MONOLITH, database: 'shop' }, facts),
-    ...(facts.stage >= 1 ? { CONTROL_DATABASE_URL: facts.databases.watch } : {}),
+    ...(facts.stage >= 1 ? { CONTROL_DATABASE_URL: facts.databases.watch('shop') } : {}),
   }),
   ready: ({ ports }) => readyAt(ports[MONOLITH.name]),
 }
@@ -139,7 +139,7 @@ function serviceProcess(row: ServiceRow): ProcessRow {
     command: commandOf(row.name),
     env: (facts) => ({
       ...shopEnv(row, facts),
-      CONTROL_DATABASE_URL: facts.databases.watch,
+      CONTROL_DATABASE_URL: facts.databases.watch(row.database),
       SELF_URL: at(facts.ports[row.name]),
     }),
     ready: ({ ports }) => readyAt(ports[row.name]),

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { administrator, brokerDefinitions, shopAccounts, VHOST } from './broker.ts'
 import { newKeys } from './keys.ts'
-import { MONOLITH, type Need, SERVICES, type ServiceRow } from './services.ts'
+import { MONOLITH, type Need, SERVICES, type ServiceRow, WATCHERS, watcherOf } from './services.ts'
 
 /** By the secret's name: variables, or the content of a file. */
 export type Secrets = Record<string, Record<string, string>>
@@ -24,14 +24,14 @@ export async function newSecrets(hosts: { postgres: string; rabbitmq: string }):
   const brokerPasswords = Object.fromEntries([...rows.map((row) => row.name), 'mover'].map(withPassword))
   const amqp = (account: string) => `amqp://${account}:${brokerPasswords[account]}@${hosts.rabbitmq}:5672/${VHOST}`
   const sides = rows.flatMap(({ database }) => [`${database}_owner`, `${database}_app`])
-  const plain = ['postgres', 'banyan_control', 'banyan_watch', 'banyan_proxy', 'banyan_mover', 'unleash']
-  const passwords = Object.fromEntries([...plain, ...sides].map(withPassword))
+  const watchers = WATCHERS.map(({ role }) => role)
+  const plain = ['postgres', 'banyan_control', 'banyan_proxy', 'banyan_mover', 'unleash']
+  const passwords = Object.fromEntries([...plain, ...sides, ...watchers].map(withPassword))
   const postgres = (role: string, database: string) =>
     `postgres://${role}:${passwords[role]}@${hosts.postgres}:5432/${database}`
   /** What makes these roles is told their passwords. */
   const told = (...roles: string[]) =>
     Object.fromEntries(roles.map((role) => [passwordVariable(role), passwords[role] as string]))
-  const watching = { CONTROL_DATABASE_URL: postgres('banyan_watch', 'banyan_control') }
   const controlling = { CONTROL_DATABASE_URL: postgres('banyan_control', 'banyan_control') }
   const flags = { client: `*:development.${newPassword()}`, admin: `*:*.${newPassword()}` }
   const gifts: Record<Need, Record<string, string>> = {
@@ -42,6 +42,7 @@ export async function newSecrets(hosts: { postgres: string; rabbitmq: string }):
   }
 
   const ofProcess = ({ name, database, needs }: Pick<ServiceRow, 'name' | 'database' | 'needs'>): Secrets => {
+    const watching = { CONTROL_DATABASE_URL: postgres(watcherOf(database), 'banyan_control') }
     const own = {
       DATABASE_URL: postgres(`${database}_app`, database),
       AMQP_URL: amqp(name),
@@ -75,7 +76,7 @@ export async function newSecrets(hosts: { postgres: string; rabbitmq: string }):
     'payment-provider': gifts['payment-provider'],
     shoppers: gifts.administrator,
     ...Object.assign({}, ...rows.map(ofProcess)),
-    'database-control': told('banyan_control', 'banyan_watch', 'banyan_proxy'),
+    'database-control': told('banyan_control', ...watchers, 'banyan_proxy'),
     control: controlling,
     'database-unleash': told('unleash'),
     unleash: {

@@ -96,6 +96,20 @@ export const MONOLITH = {
   calls: ['inventory-service', 'payment-service', 'user-service'],
 } as const satisfies Pick<ServiceRow, 'name' | 'port' | 'needs' | 'calls'>
 
+/**
+ * The roles by which the shop's processes follow ownership in the control database. There each may announce instances of
+ * its own process alone: a proxy sends requests wherever an instance says it is.
+ */
+export const WATCHERS = [{ ...MONOLITH, database: 'shop' }, ...SERVICES].map((row) => ({
+  role: watcherOf(row.database),
+  process: row.name,
+}))
+
+/** @param database the process's own */
+export function watcherOf(database: string): string {
+  return `${database}_watch`
+}
+
 /** Those that a stack of the stage has. */
 export const servicesOf = (stage: Stage): readonly ServiceRow[] => SERVICES.filter((row) => row.since <= stage)
 

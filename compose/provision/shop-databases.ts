@@ -8,6 +8,7 @@ import {
   provisionDatabase,
   provisionRole,
 } from './database.ts'
+import { WATCHERS, watcherOf } from './services.ts'
 
 /** A database by its three roles. */
 export type SideUrls = { owner: string; app: string; mover: string }
@@ -15,8 +16,8 @@ export type SideUrls = { owner: string; app: string; mover: string }
 /** Every URL a process of the stack may get; each with a role of its own. */
 export type DatabaseUrls = {
   control: string
-  /** for the monolith and services */
-  watch: string
+  /** @param database of the monolith or a service, which then announces itself and no other */
+  watch(database: string): string
   proxy: string
   /** @param database `shop`, or a service's @throws for one that was not made */
   side(database: string): SideUrls
@@ -74,25 +75,28 @@ export async function provisionControl(
   return { control, ...(await provisionWatchers(adminUrl, control, passwordOf)) }
 }
 
-/** Two roles: proxies, and everybody else who follows ownership. What each may do says the kit. */
+/** Who follows ownership: the proxies, and each other process by a role of its own. What each may do says the kit. */
 async function provisionWatchers(
   adminUrl: string,
   controlUrl: string,
   passwordOf: PasswordOf,
-): Promise<{ watch: string; proxy: string }> {
+): Promise<Pick<DatabaseUrls, 'watch' | 'proxy'>> {
   const here = inDatabase(adminUrl, 'banyan_control')
+  const roles = [...WATCHERS.map(({ role }) => role), 'banyan_proxy']
   const urls = await connected(here, async (client) => {
-    const watch = await provisionRole(client, here, 'banyan_watch', passwordOf)
-    const proxy = await provisionRole(client, here, 'banyan_proxy', passwordOf)
-    await client.query('grant connect on database banyan_control to banyan_watch, banyan_proxy')
-    return { watch, proxy }
+    const made = new Map<string, string>()
+    for (const role of roles) made.set(role, await provisionRole(client, here, role, passwordOf))
+    await client.query(`grant connect on database banyan_control to ${roles.join(', ')}`)
+    return made
   })
   await connected(controlUrl, async (client) => {
     await client.query(kitSql('control'))
-    for (const role of ['banyan_watch', 'banyan_proxy']) await client.query(kitSql('watcher').replaceAll('??', role))
+    for (const role of roles) await client.query(kitSql('watcher').replaceAll('??', role))
+    for (const { role, process } of WATCHERS)
+      await client.query('select banyan.let_announce($1, $2)', [role, [process]])
     await client.query(kitSql('proxy').replaceAll('??', 'banyan_proxy'))
   })
-  return urls
+  return { watch: (database) => urls.get(watcherOf(database))!, proxy: urls.get('banyan_proxy')! }
 }
 
 /** The kit's own text: what adopters get by `banyan init` is what the shop gets. */

@@ -62,6 +62,8 @@ create table if not exists banyan.subscribers (
   epoch_seen bigint not null default 0,
   drained boolean not null default false,
   lease_until timestamptz not null,
+  -- Whose it is: no other role renews, acknowledges or ends it.
+  by_role name not null default current_user,
   primary key (id, context)
 );
 
@@ -75,6 +77,43 @@ create table if not exists banyan.instances (
   build text,
   primary key (service, id)
 );
+
+-- Which services a role may tell instances of: whoever announced another's would be sent its requests.
+create table if not exists banyan.announcers (
+  role name not null,
+  service text not null,
+  primary key (role, service)
+);
+create or replace function banyan.let_announce(of_role name, services text[]) returns void language sql as $$
+  delete from banyan.announcers where role = of_role and service <> all (services);
+  insert into banyan.announcers select of_role, service from unnest(services) service on conflict do nothing;
+$$;
+
+-- A role writes what is its own. The tables' owner, who is the mover, is not bound by policies.
+do $$ begin
+  if not exists (
+    select from pg_attribute where attrelid = 'banyan.subscribers'::regclass and attname = 'by_role'
+  ) then
+    if exists (select from banyan.contexts where hold or phase in ('switching', 'aborting')) then
+      raise exception 'a context is being switched: its subscribers cannot be made anew until that is over';
+    end if;
+    -- Whose the rows of an earlier version are, nobody knows; who lives is back with its next renewal.
+    delete from banyan.subscribers;
+    alter table banyan.subscribers add column by_role name not null default current_user;
+  end if;
+  if not exists (select from pg_policy where polrelid = 'banyan.subscribers'::regclass) then
+    alter table banyan.subscribers enable row level security;
+    create policy all_are_read on banyan.subscribers for select using (true);
+    create policy own_are_written on banyan.subscribers using (by_role = current_user);
+  end if;
+  if not exists (select from pg_policy where polrelid = 'banyan.instances'::regclass) then
+    alter table banyan.instances enable row level security;
+    create policy all_are_read on banyan.instances for select using (true);
+    create policy own_are_written on banyan.instances using (
+      exists (select from banyan.announcers a where a.role = current_user and a.service = instances.service)
+    );
+  end if;
+end $$;
 
 create table if not exists banyan.audit (
   id bigint generated always as identity primary key,

@@ -1,6 +1,6 @@
 /** Who owns a context: the tables, the question inside a transaction, the watch outside of one. */
 export { fromPg, type Sql } from '../sql.ts'
-export { installControl, installParticipant } from './install.ts'
+export { type ControlRoles, installControl, installParticipant } from './install.ts'
 export { type Instance, listInstances, registerInstance } from './instances.ts'
 export { openGate } from './open-gate.ts'
 export { type Owner, ownerOf, requireOwner } from './owner-of.ts'

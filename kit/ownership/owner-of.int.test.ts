@@ -52,12 +52,11 @@ describe('installing', () => {
     const role = `watch_${randomBytes(4).toString('hex')}`
     await owner.query(`create role ${role}`)
     try {
-      await installControl(fromPg(owner), { [kind]: [role] })
+      await installControl(fromPg(owner), kind === 'watchers' ? { watchers: { [role]: ['s'] } } : { proxies: [role] })
       await owner.query("insert into banyan.contexts (context) values ('inventory')")
       await owner.query(`set role ${role}`)
       await owner.query('select * from banyan.contexts')
       await owner.query("insert into banyan.subscribers values ('p', 'proxy', 'inventory', 0, false, now())")
-      await owner.query("insert into banyan.instances (service, id, url) values ('s', 'i', 'http://x')")
       await work()
     } finally {
       await owner.query('reset role')
@@ -73,7 +72,7 @@ describe('installing', () => {
       grant insert on banyan.intents, banyan.audit to ${role};
       alter default privileges in schema banyan grant select on tables to ${role}`)
     try {
-      await installControl(fromPg(owner), { watchers: [role] })
+      await installControl(fromPg(owner), { watchers: { [role]: [] } })
       await owner.query('create table banyan.later ()')
       await owner.query(`set role ${role}`)
       await owner.query('select from banyan.contexts')
@@ -95,6 +94,7 @@ describe('installing', () => {
 
   it('lets a watcher subscribe and announce itself, and change nothing else', async () => {
     await installedAs('watchers', async () => {
+      await owner.query("insert into banyan.instances (service, id, url) values ('s', 'i', 'http://x')")
       for (const refused of [SET_OWNER, SET_READS, NOTE, ASK])
         await expect(owner.query(refused)).rejects.toThrow('permission denied')
     })

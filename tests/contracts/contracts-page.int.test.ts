@@ -21,6 +21,7 @@ beforeAll(async () => {
   await install('control', [
     script('ownership/control.sql'),
     script('ownership/watcher.sql').replaceAll('??', ROLES.control),
+    `select banyan.let_announce('${ROLES.control}', '{shipping-service}')`,
     "insert into banyan.contexts (context) values ('shipping')",
   ])
 })

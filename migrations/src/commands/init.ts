@@ -1,6 +1,7 @@
 import { installControlDatabase } from '../control/install.ts'
 import { inTransaction } from '../control/transaction.ts'
 import type { AddCommand } from './cli.ts'
+import { Refused } from './refused.ts'
 
 export const addInit: AddCommand = (program, cli) => {
   program
@@ -8,7 +9,10 @@ export const addInit: AddCommand = (program, cli) => {
     .description(
       'make the control database ready: its tables, and a row for every planned context (run again, it only puts the rights of the roles that are named right)',
     )
-    .option('--watchers <roles>', 'roles of services, which read ownership and say where they are; separated by commas')
+    .option(
+      '--watchers <role=service,…>',
+      'roles of services, which read ownership and say where instances of that service are, and of no other; a role is named again for each further service, and with nothing behind "=" for none',
+    )
     .option(
       '--proxies <roles>',
       'roles of proxies, whose operators may also set who answers reads; separated by commas',
@@ -17,6 +21,7 @@ export const addInit: AddCommand = (program, cli) => {
     .option('--json', 'print one JSON object')
     .action((given: { watchers?: string; proxies?: string; dryRun?: boolean; json?: boolean }) =>
       cli.run(given, async (setup, out) => {
+        const roles = { watchers: announcers(given.watchers), proxies: listOf(given.proxies) }
         const contexts = [...(await setup.plans()).keys()]
         const steps = [
           '-- banyan_control: kit/ownership/control.sql, then migrations/src/control/engine.sql',
@@ -26,7 +31,6 @@ export const addInit: AddCommand = (program, cli) => {
           '-- the way back: drop schema banyan cascade, while nothing is on the move',
         ]
         if (given.dryRun) return out.result({ dryRun: true, steps }, steps.join('\n'))
-        const roles = { watchers: listOf(given.watchers), proxies: listOf(given.proxies) }
         const added = await inTransaction(setup.control(), (db) => installControlDatabase(db, contexts, roles))
         out.result(
           { contexts, added },
@@ -36,9 +40,21 @@ export const addInit: AddCommand = (program, cli) => {
     )
 }
 
-function listOf(roles = ''): string[] {
-  return roles
+/** @throws Refused for a role of which nothing is said: it would fall silent, and the proxy would lose its service. */
+function announcers(given?: string): Record<string, string[]> {
+  const watchers: Record<string, string[]> = {}
+  for (const one of listOf(given)) {
+    const [, role, service] = one.match(/^([^=]+)=([^=]*)$/) ?? []
+    if (role === undefined)
+      throw new Refused(`--watchers to say which service "${one}" tells instances of, as in "${one}=goods-service"`)
+    watchers[role] = [...(watchers[role] ?? []), ...(service ? [service] : [])]
+  }
+  return watchers
+}
+
+function listOf(list = ''): string[] {
+  return list
     .split(',')
-    .map((role) => role.trim())
-    .filter((role) => role !== '')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromPg, installControl } from '@banyan/kit/ownership'
+import { type ControlRoles, fromPg, installControl } from '@banyan/kit/ownership'
 import type { ClientBase } from 'pg'
 import { addContexts } from './contexts.ts'
 
@@ -12,7 +12,7 @@ import { addContexts } from './contexts.ts'
 export async function installControlDatabase(
   db: ClientBase,
   contexts: readonly string[],
-  roles: { watchers: readonly string[]; proxies: readonly string[] },
+  roles: ControlRoles,
 ): Promise<string[]> {
   await installControl(fromPg(db), roles)
   await db.query(await readFile(join(import.meta.dirname, 'engine.sql'), 'utf8'))

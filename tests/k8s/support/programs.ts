@@ -65,7 +65,7 @@ const facts = (stage: Stage): Facts => ({
     opsToken: any,
     paymentProviderKey: any,
   },
-  databases: { control: any, watch: any, proxy: any, side: () => ({ owner: any, app: any, mover: any }) },
+  databases: { control: any, watch: () => any, proxy: any, side: () => ({ owner: any, app: any, mover: any }) },
   amqp: () => any,
   unleash: { url: any, clientToken: any, adminToken: any },
   admin: { email: any, password: any },

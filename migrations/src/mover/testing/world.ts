@@ -60,7 +60,7 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
     [db.goods, ['goods']],
   ] as const)
     await installParticipant(fromPg(pool), { contexts: contexts.map((context) => ({ context, owner: 'monolith' })) })
-  await inTransaction(db.control, (client) => installControlDatabase(client, ['goods'], { watchers: [], proxies: [] }))
+  await inTransaction(db.control, (client) => installControlDatabase(client, ['goods'], {}))
   await db.control.query(ALIKE)
   await db.shop.query(
     `insert into products (sku, price, note) select 'sku-' || n, n, repeat('x', 20) from generate_series(1, $1::int) n`,
