@@ -37,6 +37,15 @@ test('nobody answers for what failed before it or after it, for a lost session, 
   expect(failedAt(away('inventory-service', 'inventory'), failures)).toBe(0)
 })
 
+test('a service answers for whom a breaker still kept from it, and not for longer than a breaker does', () => {
+  const kept = { status: 503, code: 'inventory-unreachable' }
+  const of = (startedAt: number, more: Partial<Seen> = {}) =>
+    failedAt(away('inventory-service', 'inventory'), [seen({ startedAt, ...kept, ...more })])
+  expect(of(3_900)).toBe(1)
+  expect(of(3_900, { code: 'no-instance' })).toBe(0)
+  expect(of(4_300)).toBe(0)
+})
+
 test('the proxy answers for broken connections, and nobody else does', () => {
   const broken = seen({ status: undefined })
   delete broken.code
