@@ -7,7 +7,13 @@ create table if not exists banyan.inbox (
   handled_at timestamptz not null default clock_timestamp(),
   primary key (consumer, event_id)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
-create index if not exists inbox_age on banyan.inbox (handled_at);
+-- "create index if not exists" locks the table even where the index is: it would wait for whoever is handling an event,
+-- and every consumer after it would wait behind.
+do $$ begin
+  if to_regclass('banyan.inbox_age') is null then
+    create index inbox_age on banyan.inbox (handled_at);
+  end if;
+end $$;
 
 -- Only messages in trouble have a row here: handlers that failed, and deliveries that were begun and never ended.
 create table if not exists banyan.inbox_failures (

@@ -18,8 +18,14 @@ create table if not exists banyan.outbox (
   published_at timestamptz
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1);
 
--- All that the relay looks at, however many published rows wait to be purged.
-create index if not exists outbox_unpublished on banyan.outbox (id) where published_at is null;
+-- All that the relay looks at, however many published rows wait to be purged. "create index if not exists" locks the
+-- table even where the index is: it would wait for whoever has just told an event, and every writer after it would wait
+-- behind.
+do $$ begin
+  if to_regclass('banyan.outbox_unpublished') is null then
+    create index outbox_unpublished on banyan.outbox (id) where published_at is null;
+  end if;
+end $$;
 
 -- SECURITY DEFINER so that an application needs no rights on the tables it does not know of.
 create or replace function banyan.emit(

@@ -33,8 +33,6 @@ begin
   end if;
   return new;
 end $$;
-create or replace trigger raise_epoch before update on banyan.contexts
-  for each row execute function banyan.raise_epoch();
 
 -- What people ask for. The mover alone turns an intent into truth; a context has at most one open.
 create table if not exists banyan.intents (
@@ -52,7 +50,6 @@ create table if not exists banyan.intents (
   created_at timestamptz not null default clock_timestamp(),
   settled_at timestamptz
 );
-create unique index if not exists intents_one_open on banyan.intents (context) where state in ('pending', 'running');
 
 -- One row per proxy or background worker and context: the epoch it has seen, whether its requests have drained.
 create table if not exists banyan.subscribers (
@@ -130,5 +127,23 @@ create or replace function banyan.audit_is_append_only() returns trigger languag
 begin
   raise exception 'banyan.audit is append-only: % refused', tg_op;
 end $$;
-create or replace trigger audit_is_append_only before update or delete or truncate on banyan.audit
-  for each statement execute function banyan.audit_is_append_only();
+
+-- Looked for first: "if not exists" and "or replace" lock the table even where there is nothing to do, which would wait
+-- for whoever writes, a switch for one, and everybody after it would wait behind.
+do $$ begin
+  if to_regclass('banyan.intents_one_open') is null then
+    create unique index intents_one_open on banyan.intents (context) where state in ('pending', 'running');
+  end if;
+  if not exists (
+    select from pg_trigger where tgrelid = 'banyan.contexts'::regclass and tgname = 'raise_epoch'
+  ) then
+    create trigger raise_epoch before update on banyan.contexts
+      for each row execute function banyan.raise_epoch();
+  end if;
+  if not exists (
+    select from pg_trigger where tgrelid = 'banyan.audit'::regclass and tgname = 'audit_is_append_only'
+  ) then
+    create trigger audit_is_append_only before update or delete or truncate on banyan.audit
+      for each statement execute function banyan.audit_is_append_only();
+  end if;
+end $$;

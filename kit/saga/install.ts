@@ -26,6 +26,16 @@ export const installSagas = async (sql: Sql, table = 'sagas'): Promise<void> => 
       updated_at timestamptz not null default clock_timestamp()
     )`)
   const index = `${table.split('.').at(-1)}_open`
-  await sql.raw(`create index if not exists ${index} on ${table} (next_at) where status in ('RUNNING', 'COMPENSATING')`)
+  // "create index if not exists" locks the table even where the index is: it would wait for every saga under way, and
+  // whoever takes a step after it would wait behind.
+  await sql.raw(`
+    do $$ begin
+      if not exists (
+        select from pg_index i join pg_class c on c.oid = i.indexrelid
+        where i.indrelid = '${table}'::regclass and c.relname = '${index}'
+      ) then
+        create index ${index} on ${table} (next_at) where status in ('RUNNING', 'COMPENSATING');
+      end if;
+    end $$`)
   await sql.raw(`create table if not exists ${table}_definitions (saga text primary key, definition jsonb not null)`)
 }
