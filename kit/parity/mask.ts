@@ -97,13 +97,13 @@ export function createMask(known: readonly string[] = [], options: MaskOptions =
       return text(given)
     }
   }
-  return { text, value: (given) => value(given), at: (path, given) => value(given, leadsToSecret(path)) }
+  return { text, value: (given) => value(given), at: (path, given) => value(given, leadsToSecret(path, isSecret)) }
 }
 
 /** A table's name does not say that all of its columns are secrets. */
-function leadsToSecret(path: string): boolean {
+function leadsToSecret(path: string, isSecret: (member: string) => boolean): boolean {
   const names = path.replace(/^\$\.rows\.[^.[\]]+/, '$').split(/[.[\]]+/)
-  return names.some(isSecretName)
+  return names.some(isSecret)
 }
 
 /** The kind of a whole text, the same whether its name gave it away or its form. */

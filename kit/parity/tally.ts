@@ -36,6 +36,8 @@ export type Judgement = { real: Finding[]; noise: Finding[]; doubtful: Finding[]
 export type Tally = {
   compared(operation: string, differences: readonly Difference[], origin: Origin): void
   askedTwice(operation: string, differences: readonly Difference[]): void
+  /** Whether a difference stands where one side varies by itself, and is seen no oftener than that explains. */
+  isNoise(operation: string, difference: Difference): boolean
   /** What the sides surely differ in, what varies by itself, and what was seen too seldom to tell. */
   judge(): Judgement
   operations(): { operation: string; compared: number; askedTwice: number; differed: number }[]
@@ -53,10 +55,14 @@ type Place = { operation: string; at: string; kind: DifferenceKind; differed: nu
   first?: { sample: Finding['sample']; origin: Origin }
 }
 
-/** @param mask is applied to samples before they are kept */
-export function createTally(mask: Mask): Tally {
+/**
+ * @param mask is applied to samples before they are kept
+ * @param placesAtMost places that are counted; of one beyond them nothing is known, so that its noise excuses nothing
+ */
+export function createTally(mask: Mask, placesAtMost = Number.POSITIVE_INFINITY): Tally {
   const places = new Map<string, Place>()
   const asked = new Map<string, { compared: number; askedTwice: number; differed: number }>()
+  const keyOf = (operation: string, { path, kind }: Difference) => `${operation}\n${patternOf(path)}\n${kind}`
   const countsOf = (operation: string) => {
     const counts = asked.get(operation) ?? { compared: 0, askedTwice: 0, differed: 0 }
     asked.set(operation, counts)
@@ -66,9 +72,11 @@ export function createTally(mask: Mask): Tally {
   const placesOf = (operation: string, differences: readonly Difference[]) => {
     const hit = new Map<Place, Difference>()
     for (const difference of differences) {
-      const at = patternOf(difference.path)
-      const key = `${operation}\n${at}\n${difference.kind}`
-      const place = places.get(key) ?? { operation, at, kind: difference.kind, differed: 0, noisy: 0 }
+      const key = keyOf(operation, difference)
+      const known = places.get(key)
+      if (!known && places.size >= placesAtMost) continue
+      const { kind, path } = difference
+      const place = known ?? { operation, at: patternOf(path), kind, differed: 0, noisy: 0 }
       places.set(key, place)
       if (!hit.has(place)) hit.set(place, difference)
     }
@@ -90,6 +98,12 @@ export function createTally(mask: Mask): Tally {
     askedTwice(operation, differences) {
       countsOf(operation).askedTwice++
       for (const place of placesOf(operation, differences).keys()) place.noisy++
+    },
+    isNoise(operation, difference) {
+      const place = places.get(keyOf(operation, difference))
+      if (!place || place.noisy === 0) return false
+      const { compared, askedTwice } = countsOf(operation)
+      return fisher(place.differed, compared, place.noisy, askedTwice) >= SIGNIFICANT
     },
     judge() {
       const judgement: Judgement = { real: [], noise: [], doubtful: [] }

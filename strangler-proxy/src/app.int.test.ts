@@ -108,6 +108,7 @@ beforeAll(async () => {
     OPS_TOKEN,
     RECORD_FOLDER: recordings,
     RECORD_CLAIMS: ['role'],
+    MIRROR_MAX_LAG_MS: 5_000,
     TRUSTED_HOPS: 0,
   }
   proxy = createProxy(config, parseRoutes(ROUTES, 'routes.yaml'), logger)

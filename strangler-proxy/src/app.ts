@@ -18,6 +18,7 @@ import { createInFlight } from './in-flight.ts'
 import { watchInstances } from './instances.ts'
 import { readyOnce } from './known.ts'
 import { createProxyMetrics } from './metrics.ts'
+import { createMirror } from './mirror/mirror.ts'
 import { createOpsApp } from './ops/app.ts'
 import { createRecorder } from './record/recorder.ts'
 import { compileRoutes } from './routes/match.ts'
@@ -92,8 +93,20 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     counted: (what) => metrics.recorded(what),
     logger,
   })
+  const mirror = createMirror({
+    ownership,
+    flag: (context, who) => flags.isOn(`${context}-shadow`, who),
+    address: (side, context) => upstreams.pick(side, context)?.url ?? null,
+    personal: table.personal,
+    rules: table.differences,
+    maxLagMs: config.MIRROR_MAX_LAG_MS,
+    folder: config.MIRROR_FOLDER,
+    counted: metrics.mirror,
+    logger,
+  })
+  const match = compileRoutes(table.routes)
   const parts: Parts = {
-    arrive: createArrive(compileRoutes(table.routes), createSigner(config.OVERRIDE_KEY), {
+    arrive: createArrive(match, createSigner(config.OVERRIDE_KEY), {
       trustedHops: config.TRUSTED_HOPS,
       isStripped: createStripper(table.identity),
     }),
@@ -106,11 +119,13 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     forward,
     upstreams,
     recorder,
+    mirror,
     metrics,
     logger,
   }
   const health = readyOnce(ownership.ready, createHealth())
-  const sources = { ownership, flags, hold, inFlight, upstreams, recorder, contexts: Object.keys(table.services) }
+  const contexts = Object.keys(table.services)
+  const sources = { ownership, flags, hold, inFlight, upstreams, recorder, mirror, match, contexts }
   return {
     ready: within(START_WITHIN_MS, Promise.allSettled([ownership.ready, flags.ready, instances.ready])),
     handler: createHandler(parts),
@@ -120,7 +135,13 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     async close() {
       hold.close()
       instances.close()
-      await Promise.allSettled([ownership.close(), flags.close(), pool.end(), recorder.stop('the proxy ends')])
+      await Promise.allSettled([
+        ownership.close(),
+        flags.close(),
+        pool.end(),
+        recorder.stop('the proxy ends'),
+        mirror.close(),
+      ])
       forward.close()
       upstreams.close()
     },

@@ -47,6 +47,10 @@ export const proxyConfig = processConfig
       .string()
       .default('role,roles,scope')
       .transform((text) => text.split(',').map((one) => one.trim())),
+    /** Where samples of mismatches of mirrored reads are kept beside the memory; without it nowhere else. */
+    MIRROR_FOLDER: z.string().min(1).optional(),
+    /** Mirrored reads are not compared while the other side's last applied heartbeat is older. */
+    MIRROR_MAX_LAG_MS: z.coerce.number().int().min(100).default(5_000),
     /** How many proxies in front of this one write X-Forwarded-For. */
     TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
   })

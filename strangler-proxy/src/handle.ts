@@ -14,6 +14,7 @@ import type { Hold } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
 import { whileUnknown } from './known.ts'
 import type { ProxyMetrics } from './metrics.ts'
+import type { Mirror } from './mirror/mirror.ts'
 import { answerProblem, NO_ROUTE, type ProxyProblem } from './problem.ts'
 import type { Listening, Recorder } from './record/recorder.ts'
 import { afterOutcome, HOLD_OVER, MOVING, TOO_LARGE } from './resend.ts'
@@ -32,6 +33,7 @@ export interface Parts {
   readonly forward: Forward
   readonly upstreams: Upstreams
   readonly recorder: Pick<Recorder, 'listen'>
+  readonly mirror: Pick<Mirror, 'answered'>
   readonly metrics: ProxyMetrics
   readonly logger: Logger
 }
@@ -127,7 +129,10 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
       body: bytes,
       deadlineAt,
       cookies: (status) => cookiesOf(parts, route, status, session),
-      answered: listening.answered,
+      answered: (from) => {
+        listening.answered(from)
+        parts.mirror.answered({ req, res, from, route, side: decision.side, facts })
+      },
     }
     const sent = performance.now()
     let outcome: Outcome

@@ -2,6 +2,7 @@ import { createMetrics, type Metrics } from '@banyan/kit/service'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Decision } from './decide.ts'
 import type { Outcome } from './forward.ts'
+import type { Counts } from './mirror/counts.ts'
 
 /** What the proxy counts. Counting is a number in a map; Prometheus' labels are built when somebody asks. */
 export interface ProxyMetrics {
@@ -14,6 +15,7 @@ export interface ProxyMetrics {
   refused(code: string): void
   paused(ms: number): void
   recorded(what: 'written' | 'dropped'): void
+  readonly mirror: Omit<Counts, 'of'>
 }
 
 export interface Readings {
@@ -40,6 +42,16 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
   const refusals = counted(registers, 'proxy_refusals_total', 'Requests the proxy answered itself, by code', ['code'])
   const recordings = counted(registers, 'proxy_recorded_total', 'Exchanges for the recorder, by what became of them', [
     'what',
+  ])
+  const mirrored = counted(registers, 'proxy_mirrored_total', 'Reads that went to the other side as well', ['context'])
+  const unmirrored = counted(registers, 'proxy_mirror_dropped_total', 'Reads that were to be mirrored, and why not', [
+    'context',
+    'reason',
+  ])
+  const compared = counted(registers, 'proxy_mirror_compared_total', 'Mirrored reads by what comparing them showed', [
+    'context',
+    'route',
+    'verdict',
   ])
   const answers = new Histogram({
     name: 'proxy_request_duration_seconds',
@@ -85,6 +97,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     },
     resent: (why) => resends(why),
     recorded: (what) => recordings(what),
+    mirror: { mirrored, dropped: unmirrored, judged: compared },
     refused: (code) => refusals(code),
     paused: (ms) => pauses.observe(ms / 1000),
   }

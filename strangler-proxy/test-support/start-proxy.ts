@@ -11,6 +11,8 @@ import { createHandler, type Parts } from '../src/handle.ts'
 import { createHold, type HoldLimits } from '../src/hold.ts'
 import { createInFlight } from '../src/in-flight.ts'
 import { createProxyMetrics } from '../src/metrics.ts'
+import type { OpenComparer } from '../src/mirror/comparer-thread.ts'
+import { createMirror, type Mirror } from '../src/mirror/mirror.ts'
 import { createRecorder, type Recorder } from '../src/record/recorder.ts'
 import type { OpenWriter } from '../src/record/writer-thread.ts'
 import { compileRoutes } from '../src/routes/match.ts'
@@ -27,6 +29,7 @@ export interface TestProxy {
   readonly port: number
   readonly parts: Parts
   readonly recorder: Recorder
+  readonly mirror: Mirror
   /** Changes what the proxy knows of a context, as an ownership change would, and looks after who waits. */
   own(context: string, change: Partial<Ownership>): void
   leaseIs(valid: boolean): void
@@ -44,6 +47,11 @@ export interface TestProxyOptions {
   readonly trustedHops?: number
   readonly recordInto?: string
   readonly openWriter?: OpenWriter
+  /** Whether a context's reads are mirrored. */
+  readonly shadow?: ReadsFlag
+  readonly mirrorInto?: string
+  readonly maxLagMs?: number
+  readonly openComparer?: OpenComparer
   /** Serves as a proxy does that has not read ownership yet. */
   readonly neverRead?: boolean
   /** Listens as a Node before 24.9 does, which takes every upgrade for a WebSocket. */
@@ -83,22 +91,42 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     claims: ['role'],
     personal: table.personal,
     cookies,
-    counted: (what) => parts.metrics.recorded(what),
+    counted: (what) => metrics.recorded(what),
     logger: createLogger({ name: 'recorder under test', level: 'silent' }),
     ...(options.openWriter ? { open: options.openWriter } : {}),
+  })
+  const ownership = {
+    get: (context: string) => known.get(context),
+    leaseValid: () => lease,
+    now: () => new Date(),
+    refresh: async () => undefined,
+    staleMs: () => (options.neverRead ? Number.POSITIVE_INFINITY : 0),
+  }
+  const metrics = createProxyMetrics({
+    inFlight: () => inFlight.total(),
+    held: () => hold.stats().waiting,
+    staleMs: () => 0,
+    leaseValid: () => lease,
+    flagsStaleMs: () => 0,
+  })
+  const mirror = createMirror({
+    ownership,
+    flag: options.shadow ?? (() => false),
+    address: (side, context) => upstreams.pick(side, context)?.url ?? null,
+    personal: table.personal,
+    rules: table.differences,
+    maxLagMs: options.maxLagMs ?? 5_000,
+    folder: options.mirrorInto,
+    counted: metrics.mirror,
+    logger: createLogger({ name: 'mirror under test', level: 'silent' }),
+    ...(options.openComparer ? { open: options.openComparer } : {}),
   })
   const parts: Parts = {
     arrive: createArrive(compileRoutes(table.routes), createSigner(OVERRIDE_KEY), {
       trustedHops: options.trustedHops ?? 0,
       isStripped: createStripper(table.identity),
     }),
-    ownership: {
-      get: (context) => known.get(context),
-      leaseValid: () => lease,
-      now: () => new Date(),
-      refresh: async () => undefined,
-      staleMs: () => (options.neverRead ? Number.POSITIVE_INFINITY : 0),
-    },
+    ownership,
     flag: options.flag ?? (() => false),
     gatherFacts: createFacts(cookies, options.verifier ?? null),
     cookies,
@@ -107,13 +135,8 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     forward,
     upstreams,
     recorder,
-    metrics: createProxyMetrics({
-      inFlight: () => inFlight.total(),
-      held: () => hold.stats().waiting,
-      staleMs: () => 0,
-      leaseValid: () => lease,
-      flagsStaleMs: () => 0,
-    }),
+    mirror,
+    metrics,
     logger: createLogger({ name: 'proxy under test', level: 'silent' }),
   }
   const server = createServer(
@@ -129,6 +152,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     port,
     parts,
     recorder,
+    mirror,
     own(context, change) {
       known.set(context, { ...known.get(context)!, ...change })
       hold.update([...known.values()].filter((one) => one.hold).map((one) => one.context))
@@ -142,7 +166,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
         forward.close()
         server.close(() => {
           upstreams.close()
-          resolve()
+          void mirror.close().then(resolve)
         })
         server.closeAllConnections()
       }),

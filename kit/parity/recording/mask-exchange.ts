@@ -1,5 +1,6 @@
 /** What passed through, made into what may be kept: without one secret, and of the answer only its ids. */
 import { createMask, isSecretName } from '../mask.ts'
+import { collectSecrets, createIsPersonal, findable } from '../personal.ts'
 import { type Recorded, type RecordedBody, standIn } from './format.ts'
 import { idsOf } from './ids-of.ts'
 
@@ -24,10 +25,6 @@ export type CapturedBody = { text: string; type: string } | { omitted: string }
 
 export type MaskExchange = (captured: Captured) => Recorded
 
-/** Names of personal data in any shop; a route's own come beside them. */
-const PERSONAL =
-  /^(e?mail|phone|mobile|fax|birth|street|city|zip|post|iban|ssn|tax|(first|last|full|given|family|user)name)/
-
 const KEPT_HEADERS = ['accept', 'accept-language', 'content-type', 'idempotency-key', 'if-match', 'if-none-match']
 
 /** Words that were secret once are secret wherever they stand later; so many are remembered. */
@@ -42,8 +39,8 @@ export function createMaskExchange(options: {
   claims: readonly string[]
 }): MaskExchange {
   const remembered = new Set<string>()
-  let personal: ReadonlySet<string> = new Set()
-  const isPersonal = (member: string) => PERSONAL.test(plain(member)) || personal.has(plain(member))
+  let isOwn = createIsPersonal([])
+  const isPersonal = (member: string) => isOwn(member)
   let here: readonly string[] = []
   const learned = { now: () => here, has: (word: string) => remembered.has(word) }
   const mask = createMask([], { isPersonal, learned, strict: true, write: standIn })
@@ -52,7 +49,7 @@ export function createMaskExchange(options: {
 
   return (captured) => {
     const own = [...(options.personal[''] ?? []), ...(options.personal[captured.route ?? ''] ?? [])]
-    personal = new Set(own.map(plain))
+    isOwn = createIsPersonal(own)
     const [pathname = '/', search = ''] = cut(captured.url, '?')
     const query = pairsOf(search)
     const token = tokenOf(captured.headers.authorization)
@@ -62,12 +59,12 @@ export function createMaskExchange(options: {
 
     const words = new Set<string>()
     for (const part of [query, 'json' in body ? body.json : 'form' in body ? body.form : null])
-      collect(part, isPersonal, words)
-    collect('json' in answer ? answer.json : null, isPersonal, words)
+      collectSecrets(part, isPersonal, words)
+    collectSecrets('json' in answer ? answer.json : null, isPersonal, words)
     for (const { name, text } of segments) if (name && (isSecretName(name) || isPersonal(name))) words.add(text)
     for (const word of [token, ...Object.values(cookies)]) if (word) words.add(word)
     for (const word of words) if (word.length >= 6 && remembered.size < REMEMBERED_AT_MOST) remembered.add(word)
-    here = [...words].filter((word) => word.length >= 4).sort((a, b) => b.length - a.length)
+    here = findable(words)
 
     const claims = token === undefined ? undefined : claimsOf(token)
     const subject = claims?.sub === undefined ? token : String(claims.sub)
@@ -103,9 +100,6 @@ export function createMaskExchange(options: {
     }
   }
 }
-
-/** Names are compared without case and without what joins their words. */
-const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 
 const digestOf = (standsIn: string) => /[0-9a-f]{12}/.exec(standsIn)?.[0] ?? ''
 
@@ -186,15 +180,6 @@ function headerIds({ answerHeaders }: Captured, secret: (value: string) => strin
       ),
     ),
   }
-}
-
-/** The texts and numbers whose member says that they are secret. */
-function collect(node: unknown, isPersonal: (member: string) => boolean, into: Set<string>, inSecret = false): void {
-  if (Array.isArray(node)) for (const item of node) collect(item, isPersonal, into, inSecret)
-  else if (typeof node === 'object' && node !== null)
-    for (const [member, item] of Object.entries(node))
-      collect(item, isPersonal, into, inSecret || isSecretName(member) || isPersonal(member))
-  else if (inSecret && typeof node === 'string') into.add(node)
 }
 
 function cut(text: string, at: string): [string, string] {

@@ -4,6 +4,7 @@ import type pg from 'pg'
 import { z } from 'zod'
 import { requireBearer } from './bearer.ts'
 import { setReads } from './kill-switch.ts'
+import { addMirror } from './mirror.ts'
 import { addRecording } from './recording.ts'
 import { type RoutingSources, showRouting } from './routing.ts'
 
@@ -34,6 +35,7 @@ export function createOpsApp(options: {
     logger.info({ context, before, reads }, 'who answers reads was set')
     res.json({ context, before, reads })
   })
+  addMirror(app, { operator, ...sources })
   addRecording(app, { operator, pool, recorder: sources.recorder })
   return finishApp(app, { logger })
 }

@@ -1,7 +1,9 @@
 import type { OwnershipWatch } from '@banyan/kit/ownership'
 import type { HoldStats } from '../hold.ts'
 import type { InFlight } from '../in-flight.ts'
+import type { Mirror } from '../mirror/mirror.ts'
 import type { Recorder } from '../record/recorder.ts'
+import type { MatchRoute } from '../routes/match.ts'
 import type { Upstreams } from '../upstreams.ts'
 
 /** What the operators' listener needs to see. */
@@ -15,6 +17,8 @@ export interface RoutingSources {
   readonly inFlight: InFlight
   readonly upstreams: Upstreams
   readonly recorder: Recorder
+  readonly mirror: Mirror
+  readonly match: MatchRoute
   readonly contexts: readonly string[]
 }
 

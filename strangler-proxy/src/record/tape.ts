@@ -5,12 +5,17 @@ import type { Taped } from './exchange.ts'
 /** Bytes of a body that are kept at most; of a longer one none are. */
 export const TAPE_BYTES = 64 * 1024
 
-/** Listens to a body while somebody else reads it; it neither starts, nor slows, nor keeps it from ending. */
-export function tape(message: IncomingMessage): () => Taped | undefined {
+/** Only what has members that say what is secret is of use to a recording. */
+const WITH_MEMBERS = /[/+]json\b|x-www-form-urlencoded/i
+
+/**
+ * Listens to a body while somebody else reads it; it neither starts, nor slows, nor keeps it from ending.
+ * @param types the content types that are kept
+ */
+export function tape(message: IncomingMessage, types: RegExp = WITH_MEMBERS): () => Taped | undefined {
   const type = message.headers['content-type'] ?? ''
   const coding = message.headers['content-encoding'] ?? ''
-  // Only what has members that say what is secret is of use.
-  if (!/[/+]json\b|x-www-form-urlencoded/i.test(type)) {
+  if (!types.test(type)) {
     let any = false
     listen(message, () => {
       any = true

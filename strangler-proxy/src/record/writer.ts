@@ -2,18 +2,11 @@
 import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
-import { type CapturedBody, createMaskExchange, RECORDING_VERSION } from '@banyan/kit/parity/recording'
-import type { Exchange, Taped, WriterData, Written } from './exchange.ts'
-import { TAPE_BYTES } from './tape.ts'
+import { createMaskExchange, RECORDING_VERSION } from '@banyan/kit/parity/recording'
+import type { Exchange, WriterData, Written } from './exchange.ts'
+import { textOf } from './text-of.ts'
 
 const { file, share, at, personal, claims, maxBytes } = workerData as WriterData
-const DECODED_BYTES = 8 * TAPE_BYTES
-const DECODERS: Readonly<Record<string, (bytes: Uint8Array, options: { maxOutputLength: number }) => Buffer>> = {
-  gzip: gunzipSync,
-  br: brotliDecompressSync,
-  deflate: inflateSync,
-}
 
 mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
 // Never a file that is there already, nor one that a link points to.
@@ -47,15 +40,4 @@ function write(line: object): number {
   const whole = Buffer.from(`${JSON.stringify(line)}\n`)
   for (let done = 0; done < whole.length; ) done += writeSync(to, whole, done)
   return whole.length
-}
-
-function textOf(taped: Taped | undefined): CapturedBody | undefined {
-  if (taped === undefined || 'omitted' in taped) return taped
-  const { bytes: coded, type, coding } = taped
-  if (coding === '' || coding === 'identity') return { text: Buffer.from(coded).toString(), type }
-  try {
-    return { text: DECODERS[coding]!(coded, { maxOutputLength: DECODED_BYTES }).toString(), type }
-  } catch {
-    return { omitted: 'coding' }
-  }
 }

@@ -1,6 +1,8 @@
+import type { Rule } from '@banyan/kit/parity/answers'
 import { type Mistake, MistakesError, readYaml } from '@banyan/kit/yaml'
 import { RESERVED } from '../reserved.ts'
 import type { IdentityHeaders } from '../stripped.ts'
+import { differenceFaults } from './differences.ts'
 import { identityFaults } from './identity.ts'
 import { PatternError, parsePattern, type Relation, relate } from './pattern.ts'
 import type { Route } from './route.ts'
@@ -17,6 +19,8 @@ export interface RouteTable {
   readonly personal: Readonly<Record<string, readonly string[]>>
   /** Headers by which this monolith is told who somebody is. */
   readonly identity: IdentityHeaders
+  /** What both sides' answers to a mirrored read may differ in. */
+  readonly differences: readonly Rule[]
 }
 
 /**
@@ -28,15 +32,18 @@ export interface RouteTable {
  */
 export function parseRoutes(text: string, file: string): RouteTable {
   const { value, lineOf } = readYaml(file, text, routeTableSchema, 'route table')
-  const { contexts: services, routes: written, personal, identity } = value
+  const { contexts: services, routes: written, personal, identity, differences } = value
   const contexts = Object.keys(services)
   const routes = written.map((rule, at) => toRoute(rule, lineOf(['routes', at])))
   const faults = written.flatMap((rule, at) => faultsOf(rule, contexts).map((fault) => ({ ...fault, at })))
   const mistakes: Mistake[] = faults.map(({ at, ...fault }) => ({ file, line: routes[at]!.line, ...fault }))
   mistakes.push(...identityFaults(identity).map(({ at, ...fault }) => ({ file, line: lineOf(at), ...fault })))
+  mistakes.push(
+    ...differenceFaults(differences, routes).map(({ at, ...fault }) => ({ file, line: lineOf(at), ...fault })),
+  )
   if (mistakes.length === 0) mistakes.push(...overlaps(routes).map((fault) => ({ file, ...fault })))
   if (mistakes.length > 0) throw new MistakesError(mistakes)
-  return { routes, services, personal: personalOf(written, personal), identity }
+  return { routes, services, personal: personalOf(written, personal), identity, differences }
 }
 
 function personalOf(written: readonly WrittenRule[], everywhere: readonly string[]): Record<string, string[]> {

@@ -49,6 +49,11 @@ describe('a route table with a mistake is refused, with file, line and remedy', 
       '  - { method: GET, path: /:a/x, context: goods, access: read }\n  - { method: GET, path: /y/*, context: goods, access: read }',
       'overlaps line 3',
     ],
+    [
+      'a difference of a rule that there is not',
+      '  - { method: GET, path: /a, context: goods, access: read }\ndifferences:\n  - { at: $..x, operation: GET /b, ignore: true, reason: Nobody has asked for it., until: 2100-01-01 }',
+      ':5: no rule is called "GET /b"',
+    ],
     ['a reserved path', '  - { method: GET, path: /internal/x, context: goods, access: read }', ':3: unreachable'],
     [
       'a read that writes',

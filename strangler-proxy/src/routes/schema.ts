@@ -1,3 +1,4 @@
+import { ruleShape } from '@banyan/kit/parity/answers'
 import { z } from 'zod'
 
 const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
@@ -44,6 +45,8 @@ export const routeTableSchema = z.strictObject({
   identity: z
     .strictObject({ strip: z.array(header).default([]), keep: z.array(header).default([]) })
     .default({ strip: [], keep: [] }),
+  /** What both sides' answers to a mirrored read may differ in; `operation` is a rule as it is named, `GET /api/items`. */
+  differences: z.array(ruleShape).default([]),
   routes: z.array(rule).min(1),
 })
 

@@ -1,0 +1,8 @@
+export { compare, type Difference } from '../compare.ts'
+export { createMask } from '../mask.ts'
+export { type Observation, observe } from '../observation.ts'
+export { patternOf } from '../path.ts'
+export { createRuleBook, type Rule, ruleShape } from '../rules.ts'
+export { fisher, wilson } from '../statistics.ts'
+export { createTally } from '../tally.ts'
+export { createMaskAnswers, type MaskAnswers } from './mask-answers.ts'
