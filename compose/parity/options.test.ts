@@ -15,6 +15,8 @@ it.each([
 })
 
 it('keeps what makes the worlds, and passes the rest on', () => {
-  const { own, passed, context } = readOptions(['--twin', 'inventory', '--seed', '7', '--coverage', '--clock', 'now'])
-  expect([context, own.twin, own.clock, passed]).toEqual(['inventory', true, 'now', ['--seed', '7', '--coverage']])
+  const given = ['--twin', 'inventory', '--seed', '7', '--coverage', '--clock', 'now', '--folder', 'my/parity']
+  const { own, passed, context } = readOptions(given)
+  expect([context, own.twin, own.clock]).toEqual(['inventory', true, 'now'])
+  expect(passed).toEqual(['--seed', '7', '--folder', 'my/parity', '--coverage'])
 })

@@ -7,7 +7,7 @@ export const HELP = `npm run parity -- <context> [options]     two isolated worl
   --seed <n>             of the generated requests; the same one asks the same (default 1)
   --requests <n>         how many requests are generated (default 300)
   --only <name>          run this one sequence, by the name that a report gives it
-  --coverage             say which operations of the contract were never compared
+  --coverage             say which operations of the contract were never compared, or only refused
   --recording <file>     replay what a proxy recorded, instead of scenarios and generated requests
   --record               write the verdict into the control database, where a switch asks for it
   --twin                 a second monolith, to know the noise of writes as well
@@ -15,6 +15,7 @@ export const HELP = `npm run parity -- <context> [options]     two isolated worl
   --clock <instant>      what time it is in the worlds, such as 2027-12-31T23:59:30Z
   --logs <folder>        keep what the processes of the worlds logged
   --report <folder>      where report.html, report.json and junit.xml go
+  --folder <path>        where <context>/parity.yaml and its scenarios are (default tests/parity)
   --tries <n>            how many shorter sequences are tried to show a difference (default 40)
   --json                 print the report as JSON
 
@@ -34,6 +35,7 @@ const PASSED = {
   only: { type: 'string' },
   recording: { type: 'string' },
   report: { type: 'string' },
+  folder: { type: 'string' },
   coverage: { type: 'boolean' },
   record: { type: 'boolean' },
   json: { type: 'boolean' },

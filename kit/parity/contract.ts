@@ -28,6 +28,8 @@ export type Operation = {
   security: string[]
   parameters: Parameter[]
   body?: Schema | undefined
+  /** Whether it has an answer of success, 2xx. */
+  succeeds: boolean
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const
@@ -40,6 +42,7 @@ type Described = {
   operationId?: string
   security?: Record<string, unknown>[]
   parameters?: Parameter[]
+  responses?: Record<string, unknown>
   requestBody?: { content?: Record<string, { schema?: Schema }> }
 }
 
@@ -59,6 +62,7 @@ export function readContract(file: string): Operation[] {
           security: (described.security ?? document.security ?? []).flatMap((scheme) => Object.keys(scheme)),
           parameters: [...(item.parameters ?? []), ...(described.parameters ?? [])],
           body: content?.['application/json']?.schema,
+          succeeds: Object.keys(described.responses ?? {}).some((status) => status.startsWith('2')),
         },
       ]
     }),

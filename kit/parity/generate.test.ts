@@ -6,7 +6,7 @@ import { render } from './step.ts'
 
 const contract: Operation[] = [
   {
-    ...{ operationId: 'add', method: 'POST', path: '/items', security: ['user'] },
+    ...{ operationId: 'add', method: 'POST', path: '/items', security: ['user'], succeeds: true },
     parameters: [{ name: 'X-Key', in: 'header', required: true, schema: { type: 'string', maxLength: 3 } }],
     body: {
       type: 'object',
@@ -18,7 +18,7 @@ const contract: Operation[] = [
     },
   },
   {
-    ...{ operationId: 'get', method: 'GET', path: '/items/{id}', security: [] },
+    ...{ operationId: 'get', method: 'GET', path: '/items/{id}', security: [], succeeds: true },
     parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'integer', minimum: 1 } }],
   },
 ]

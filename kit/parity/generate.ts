@@ -6,18 +6,15 @@ import type { Settings } from './settings.ts'
 import type { Sequence, Step } from './step.ts'
 
 /** What of a context's settings says how requests are drawn. */
-type Drawn = Pick<Settings, 'operations' | 'identities' | 'generate'>
+type Drawn = Pick<Settings, 'identities' | 'generate'>
 
 const STEPS_AT_MOST = 8
 
 /** The arbitrary of sequences; the same seed draws the same ones, with the same shorter forms. */
-export function sequenceArbitrary(contract: readonly Operation[], settings: Drawn): fc.Arbitrary<Step[]> {
-  const wanted = settings.operations
-    ? contract.filter(({ operationId }) => settings.operations!.includes(operationId))
-    : contract
-  if (wanted.length === 0) throw new Error('the contract has none of the operations that the settings name')
-  const steps = wanted.map((operation) => stepArbitrary(operation, settings))
-  const makers = wanted.flatMap((operation, at) => (capturesOf(operation, settings) ? [steps[at]!] : []))
+export function sequenceArbitrary(operations: readonly Operation[], settings: Drawn): fc.Arbitrary<Step[]> {
+  if (operations.length === 0) throw new Error('there is no operation to ask for')
+  const steps = operations.map((operation) => stepArbitrary(operation, settings))
+  const makers = operations.flatMap((operation, at) => (capturesOf(operation, settings) ? [steps[at]!] : []))
   const any = fc.oneof(...steps)
   const body = fc.array(any, { maxLength: STEPS_AT_MOST - 1 })
   // Half of the sequences begin by making something, so that the rest has what to work with.

@@ -16,6 +16,11 @@ export type BurstObservation = {
   events?: readonly unknown[]
 }
 
+/** Whether the request, or any of those sent at once, was answered with success, 2xx. */
+export function isSuccess(seen: Observation | BurstObservation): boolean {
+  return 'outcomes' in seen ? seen.outcomes.some(isSuccess) : seen.status >= 200 && seen.status < 300
+}
+
 // They belong to the connection or to the moment, not to the answer.
 const OF_THE_CONNECTION = new Set([
   'connection',

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { testParity } from './parity.ts'
+import { type ParityOptions, testParity } from './parity.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
 const servers: Server[] = []
@@ -13,13 +13,15 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Answers with the price it is sent; a broken one adds to a high price. */
+/** Answers with the price it is sent, and the next; a broken one adds to a high price. */
 async function start(broken: boolean): Promise<string> {
   const server = createServer(async (req, res) => {
     const text = Buffer.concat(await Array.fromAsync(req)).toString()
     const price = /"price":(\d+)/.exec(text)?.[1]
+    res.statusCode = req.url === '/things' ? 200 : 404
     res.setHeader('content-type', 'application/json')
-    res.end(JSON.stringify({ price: Number(price ?? 0) + (broken && Number(price) > 500 ? 1 : 0) }))
+    const more = broken && Number(price) > 500 ? 1 : 0
+    res.end(JSON.stringify({ price: Number(price ?? 0) + more, next: Number(price ?? 0) + 100 }))
   })
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -40,12 +42,13 @@ beforeAll(async () => {
   urls = { left: await start(false), alike: await start(false), broken: await start(true) }
 })
 
-const run = (right: string, only?: string) => {
-  const place = (name: string, url: string) => ({ name, url, sandbox: true, identities: {}, clockShiftMs: 0 })
+const run = (right: string, only?: string, more: Partial<ParityOptions> = {}, clockShiftMs = 0) => {
+  const place = (name: string, url: string) => ({ name, url, sandbox: true, identities: {}, clockShiftMs })
   return testParity({
     ...{ context: 'things', folder, left: place('old', urls.left), right: place('new', right) },
     ...{ tables: { left: [], right: [] }, seed: 1, requests: 60, only, tries: 300, now: new Date() },
     reproduce: (sequence) => sequence,
+    ...more,
   })
 }
 
@@ -66,4 +69,59 @@ it('says that there is no such sequence, rather than that nothing was compared',
 it('fails for a rule that matches nothing, but not where one sequence alone was asked for', async () => {
   expect((await run(urls.alike)).reasons).toEqual(['the rule at $..never matched nothing; take it out'])
   expect(await run(urls.alike, 'generated 3')).toMatchObject({ verdict: 'alike' })
+})
+
+it('repeats just the steps of a scenario that a difference needs, by the command it gives', async () => {
+  const prices = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  const put = (file: string, content: unknown) => writeFileSync(join(prices, file), JSON.stringify(content))
+  put('parity.yaml', { contract: relative(prices, join(folder, 'api.json')), minimum: 5 })
+  const steps = [
+    { post: '/things', body: { price: 3 } },
+    { post: '/things', body: { price: 450 }, capture: { next: '$.body.next' }, expect: { 'body.price': 450 } },
+    { post: '/things', body: { price: 4 } },
+    { name: 'too high', post: '/things', body: { price: '{{next}}' }, expect: { status: 200 } },
+    { post: '/things', body: { price: 5 } },
+  ]
+  put('prices.yaml', { scenario: 'a price goes up', steps })
+  const [whole, again] = [{ folder: prices, requests: 0 }, { folder: prices }]
+  const { differences, compared } = await run(urls.broken, undefined, whole)
+  const { reproduction } = differences[0]!
+  expect([differences.length, compared, reproduction?.command]).toEqual([1, 5, 'a price goes up: steps 2,4'])
+  expect(reproduction?.requests).toEqual(['POST /things {"price":450}', 'POST /things {"price":"{{next}}"}'])
+  const shorter = await run(urls.broken, reproduction?.command, again)
+  rmSync(prices, { recursive: true })
+  expect(shorter).toMatchObject({ verdict: 'different', compared: 2, unmet: [] })
+  expect(shorter.differences[0]?.sample).toEqual(differences[0]?.sample)
+})
+
+it('refuses an operation that the contract does not know, for it would be missed by nobody', async () => {
+  const typo = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  const settings = { contract: relative(typo, join(folder, 'api.json')), operations: ['add', 'ad'] }
+  writeFileSync(join(typo, 'parity.yaml'), JSON.stringify(settings))
+  await expect(run(urls.alike, undefined, { folder: typo })).rejects.toThrow('the contract has no ad')
+  rmSync(typo, { recursive: true })
+})
+
+it('tells what was only refused, where the contract has another answer of it, from what was compared', async () => {
+  const goods = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  const put = (file: string, content: unknown) => writeFileSync(join(goods, file), JSON.stringify(content))
+  const get = (operationId: string, ...statuses: number[]) => {
+    const responses = Object.fromEntries(statuses.map((status) => [status, {}]))
+    return { get: { operationId, responses } }
+  }
+  const paths = { '/things': get('all', 200), '/lost': get('lost', 200, 404), '/gone': get('gone', 410, 404) }
+  put('api.json', { openapi: '3.1.0', paths: { ...paths, '/never': get('never', 200) } })
+  put('parity.yaml', { contract: 'api.json', minimum: 1 })
+  put('goods.yaml', { scenario: 'goods', steps: ['/things', '/lost', '/gone'].map((path) => ({ get: path })) })
+  const report = await run(urls.alike, undefined, { folder: goods, requests: 0 })
+  rmSync(goods, { recursive: true })
+  expect(report).toMatchObject({ verdict: 'alike', uncovered: ['never'], onlyRefused: ['lost'] })
+})
+
+it("judges a rule's day by the true date, whatever the clock of the worlds says", async () => {
+  const rules = async (now: string, clockShiftMs: number) =>
+    (await run(urls.alike, 'generated 3', { now: new Date(now) }, clockShiftMs)).rules.map(({ expired }) => expired)
+  const century = 100 * 365 * 86_400_000
+  expect(await rules('2099-01-01T12:00:00Z', century)).toEqual([false])
+  expect(await rules('2099-01-02T00:00:00Z', -century)).toEqual([true])
 })

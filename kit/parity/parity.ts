@@ -13,6 +13,7 @@ import { createReport, type Report, type Reproduction, spotOf } from './report.t
 import type { WatchedTable } from './row-watch.ts'
 import { createRunner, type Runner, type RunResult } from './run.ts'
 import { readParityFolder, type Settings } from './settings.ts'
+import { findForm, leaveOut } from './shorten.ts'
 import { createSide, type Side } from './side.ts'
 import type { Sequence, Step } from './step.ts'
 import { isSafe } from './take-step.ts'
@@ -62,14 +63,16 @@ const SHRUNK_AT_MOST = 5
 export async function testParity(options: ParityOptions): Promise<Report> {
   const { settings, contract: file, scenarios } = readParityFolder(options.folder)
   const contract = readContract(file)
-  const arbitrary = sequenceArbitrary(contract, settings)
+  const own = ownOperations(contract, settings)
+  const arbitrary = sequenceArbitrary(own, settings)
   const generated = options.requests > 0 ? drawSequences(arbitrary, options.seed, options.requests) : []
-  const replayed = options.recording === undefined ? undefined : replayOf(options.recording, contract, settings)
+  const replayed = options.recording === undefined ? undefined : replayOf(options.recording, own, settings)
   const all = replayed ?? inTurn(scenarios, generated)
   const { only, seed } = options
-  const shorter = only === undefined || replayed ? undefined : redraw(arbitrary, seed, only)
-  const sequences = only === undefined ? all : shorter ? [shorter] : all.filter(({ name }) => name === only)
-  if (sequences.length === 0 && only !== undefined) throw new Error(`--only ${only}: there is no sequence of this name`)
+  const drawn = only === undefined || replayed ? undefined : redraw(arbitrary, seed, only)
+  const one = only === undefined ? undefined : (drawn ?? findForm(all, only))
+  if (only !== undefined && !one) throw new Error(`--only ${only}: there is no sequence of this name`)
+  const sequences = one ? [one] : all
   refuseWrites(sequences, [options.left, options.right, ...(options.twin ? [options.twin] : [])])
   const before = await buildsOf(options)
   const opened: Side[] = []
@@ -114,19 +117,20 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
       partial: replayed !== undefined || only !== undefined,
       ...(replayed ? { faithful: settings.recorded.faithful } : {}),
-      operations: settings.operations ?? contract.map(({ operationId }) => operationId),
+      operations: own,
     })
   } finally {
     for (const side of opened) await side.close()
   }
 
   async function shorten(runner: Runner, sequence: Sequence, finding: RunResult['real'][number]) {
-    if (sequence.kind !== 'generated' || options.tries === 0) return undefined
-    return await shrink(arbitrary, { seed, name: sequence.name, tries: options.tries }, async (steps) =>
-      (await runner.replay({ ...sequence, steps })).some(({ sides }) =>
-        sides.some((spot) => spotOf(spot) === spotOf(finding)),
-      ),
-    )
+    const { tries } = options
+    if (tries === 0) return undefined
+    const differs = async (shorter: Sequence) =>
+      (await runner.replay(shorter)).some(({ sides }) => sides.some((spot) => spotOf(spot) === spotOf(finding)))
+    return sequence.kind === 'generated'
+      ? await shrink(arbitrary, { seed, name: sequence.name, tries }, (steps) => differs({ ...sequence, steps }))
+      : await leaveOut(sequence, { end: finding.origin.step + 1, tries }, differs)
   }
 }
 
@@ -139,13 +143,19 @@ function inTurn(scenarios: readonly Sequence[], generated: readonly Sequence[]):
   return [...scenarios.filter((one) => !isBurst(one)), ...generated, ...scenarios.filter(isBurst)]
 }
 
+/** What of the contract is the context's. @throws Error for a name that the contract does not know */
+function ownOperations(contract: readonly Operation[], { operations }: Settings): Operation[] {
+  const unknown = operations?.filter((name) => !contract.some(({ operationId }) => operationId === name)) ?? []
+  if (unknown.length > 0) throw new Error(`operations of parity.yaml: the contract has no ${unknown.join(', ')}`)
+  return contract.filter(({ operationId }) => operations?.includes(operationId) ?? true)
+}
+
 /** Of a recording what is the context's: the same world may not have the rest. */
-function replayOf(file: string, contract: readonly Operation[], { operations, recorded }: Settings): Sequence[] {
-  const wanted = contract.filter(({ operationId }) => operations?.includes(operationId) ?? true)
-  const [known, own] = [createOperations(wanted), new Set(wanted.map(({ operationId }) => operationId))]
+function replayOf(file: string, own: readonly Operation[], { recorded }: Settings): Sequence[] {
+  const [known, names] = [createOperations(own), new Set(own.map(({ operationId }) => operationId))]
   const accounts = new Set(recorded.accounts.map(({ method, path }) => `${method} ${path}`))
   const recording = readRecording(file).filter(
-    ({ method, path }) => own.has(known.nameOf(method, path)) || accounts.has(`${method} ${path}`),
+    ({ method, path }) => names.has(known.nameOf(method, path)) || accounts.has(`${method} ${path}`),
   )
   const { sequences } = toSequences(recording, recorded)
   if (sequences.length === 0) throw new Error(`${file} holds no request of this context that can be sent again`)

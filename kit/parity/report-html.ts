@@ -24,15 +24,18 @@ ${operationsOf(report)}${differencesOf(report)}${unmetOf(report)}${varyingOf(rep
 `
 }
 
-function operationsOf({ operations, uncovered }: Report): string {
-  const rows = operations.map(({ operation, compared, askedTwice, differed }) => [
+function operationsOf({ operations, uncovered, onlyRefused }: Report): string {
+  const rows = operations.map(({ operation, compared, succeeded, askedTwice, differed }) => [
     operation,
     String(compared),
+    String(succeeded),
     String(askedTwice),
     String(differed),
   ])
   const never = uncovered.length > 0 ? `<p>Never compared: ${xml(uncovered.join(', '))}.</p>` : ''
-  return `<h2>By operation</h2>${table(['operation', 'compared', 'asked twice', 'with anything differing'], rows)}${never}`
+  const refused = onlyRefused.length > 0 ? `<p>Only refused: ${xml(onlyRefused.join(', '))}.</p>` : ''
+  const head = ['operation', 'compared', 'answered with success', 'asked twice', 'with anything differing']
+  return `<h2>By operation</h2>${table(head, rows)}${never}${refused}`
 }
 
 function differencesOf({ differences, doubtful, sides }: Report): string {

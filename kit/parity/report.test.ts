@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createMask } from './mask.ts'
-import { observe } from './observation.ts'
+import { isSuccess, observe } from './observation.ts'
 import { createOperations } from './operations.ts'
 import { createReport, EXIT_CODES } from './report.ts'
 import { htmlOf } from './report-html.ts'
@@ -15,7 +15,7 @@ const NOTHING: RunResult = {
   ...{ real: [], noise: [], doubtful: [], unmet: [], unhealthy: [], operations: [], rules: [] },
   ...{ recorded: { asked: 0, same: 0 }, asked: '', requests: 0, compared: 0, durationMs: 1_000, comparingMs: 10 },
 }
-const reportOf = (more: Partial<RunResult>) =>
+const reportOf = (more: Partial<RunResult>, operations = [{ operationId: 'get', succeeds: true }]) =>
   createReport(
     { ...NOTHING, ...more },
     {
@@ -25,7 +25,7 @@ const reportOf = (more: Partial<RunResult>) =>
       seed: 1,
       at: 'now',
       minimum: 20,
-      operations: ['get'],
+      operations,
     },
   )
 const rule = ruleShape.parse({ at: '$.a', ignore: true, reason: 'the test says why', until: '2030-01-01' })
@@ -54,6 +54,33 @@ describe('the verdict', () => {
     const unmet = [{ sequence: 's', step: 0, side: 'old', what: '$.status is 500, not 200' }]
     expect(EXIT_CODES[reportOf({ compared: 100, unmet }).verdict]).toBe(1)
   })
+})
+
+it('an operation that was only refused is not covered, unless the contract has no other answer of it', async () => {
+  const tally = createTally(createMask())
+  tally.compared('some', [], origin)
+  tally.compared('some', [], origin)
+  tally.succeeded('some')
+  tally.compared('refused', [], origin)
+  tally.compared('gone', [], origin)
+  const operations = [
+    { operationId: 'some', succeeds: true },
+    { operationId: 'refused', succeeds: true },
+    { operationId: 'gone', succeeds: false },
+    { operationId: 'never', succeeds: true },
+  ]
+  const report = reportOf({ operations: tally.operations() }, operations)
+  expect(report).toMatchObject({ uncovered: ['never'], onlyRefused: ['refused'] })
+  expect(htmlOf(report)).toContain('<p>Only refused: refused.</p>')
+  expect(htmlOf(report)).toContain('<p>Never compared: never.</p>')
+  expect(htmlOf(report)).toContain('<tr><td>some</td><td>2</td><td>1</td><td>0</td><td>0</td></tr>')
+})
+
+it('a request is answered with success by 2xx alone, and one of several at once is enough', () => {
+  const answer = (status: number) => observe(status, {}, '')
+  expect([199, 200, 204, 299, 302, 404].filter((status) => isSuccess(answer(status)))).toEqual([200, 204, 299])
+  expect(isSuccess({ outcomes: [answer(201), answer(409)] })).toBe(true)
+  expect(isSuccess({ outcomes: [answer(409), answer(500)] })).toBe(false)
 })
 
 describe('reports', () => {

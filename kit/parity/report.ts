@@ -27,9 +27,11 @@ export type Report = {
   recorded: { asked: number; same: number }
   /** A digest of every request, in order: two runs that show the same one asked the same. */
   asked: string
-  operations: { operation: string; compared: number; askedTwice: number; differed: number }[]
+  operations: RunResult['operations']
   /** Operations of the contract that were never compared. */
   uncovered: string[]
+  /** Those that have an answer of success, 2xx, and never gave it: the left refused them each time. */
+  onlyRefused: string[]
   differences: (Finding & { reproduction?: Reproduction | undefined })[]
   doubtful: Finding[]
   noise: Finding[]
@@ -59,12 +61,14 @@ export function createReport(
     minimum: number
     faithful?: number | undefined
     partial?: boolean | undefined
-    operations: readonly string[]
+    /** Of the contract; `succeeds` says whether it has an answer of success. */
+    operations: readonly { operationId: string; succeeds: boolean }[]
     reproductions?: ReadonlyMap<string, Reproduction> | undefined
   },
 ): Report {
   const seconds = result.durationMs / 1_000
-  const asked = new Set(result.operations.map(({ operation }) => operation))
+  const succeeded = new Map(result.operations.map(({ operation, succeeded }) => [operation, succeeded]))
+  const named = (these: typeof options.operations) => these.map(({ operationId }) => operationId)
   const { verdict, reasons } = decide(result, options)
   return {
     context: options.context,
@@ -82,7 +86,8 @@ export function createReport(
     recorded: result.recorded,
     asked: result.asked,
     operations: [...result.operations].sort((a, b) => (a.operation < b.operation ? -1 : 1)),
-    uncovered: options.operations.filter((name) => !asked.has(name)),
+    uncovered: named(options.operations.filter(({ operationId }) => !succeeded.has(operationId))),
+    onlyRefused: named(options.operations.filter((one) => one.succeeds && succeeded.get(one.operationId) === 0)),
     differences: result.real.map((finding) => {
       const reproduction = options.reproductions?.get(spotOf(finding))
       return { ...finding, ...(reproduction ? { reproduction } : {}) }

@@ -1,14 +1,17 @@
 /** Runs sequences against both sides and counts what differs; decides at the end. */
 import { createHash } from 'node:crypto'
+import { type Compared, createAttribution, isNothing } from './attribute.ts'
 import { compare, type Difference, stable } from './compare.ts'
 import { createMask } from './mask.ts'
+import { isSuccess } from './observation.ts'
 import type { Operations } from './operations.ts'
 import { patternOf } from './path.ts'
 import { createRuleBook, type Rule, type RuleBook } from './rules.ts'
+import { createSettler, type Replay } from './settle.ts'
 import type { Side } from './side.ts'
-import type { Sequence, Step, Variables } from './step.ts'
+import { render, type Sequence, type Step, startVariables, type Variables } from './step.ts'
 import { isSafe, type Taken, takeStep } from './take-step.ts'
-import { createTally, type Finding, type Judgement, type Tally } from './tally.ts'
+import { createTally, type Finding, type Origin, type Tally } from './tally.ts'
 
 export type Unmet = { sequence: string; step: number; side: string; what: string }
 export type Unhealthy = { side: string; what: string; times: number }
@@ -38,10 +41,6 @@ export type Runner = {
   result(): RunResult
 }
 
-export type Spot = { operation: string; at: string; kind: string }
-/** Between the sides, and of one side asked twice. */
-export type Replay = { sides: Spot[]; again: Spot[] }
-
 export type RunResult = {
   real: Finding[]
   noise: Finding[]
@@ -61,10 +60,8 @@ export type RunResult = {
   comparingMs: number
 }
 
-const REPLAYS = 3
-/** Sequences that are run again. */
-const SETTLED_AT_MOST = 20
-const keyOf = ({ operation, at, kind }: Spot) => `${operation} ${at} ${kind}`
+/** A step as both sides took it, and what they differ in. */
+type Seen = Compared & { left: Taken; right: Taken }
 
 /** @param options.left the side that is right by definition, such as the monolith */
 export function createRunner(options: RunOptions): Runner {
@@ -74,8 +71,8 @@ export function createRunner(options: RunOptions): Runner {
   const book = createRuleBook(options.rules, options.today)
   // Ids of the twin pair with the left's in their own way.
   const twinBook = createRuleBook(options.rules, options.today)
+  const attribution = createAttribution()
   const kept: Sequence[] = []
-  const settled = new Map<string, keyof Judgement>()
   const unmet: Unmet[] = []
   const unhealthy = new Map<string, Unhealthy>()
   const started = performance.now()
@@ -83,33 +80,53 @@ export function createRunner(options: RunOptions): Runner {
   const recorded = { asked: 0, same: 0 }
   const counts = { requests: 0, compared: 0, comparingMs: 0, sequences: 0, replays: 0 }
 
-  /** Takes the steps of a sequence on every side; `seen` is told each step. Ends early when a side gives no answer. */
-  async function takeAll(
-    sequence: Sequence,
-    number: string,
-    seen: (step: number, taken: { left: Taken; right: Taken; again?: Taken | undefined }) => void,
-  ): Promise<void> {
+  /**
+   * Takes the steps of a sequence on every side, and compares them. Ends early when a side gives no answer.
+   * @param closely whether to look at what a step did after reads, too: else they are looked at with the step after them
+   */
+  async function takeAll(sequence: Sequence, number: string, closely: boolean): Promise<Seen[]> {
     const sides = [left, right, ...(twin ? [twin] : [])]
     const variables = sides.map(() => startVariables(options.seed, number))
+    const steps: Seen[] = []
     await Promise.all(sides.map((side) => side.effects?.begin()))
     for (const [at, step] of sequence.steps.entries()) {
-      const last = at === sequence.steps.length - 1
-      const tries = await Promise.allSettled(sides.map((side, of) => takeStep(side, step, variables[of]!, last)))
+      const acts = () => attribution.acts(nameOf(step.method, render(step, variables[0]!).path))
+      const looked = closely || !isSafe(step) || at === sequence.steps.length - 1 || acts()
+      const tries = await Promise.allSettled(sides.map((side, of) => takeStep(side, step, variables[of]!, looked)))
       counts.requests += sides.length * (step.together ?? 1)
       const failed = tries.flatMap((each, of) => (each.status === 'rejected' ? [{ of, why: each.reason }] : []))
       for (const { of, why } of failed) noteUnhealthy(sides[of]!.name, why)
-      if (failed.length > 0) return
+      if (failed.length > 0) break
       const [one, other, third] = tries.map((each) => (each as PromiseFulfilledResult<Taken>).value)
       const again =
-        third ?? (isSafe(step) && step.together === undefined ? await askAgain(step, variables[0]!, last) : undefined)
-      seen(at, { left: one!, right: other!, again })
+        third ?? (isSafe(step) && step.together === undefined ? await askAgain(step, variables[0]!, looked) : undefined)
+      steps.push(comparing(() => seenOf(step, looked, one!, other!, again)))
+    }
+    return steps
+  }
+
+  function seenOf(step: Step, looked: boolean, one: Taken, other: Taken, again: Taken | undefined): Seen {
+    const operation = nameOf(step.method, one.asked.path)
+    const all = [one, other, ...(again ? [again] : [])]
+    return {
+      ...{ operation, left: one, right: other, looked },
+      did: all.some(({ document: { rows, events } }) => !isNothing({ rows, events })),
+      sides: compare(one.document, other.document, operation, book),
+      again: again && compare(one.document, again.document, operation, twinBook),
     }
   }
 
-  async function askAgain(step: Step, variables: Variables, last: boolean): Promise<Taken | undefined> {
+  function comparing<T>(work: () => T): T {
+    const before = performance.now()
+    const result = work()
+    counts.comparingMs += performance.now() - before
+    return result
+  }
+
+  async function askAgain(step: Step, variables: Variables, look: boolean): Promise<Taken | undefined> {
     counts.requests++
     try {
-      return await takeStep(left, step, new Map(variables), last)
+      return await takeStep(left, step, new Map(variables), look)
     } catch (error) {
       noteUnhealthy(left.name, error)
       return undefined
@@ -134,75 +151,48 @@ export function createRunner(options: RunOptions): Runner {
   }
 
   async function runOne(sequence: Sequence, index: number): Promise<void> {
-    await takeAll(sequence, String(index), (at, taken) => {
-      const step = sequence.steps[at]!
-      const before = performance.now()
-      const operation = nameOf(step.method, taken.left.asked.path)
-      const origin = { sequence: sequence.name, index, step: at }
-      counts.compared++
-      const { method, path, body, as } = taken.left.asked
-      asked.update(stable([method, path, body, as]))
-      if (step.recorded !== undefined) {
-        recorded.asked++
-        if ((taken.left.document as { status?: number }).status === step.recorded) recorded.same++
-      }
-      tally.compared(operation, compare(taken.left.document, taken.right.document, operation, book), origin)
-      if (taken.again)
-        tally.askedTwice(operation, compare(taken.left.document, taken.again.document, operation, twinBook))
-      for (const [side, { unmet: expected, missed }] of [
-        [left.name, taken.left],
-        [right.name, taken.right],
-      ] as const) {
-        const sentences = [...expected.map(sentenceOf), ...(sequence.kind === 'scenario' ? missed : [])]
-        for (const what of sentences) unmet.push({ sequence: sequence.name, step: at, side, what })
-      }
-      counts.comparingMs += performance.now() - before
+    const steps = await takeAll(sequence, String(index), false)
+    const sure = attribution.isBlurred(steps) ? attribution.attribute(steps, await takeAgain(sequence)) : steps
+    comparing(() => {
+      for (const [at, seen] of sure.entries()) count(sequence, { sequence: sequence.name, index, step: at }, seen)
     })
+  }
+
+  function count(sequence: Sequence, origin: Origin, { operation, left: one, right: other, sides, again }: Seen): void {
+    const { recorded: wanted } = sequence.steps[origin.step]!
+    counts.compared++
+    const { method, path, body, as } = one.asked
+    asked.update(stable([method, path, body, as]))
+    if (wanted !== undefined) {
+      recorded.asked++
+      if ((one.document as { status?: number }).status === wanted) recorded.same++
+    }
+    tally.compared(operation, sides, origin)
+    if (isSuccess(one.document)) tally.succeeded(operation)
+    if (again) tally.askedTwice(operation, again)
+    for (const [side, { unmet: expected, missed }] of [
+      [left.name, one],
+      [right.name, other],
+    ] as const) {
+      const sentences = [...expected.map(sentenceOf), ...(sequence.kind === 'scenario' ? missed : [])]
+      for (const what of sentences) unmet.push({ sequence: sequence.name, step: origin.step, side, what })
+    }
+  }
+
+  /** With names and numbers of its own, and looked at after every step. */
+  function takeAgain(sequence: Sequence): Promise<Seen[]> {
+    return takeAll(sequence, `replay${counts.replays++}`, true)
   }
 
   async function replay(sequence: Sequence): Promise<Replay[]> {
-    const steps: Replay[] = []
-    await takeAll(sequence, `replay${counts.replays++}`, (at, { left: one, right: other, again }) => {
-      const operation = nameOf(sequence.steps[at]!.method, one.asked.path)
-      const spots = (found: Difference[]) => found.map(({ path, kind }) => ({ operation, at: patternOf(path), kind }))
-      steps.push({
-        sides: spots(compare(one.document, other.document, operation, book)),
-        again: again ? spots(compare(one.document, again.document, operation, twinBook)) : [],
-      })
+    return (await takeAgain(sequence)).map(({ operation, sides, again = [] }) => {
+      const spots = (found: readonly Difference[]) =>
+        found.map(({ path, kind }) => ({ operation, at: patternOf(path), kind }))
+      return { sides: spots(sides), again: spots(again) }
     })
-    return steps
   }
 
-  /** A finding is real if it comes back each time, and never of one side alone. */
-  async function settleSequence(sequence: Sequence, findings: readonly Finding[]): Promise<void> {
-    const end = Math.max(...findings.map(({ origin }) => origin.step)) + 1
-    const open = new Map(findings.map((finding) => [keyOf(finding), finding.origin.step]))
-    for (let time = 0; time < REPLAYS && open.size > 0; time++) {
-      const steps = await replay({ ...sequence, steps: sequence.steps.slice(0, end) })
-      for (const [key, step] of open) {
-        const { sides = [], again = [] } = steps[step] ?? {}
-        const verdict = again.some((spot) => keyOf(spot) === key)
-          ? 'noise'
-          : sides.some((spot) => keyOf(spot) === key)
-            ? 'real'
-            : 'doubtful'
-        settled.set(key, verdict)
-        if (verdict !== 'real') open.delete(key)
-      }
-    }
-  }
-
-  function settledJudgement(): Judgement {
-    const { doubtful, ...sure } = tally.judge()
-    const result: Judgement = { ...sure, doubtful: [] }
-    for (const finding of doubtful) {
-      const verdict = settled.get(keyOf(finding)) ?? 'doubtful'
-      // What does not come back, at a place that varies by itself in another way, is more of that.
-      result[verdict === 'doubtful' && finding.varies ? 'noise' : verdict].push(finding)
-    }
-    return result
-  }
-
+  const settler = createSettler(replay)
   return {
     async run(sequences) {
       for (const sequence of sequences) {
@@ -212,13 +202,9 @@ export function createRunner(options: RunOptions): Runner {
       }
     },
     replay,
-    async settle() {
-      const groups = Map.groupBy(tally.judge().doubtful, ({ origin }) => origin.index)
-      for (const [index, findings] of [...groups].slice(0, SETTLED_AT_MOST))
-        await settleSequence(kept[index]!, findings)
-    },
+    settle: () => settler.settle(tally.judge(), kept),
     result: () => ({
-      ...settledJudgement(),
+      ...settler.settled(tally.judge()),
       unmet,
       unhealthy: [...unhealthy.values()],
       operations: tally.operations(),
@@ -231,19 +217,4 @@ export function createRunner(options: RunOptions): Runner {
       comparingMs: counts.comparingMs,
     }),
   }
-}
-
-/**
- * What every sequence may use: `{{unique}}`, a word no other sequence of the run has, and `{{number}}`, a whole number,
- * and `{{other}}`, another; all the same on every side and for the same seed.
- */
-function startVariables(seed: number, sequence: string): Variables {
-  let hash = 2_166_136_261
-  for (const letter of `${seed}/${sequence}`) hash = Math.imul(hash ^ letter.charCodeAt(0), 16_777_619) >>> 0
-  const unique = `${hash.toString(36)}${sequence.replace(/\D/g, '')}`.toUpperCase()
-  return new Map<string, unknown>([
-    ['unique', unique],
-    ['number', 1_000_000_000 + hash * 1_000],
-    ['other', 1_000_000_999 + hash * 1_000],
-  ])
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { MistakesError, readYaml } from '../yaml/index.ts'
 import { ruleShape } from './rules.ts'
-import { GIVEN, type Sequence, type Step } from './step.ts'
+import { GIVEN, namesIn, type Sequence, type Step } from './step.ts'
 
 const reference = z.strictObject({
   /** The operation whose answer holds it, and where. */
@@ -140,9 +140,9 @@ function check<T extends z.ZodObject>(
 function unknownNames({ steps }: z.output<typeof scenarioShape>) {
   const known = new Set<string>(GIVEN)
   return steps.flatMap((step, index) => {
-    const used = [...JSON.stringify(step).matchAll(/\{\{([\w-]+)\}\}/g)].map(([, name]) => name!)
+    const used = namesIn(step)
     for (const name of Object.keys(step.capture ?? {})) known.add(name)
-    return [...new Set(used)]
+    return used
       .filter((name) => !known.has(name))
       .map((name) => ({
         at: ['steps', index],

@@ -45,6 +45,26 @@ export const GIVEN = ['unique', 'number', 'other', 'index', 'nth'] as const
 export type Variables = Map<string, unknown>
 
 /**
+ * What every sequence may use: `{{unique}}`, a word no other sequence of the run has, and `{{number}}`, a whole number,
+ * and `{{other}}`, another; all the same on every side and for the same seed.
+ */
+export function startVariables(seed: number, sequence: string): Variables {
+  let hash = 2_166_136_261
+  for (const letter of `${seed}/${sequence}`) hash = Math.imul(hash ^ letter.charCodeAt(0), 16_777_619) >>> 0
+  const unique = `${hash.toString(36)}${sequence.replace(/\D/g, '')}`.toUpperCase()
+  return new Map<string, unknown>([
+    ['unique', unique],
+    ['number', 1_000_000_000 + hash * 1_000],
+    ['other', 1_000_000_999 + hash * 1_000],
+  ])
+}
+
+/** The names that a step, or a part of it, uses and cannot do without. */
+export function namesIn(template: unknown): string[] {
+  return [...new Set([...JSON.stringify(template).matchAll(/\{\{([\w-]+)\}\}/g)].map(([, name]) => name!))]
+}
+
+/**
  * Fills `{{name}}` in: a text that is nothing else takes the value with its type, else its text is put in. With
  * `{{name|7}}` the 7 stands in when an earlier step captured nothing.
  */

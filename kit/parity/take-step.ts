@@ -22,16 +22,15 @@ export function isSafe(step: Step): boolean {
 }
 
 /**
- * Takes one step at one side: asks, captures into `variables`, and looks at what else it did. A read should do nothing
- * else, and is looked at with the write after it; one that ends a sequence has no such write.
- * @param last of its sequence
+ * Takes one step at one side: asks, and captures into `variables`.
+ * @param look whether to look at what has been done besides since the last look
  */
-export async function takeStep(side: Side, step: Step, variables: Variables, last: boolean): Promise<Taken> {
+export async function takeStep(side: Side, step: Step, variables: Variables, look: boolean): Promise<Taken> {
   const asked = render(step, burstVariables(variables, 0))
   const answers = await Promise.all(
     Array.from({ length: step.together ?? 1 }, (_, index) => side.ask(render(step, burstVariables(variables, index)))),
   )
-  const effects = isSafe(step) && !last ? undefined : await side.effects?.collect()
+  const effects = look ? await side.effects?.collect() : undefined
   const document: Observation | BurstObservation =
     step.together === undefined
       ? { ...answers[0]!, ...effects }

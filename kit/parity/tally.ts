@@ -35,12 +35,14 @@ export type Judgement = { real: Finding[]; noise: Finding[]; doubtful: Finding[]
 
 export type Tally = {
   compared(operation: string, differences: readonly Difference[], origin: Origin): void
+  /** One that was compared was answered with success, 2xx. */
+  succeeded(operation: string): void
   askedTwice(operation: string, differences: readonly Difference[]): void
   /** Whether a difference stands where one side varies by itself, and is seen no oftener than that explains. */
   isNoise(operation: string, difference: Difference): boolean
   /** What the sides surely differ in, what varies by itself, and what was seen too seldom to tell. */
   judge(): Judgement
-  operations(): { operation: string; compared: number; askedTwice: number; differed: number }[]
+  operations(): { operation: string; compared: number; succeeded: number; askedTwice: number; differed: number }[]
 }
 
 function verdictOf({ chance, noisy, askedTwice }: Finding): keyof Judgement {
@@ -61,10 +63,10 @@ type Place = { operation: string; at: string; kind: DifferenceKind; differed: nu
  */
 export function createTally(mask: Mask, placesAtMost = Number.POSITIVE_INFINITY): Tally {
   const places = new Map<string, Place>()
-  const asked = new Map<string, { compared: number; askedTwice: number; differed: number }>()
+  const asked = new Map<string, { compared: number; succeeded: number; askedTwice: number; differed: number }>()
   const keyOf = (operation: string, { path, kind }: Difference) => `${operation}\n${patternOf(path)}\n${kind}`
   const countsOf = (operation: string) => {
-    const counts = asked.get(operation) ?? { compared: 0, askedTwice: 0, differed: 0 }
+    const counts = asked.get(operation) ?? { compared: 0, succeeded: 0, askedTwice: 0, differed: 0 }
     asked.set(operation, counts)
     return counts
   }
@@ -94,6 +96,9 @@ export function createTally(mask: Mask, placesAtMost = Number.POSITIVE_INFINITY)
           origin,
         }
       }
+    },
+    succeeded(operation) {
+      countsOf(operation).succeeded++
     },
     askedTwice(operation, differences) {
       countsOf(operation).askedTwice++

@@ -1,19 +1,96 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { expect, it } from 'vitest'
+import type { Report } from '@banyan/kit/parity'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+
+const ROOT = resolve(import.meta.dirname, '../../..')
+const CLI = resolve(import.meta.dirname, '../cli.ts')
+
+let folder: string
+let servers: Server[]
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  servers = []
+})
+afterEach(() => {
+  for (const server of servers) server.close()
+  rmSync(folder, { recursive: true })
+})
+
+/** Answers with the price it is asked for; a broken one adds to a high price. */
+async function start(broken: boolean): Promise<string> {
+  const server = createServer((req, res) => {
+    const price = Number(req.url?.split('/').at(-1))
+    res.statusCode = Number.isNaN(price) ? 404 : 200
+    res.setHeader('content-type', 'application/json')
+    res.end(JSON.stringify({ price: price + (broken && price > 500 ? 1 : 0), next: price + 100 }))
+  })
+  servers.push(server)
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const readReport = () => JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as Report
+
+/** What a shell would run: the tools of this repository are on the path of its own scripts alone. */
+async function ended(command: string, args: readonly string[]): Promise<{ code: number | null; said: string }> {
+  const PATH = (process.env.PATH ?? '').split(':').filter((place) => !place.includes('node_modules'))
+  const env = { ...process.env, PATH: PATH.join(':') }
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      said += part
+    })
+  return { code: await new Promise((done) => child.once('close', done)), said }
+}
 
 it('leaves no report of an earlier run behind when a run cannot be made', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
-  try {
-    const reports = ['report.html', 'report.json', 'junit.xml'].map((name) => join(folder, name))
-    for (const report of reports) writeFileSync(report, 'alike')
-    const cli = resolve(import.meta.dirname, '../cli.ts')
-    const { status, stderr } = spawnSync(process.execPath, [cli, 'parity', 'goods', '--report', folder])
-    expect([status, String(stderr)]).toEqual([2, expect.stringContaining('say --left URL and --right URL')])
-    expect(reports.filter((report) => existsSync(report))).toEqual([])
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const reports = ['report.html', 'report.json', 'junit.xml'].map((name) => join(folder, name))
+  for (const report of reports) writeFileSync(report, 'alike')
+  const { status, stderr } = spawnSync(process.execPath, [CLI, 'parity', 'goods', '--report', folder])
+  expect([status, String(stderr)]).toEqual([2, expect.stringContaining('say --left URL and --right URL')])
+  expect(reports.filter((report) => existsSync(report))).toEqual([])
 })
+
+/** A context called goods, in a folder whose name a shell would take apart. @returns the options that name it */
+function goods(statuses: number[], steps: object[]): string[] {
+  const mine = join(folder, "the tester's/goods")
+  mkdirSync(mine, { recursive: true })
+  const put = (file: string, content: unknown) => writeFileSync(join(mine, file), JSON.stringify(content))
+  const responses = Object.fromEntries(statuses.map((status) => [status, {}]))
+  const parameters = [{ name: 'price', in: 'path', required: true, schema: { type: 'integer' } }]
+  const paths = { '/prices/{price}': { get: { operationId: 'priceOf', responses }, parameters } }
+  put('api.json', { openapi: '3.1.0', paths })
+  put('parity.yaml', { contract: 'api.json', minimum: 1 })
+  put('dear.yaml', { scenario: "what's dear", steps })
+  return ['parity', 'goods', '--folder', resolve(mine, '..'), '--requests', '0', '--report', folder]
+}
+
+it('says in its report a command that shows the difference again, as short as it goes', async () => {
+  const [first, last] = [{ get: '/prices/450', capture: { next: '$.body.next' } }, { get: '/prices/{{next}}' }]
+  const options = goods([200], [{ get: '/prices/1' }, first, { get: '/prices/2' }, last, { get: '/prices/3' }])
+  const sides = ['--left', await start(false), '--right', await start(true)]
+  const { code, said } = await ended(process.execPath, [CLI, ...options, ...sides])
+  expect(code, said).toBe(1)
+  const { command, requests } = readReport().differences[0]!.reproduction!
+  expect(said).toContain(command)
+  expect(requests).toEqual(['GET /prices/450', 'GET /prices/{{next}}'])
+  const again = await ended('sh', ['-c', `${command} --report ${folder}`])
+  expect(again.code, again.said).toBe(1)
+  expect(readReport()).toMatchObject({
+    ...{ verdict: 'different', compared: 2, differences: [{ at: '$.body.price', sample: { left: 550, right: 551 } }] },
+  })
+}, 60_000)
+
+it('takes what was only refused for not covered, where the contract has another answer of it', async () => {
+  const sides = ['--left', await start(false), '--right', await start(false)]
+  const options = goods([200, 404], [{ get: '/prices/none' }])
+  const run = (...more: string[]) => ended(process.execPath, [CLI, ...options, ...sides, ...more])
+  expect(await run('--coverage')).toEqual({ code: 2, said: expect.stringContaining('only refused: priceOf\n') })
+  expect(await run()).toEqual({ code: 0, said: expect.not.stringContaining('only refused') })
+}, 60_000)

@@ -66,7 +66,10 @@ export const addParity: AddCommand = (program, cli) => {
     .option('--recording <file>', 'replay what a proxy recorded, instead of scenarios and generated requests')
     .option('--tries <n>', 'how many shorter sequences are tried to show a difference', '40')
     .option('--report <folder>', 'write report.html, report.json and junit.xml there')
-    .option('--coverage', 'say which operations of the contract were never compared; any makes the run inconclusive')
+    .option(
+      '--coverage',
+      'say which operations of the contract were never compared, or only refused; any makes the run inconclusive',
+    )
     .option('--record', 'write the verdict into the control database, where a switch asks for it')
     .option('--rerun <command>', 'how a reader of the report runs this again, without the context')
     .option('--json', 'print the report as JSON')
@@ -78,7 +81,7 @@ export const addParity: AddCommand = (program, cli) => {
         const report = await testParity(await optionsOf(context, given, out))
         out.endProgress()
         if (given.report) writeReports(given.report, report)
-        const uncovered = given.coverage === true && report.uncovered.length > 0
+        const uncovered = given.coverage === true && report.uncovered.length + report.onlyRefused.length > 0
         out.result(report, summaryOf(report, given))
         reported = true
         process.exitCode =
@@ -126,15 +129,17 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
 
 /** What of the command line decides whom the requests reach. */
 function commandOf(context: string, given: Given): string {
-  if (given.rerun) return `${given.rerun} ${context}`
-  const options = (['left', 'right', 'twin', 'sides', 'folder', 'plans'] as const).flatMap((name) =>
+  // Whoever gives the command to run it again by says in it which sides these are.
+  const sides = given.rerun ? [] : (['left', 'right', 'twin', 'sides'] as const)
+  const options = ([...sides, 'folder', 'plans'] as const).flatMap((name) =>
     given[name] === undefined || given[name] === USUAL[name]
       ? []
       : [`--${name} ${quoted(withoutPassword(given[name]))}`],
   )
-  return ['banyan parity', context, ...options, ...(given.sandbox ? ['--sandbox'] : [])].join(' ')
+  return [given.rerun ?? RERUN, context, ...options, ...(given.sandbox ? ['--sandbox'] : [])].join(' ')
 }
 
+const RERUN = 'npm run -s banyan -- parity'
 const withoutPassword = (url: string) => url.replace(/\/\/[^/@]*@/, '//')
 const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
@@ -172,7 +177,8 @@ function writeReports(folder: string, report: Report): void {
 }
 
 function summaryOf(report: Report, given: Given): string {
-  const { verdict, reasons, differences, uncovered, requests, seconds, requestsPerSecond, comparerShare } = report
+  const { verdict, reasons, differences, uncovered, onlyRefused, requests, seconds, requestsPerSecond, comparerShare } =
+    report
   return [
     `${verdict}: ${reasons.join('; ')}`,
     ...differences
@@ -189,7 +195,9 @@ function summaryOf(report: Report, given: Given): string {
     ...report.unmet
       .slice(0, 10)
       .map(({ sequence, step, side, what }) => `  ${sequence}, step ${step + 1}, ${side}: ${what}`),
-    ...(given.coverage ? [`never compared: ${uncovered.join(', ') || 'nothing; every operation was'}`] : []),
+    ...(given.coverage
+      ? [`never compared: ${uncovered.join(', ') || 'none'}`, `only refused: ${onlyRefused.join(', ') || 'none'}`]
+      : []),
     ...(report.recorded.asked > 0
       ? [`${report.recorded.same} of ${report.recorded.asked} recorded requests were answered as they had been`]
       : []),
