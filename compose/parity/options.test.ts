@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { readOptions } from './options.ts'
+import { HELP, readOptions } from './options.ts'
 
 it.each([
   [['inventory', '--clock'], "Option '--clock <value>' argument missing"],
@@ -19,4 +21,13 @@ it('keeps what makes the worlds, and passes the rest on', () => {
   const { own, passed, context } = readOptions(given)
   expect([context, own.twin, own.clock]).toEqual(['inventory', true, 'now'])
   expect(passed).toEqual(['--seed', '7', '--folder', 'my/parity', '--coverage'])
+})
+
+it('takes every option of the comparison that worlds leave open', () => {
+  const command = readFileSync(join(import.meta.dirname, '../../migrations/src/commands/parity.ts'), 'utf8')
+  const made = ['left', 'right', 'sandbox', 'sides', 'plans', 'rerun']
+  const [, ...parts] = command.split("option('--")
+  const open = parts.map((part) => part.split(/[ ']/)[0] ?? '').filter((name) => !made.includes(name))
+  expect(open.length).toBeGreaterThan(8)
+  expect(open.filter((name) => !HELP.includes(`--${name} `))).toEqual([])
 })
