@@ -29,6 +29,7 @@ export {
   traceIdOf,
 } from './request-context.ts'
 export { idempotencyKey, pageQuery, pathId, storableText } from './requests.ts'
+export { createRetryBudget, type RetryBudget } from './retry.ts'
 export { type Served, type ServeOptions, serve } from './serve.ts'
 export { jwksVariable, jwkVariable, type ServiceConfig, serviceConfig } from './service-config.ts'
 export { closeAll, endWithParent, onSignals } from './shutdown.ts'

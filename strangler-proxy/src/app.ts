@@ -8,6 +8,8 @@ import { createHealth, createTokenVerifier, type Health, type Logger } from '@ba
 import type { Express } from 'express'
 import pg from 'pg'
 import { createArrive } from './arrive.ts'
+import { startHealthChecks } from './balance/health-checks.ts'
+import { watchNames } from './balance/names.ts'
 import type { ProxyConfig } from './config.ts'
 import { createCookies } from './cookies.ts'
 import { createFacts } from './facts.ts'
@@ -26,7 +28,7 @@ import type { RouteTable } from './routes/parse.ts'
 import { createSigner } from './sign.ts'
 import { createStripper } from './stripped.ts'
 import { createUpgrader } from './upgrade.ts'
-import { createUpstreams } from './upstreams.ts'
+import { createUpstreams, type Upstreams } from './upstreams.ts'
 
 export interface StranglerProxy {
   /** Resolves when ownership, flags and instances have been read once, or after a bound without them. */
@@ -81,8 +83,20 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     staleMs: () => ownership.staleMs(),
     leaseValid: () => ownership.leaseValid(),
     flagsStaleMs: () => flags.freshness().lastFetchMs ?? Number.POSITIVE_INFINITY,
+    groups: () => upstreams.groups(),
   })
-  const upstreams = createUpstreams(config.MONOLITH_URL, config.SERVICE_URLS)
+  const upstreams = createUpstreams(config.MONOLITH_URL, config.SERVICE_URLS, table.upstreams, {
+    ejected({ side, context }, { url }, why) {
+      metrics.ejected({ side, context }, why)
+      logger.warn({ side, context, url, why }, 'an instance gets no requests for now')
+    },
+    breaker({ side, context }, to) {
+      metrics.breaker({ side, context }, to)
+      logger.warn({ side, context, to }, 'the breaker in front of a side')
+    },
+  })
+  const checks = startHealthChecks(upstreams.groups, table.upstreams.health)
+  const names = watchNames({ named: namesOf(config, upstreams), logger })
   const instances = watchInstances({ pool, services: withoutAddress(table.services, config), upstreams, logger })
   const forward = createForward()
   const recorder = createRecorder({
@@ -127,7 +141,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const contexts = Object.keys(table.services)
   const sources = { ownership, flags, hold, inFlight, upstreams, recorder, mirror, match, contexts }
   return {
-    ready: within(START_WITHIN_MS, Promise.allSettled([ownership.ready, flags.ready, instances.ready])),
+    ready: within(START_WITHIN_MS, Promise.allSettled([ownership.ready, flags.ready, instances.ready, names.ready])),
     handler: createHandler(parts),
     upgrade: createUpgrader(parts),
     ops: createOpsApp({ sources, pool, token: config.OPS_TOKEN, logger, health, metrics: metrics.http }),
@@ -135,6 +149,8 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     async close() {
       hold.close()
       instances.close()
+      names.close()
+      checks.close()
       await Promise.allSettled([
         ownership.close(),
         flags.close(),
@@ -156,6 +172,17 @@ function verifierOf(config: ProxyConfig) {
 
 function withoutAddress(services: Readonly<Record<string, string>>, config: ProxyConfig) {
   return Object.fromEntries(Object.entries(services).filter(([context]) => !(context in config.SERVICE_URLS)))
+}
+
+/** The configured addresses, with where those behind their names go. */
+function namesOf({ MONOLITH_URL, SERVICE_URLS }: ProxyConfig, upstreams: Upstreams) {
+  return [
+    { urls: MONOLITH_URL, set: (urls: readonly string[]) => upstreams.setMonolith(urls) },
+    ...Object.entries(SERVICE_URLS).map(([context, url]) => ({
+      urls: [url],
+      set: (urls: readonly string[]) => upstreams.setService(context, urls),
+    })),
+  ]
 }
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {

@@ -14,6 +14,7 @@ export type Reason =
   | 'share'
   | 'owner'
   | 'no-instance'
+  | 'fallback'
 
 export interface Decision {
   readonly side: Side
@@ -39,7 +40,7 @@ export type ReadsFlag = (
 export const NO_FACTS: Facts = { override: null, writtenUntil: null, userId: undefined, sessionId: undefined }
 
 /** The phases in which both sides hold the whole of a context's data, so that either may answer reads. */
-const BOTH_SIDES_READ = new Set(['ready', 'switching', 'aborting', 'switched'])
+export const BOTH_SIDES_READ = new Set(['ready', 'switching', 'aborting', 'switched'])
 
 /**
  * Which side answers a request. Pure: the same arguments give the same decision.
@@ -72,7 +73,8 @@ export function isSplit(route: Route | null, ownership: Ownership | undefined): 
   )
 }
 
-function isAhead(writtenUntil: number | null, heartbeatApplied: Date | null): boolean {
+/** Whether a client wrote what the other side may not have yet. */
+export function isAhead(writtenUntil: number | null, heartbeatApplied: Date | null): boolean {
   if (writtenUntil === null) return false
   return heartbeatApplied === null || heartbeatApplied.getTime() <= writtenUntil
 }

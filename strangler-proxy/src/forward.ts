@@ -12,22 +12,32 @@ import type { Upstream } from './upstreams.ts'
 // from the request, so nothing a client sends chooses a target. Its default plugins are left out: they format a URL
 // for every answer and answer errors themselves.
 
+/**
+ * `connect`: nothing was sent. `stale`: a connection that had been used before broke, which its upstream may have closed
+ * at that moment. `unavailable`: an answer arrived, and the sender would not take it.
+ */
+export type Cause = 'connect' | 'stale' | 'connection' | 'deadline' | 'too-large' | 'unavailable'
+
 /** What became of one sending. */
 export type Outcome =
   | { readonly kind: 'answered'; readonly status: number }
   /** The upstream promised that nothing was done; the client has seen nothing yet. */
   | { readonly kind: 'refused' }
-  | { readonly kind: 'failed'; readonly cause: 'connect' | 'connection' | 'deadline' | 'too-large' }
+  | { readonly kind: 'failed'; readonly cause: Cause }
   | { readonly kind: 'gone' }
 
 export interface Sending {
   readonly upstream: Upstream
+  /** On a connection of its own, since one that is kept may be as old as the last one. */
+  readonly fresh: boolean
   /** A kept body, sent as often as needed; a stream of its own; or null: the request itself, if it has one. */
   readonly body: Buffer | (() => Readable) | null
   /** `performance.now()` at which the client must have had the first byte. */
   readonly deadlineAt: number
   /** Cookies of the answer; asked when its head has arrived. */
   cookies(status: number): readonly string[]
+  /** Whether an answer of this status goes to the client; asked when its head has arrived, unless that is a refusal. */
+  takes(status: number): boolean
   /** The head of the answer that the client gets has arrived. */
   answered(from: IncomingMessage): void
 }
@@ -85,7 +95,7 @@ export function createForward(): Forward {
     router: (req, _res, options) => {
       const attempt = req[ATTEMPT]
       const upstream = attempt?.sending.upstream ?? req[UPGRADE]!.upstream
-      options.agent = attempt ? upstream.agent : false
+      options.agent = attempt && !attempt.sending.fresh ? upstream.agent : false
       if (attempt) options.buffer = sourceOf(attempt)
       else options.upgradeTimeout = req[UPGRADE]!.withinMs
       return upstream.target
@@ -164,8 +174,13 @@ const settleAttempts =
         discard(from, attempt.request)
         return
       }
-      attempt.deadlineAt = Number.POSITIVE_INFINITY
       const status = from.statusCode ?? 502
+      if (!attempt.sending.takes(status)) {
+        attempt.settle({ kind: 'failed', cause: 'unavailable' })
+        discard(from, attempt.request)
+        return
+      }
+      attempt.deadlineAt = Number.POSITIVE_INFINITY
       if (isLarge(from.headers['content-length'])) attempt.large.push(memory.begin())
       from.once('end', () => attempt.settle({ kind: 'answered', status }))
       attempt.sending.answered(from)
@@ -203,7 +218,8 @@ function fail(attempt: Attempt, error: Error): void {
   if (error instanceof BodyTooLarge) {
     attempt.request?.destroy()
     attempt.settle({ kind: 'failed', cause: 'too-large' })
-  } else attempt.settle({ kind: 'failed', cause: neverSent(error) ? 'connect' : 'connection' })
+  } else if (neverSent(error)) attempt.settle({ kind: 'failed', cause: 'connect' })
+  else attempt.settle({ kind: 'failed', cause: attempt.request?.reusedSocket ? 'stale' : 'connection' })
 }
 
 /**
@@ -226,6 +242,7 @@ function expire(open: Bag<Attempt>): void {
       continue
     }
     attempt.settle({ kind: 'failed', cause: 'deadline' })
-    attempt.request?.destroy()
+    // Its error would be taken for one of the next sending.
+    attempt.request?.removeAllListeners('error').on('error', ignore).destroy()
   }
 }

@@ -8,7 +8,7 @@ import { choose } from './choose.ts'
 import type { Cookies } from './cookies.ts'
 import { type Facts, isSplit, NO_FACTS, type ReadsFlag } from './decide.ts'
 import type { GatherFacts } from './facts.ts'
-import type { Forward, Outcome, Sending } from './forward.ts'
+import type { Forward, Outcome } from './forward.ts'
 import { gate, isOnTheMove } from './gate.ts'
 import type { Hold } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
@@ -17,9 +17,10 @@ import type { ProxyMetrics } from './metrics.ts'
 import type { Mirror } from './mirror/mirror.ts'
 import { answerProblem, NO_ROUTE, type ProxyProblem } from './problem.ts'
 import type { Listening, Recorder } from './record/recorder.ts'
-import { afterOutcome, HOLD_OVER, MOVING, TOO_LARGE } from './resend.ts'
+import { afterOutcome, FAILING, HOLD_OVER, MOVING, TOO_LARGE } from './resend.ts'
 import type { Route } from './routes/route.ts'
-import type { Upstreams } from './upstreams.ts'
+import { createSending } from './sending.ts'
+import type { Upstream, Upstreams } from './upstreams.ts'
 
 /** What handles requests; every part knows nothing of the others. */
 export interface Parts {
@@ -101,7 +102,8 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
   const arrived = body.kind === 'kept' && body.bytes !== null ? performance.now() : started
   const deadlineAt = arrived + (route?.deadlineMs ?? UNROUTED_DEADLINE_MS)
   let refusals = 0
-  let failures = 0
+  let stale = 0
+  const tried: Upstream[] = []
   let missingSince: number | null = null
 
   for (;;) {
@@ -112,7 +114,10 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
       if (refused === 'gone') return
       if (refused !== null) return refuse(parts, req, res, refused)
     }
-    const { decision, upstream } = choose(route, ownership, parts.flag, facts, parts.upstreams)
+    const choice = choose(route, ownership, parts.flag, facts, parts.upstreams, tried)
+    const { decision } = choice
+    // Where there is no other place, the same one once more: what failed may have been an old connection.
+    const upstream = choice.upstream ?? tried.at(-1) ?? null
     if (upstream === null) {
       if (route === null) return refuse(parts, req, res, NO_ROUTE)
       // A service that has just come up, or is being replaced, is in the table within a moment.
@@ -122,24 +127,33 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
       await sleep(NO_INSTANCE_PAUSE_MS)
       continue
     }
+    const passage = upstream.group.enter(upstream, tried.length + stale > 0)
+    if (passage === null) return refuse(parts, req, res, FAILING)
     parts.metrics.decided(decision, route?.context ?? null)
     const ended = route?.access === 'write' ? parts.inFlight.enter(route.writes) : null
-    const sending: Sending = {
+    const { sending, elsewhere } = createSending(parts, {
+      req,
+      route,
+      choice,
       upstream,
-      body: bytes,
+      passage,
+      tried,
       deadlineAt,
+      fresh: stale > 0,
+      body: bytes,
       cookies: (status) => cookiesOf(parts, route, status, session),
       answered: (from) => {
         listening.answered(from)
         parts.mirror.answered({ req, res, from, route, side: decision.side, facts })
       },
-    }
+    })
     const sent = performance.now()
-    let outcome: Outcome
+    let outcome: Outcome = { kind: 'gone' }
     try {
       outcome = await parts.forward(req, res, sending)
     } finally {
       ended?.()
+      passage.ended(outcome)
     }
     if (route?.access === 'read') parts.metrics.read(route.context, decision.side, outcome, performance.now() - sent)
     if (outcome.kind === 'answered') {
@@ -152,14 +166,23 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
       repeatable: body.kind === 'kept',
       idempotencyKey: req.headers['idempotency-key'] !== undefined,
       refusals,
-      failures,
+      failures: tried.length,
+      stale,
+      elsewhere: elsewhere() !== null,
       leftMs: deadlineAt - performance.now(),
     })
     if (next.kind === 'done') return
     if (next.kind === 'problem') return refuse(parts, req, res, next.problem)
+    if (next.why !== 'refused') {
+      if (!next.free && !(elsewhere() ?? upstream.group).budget.spend()) {
+        parts.metrics.retryDenied()
+        return refuse(parts, req, res, next.otherwise)
+      }
+      if (next.same) stale += 1
+      else tried.push(upstream)
+    }
     parts.metrics.resent(next.why)
-    if (next.why === 'connection') failures += 1
-    else {
+    if (next.why === 'refused') {
       refusals += 1
       await Promise.all([ownership.refresh(next.afterMs), sleep(next.afterMs)])
     }

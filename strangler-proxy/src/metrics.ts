@@ -1,5 +1,6 @@
 import { createMetrics, type Metrics } from '@banyan/kit/service'
 import { Counter, Gauge, Histogram } from 'prom-client'
+import type { Group } from './balance/group.ts'
 import type { Decision } from './decide.ts'
 import type { Outcome } from './forward.ts'
 import type { Counts } from './mirror/counts.ts'
@@ -11,12 +12,20 @@ export interface ProxyMetrics {
   answered(side: string, status: number, ms: number): void
   /** What became of sending a read to a side: what two sides are held against each other by. */
   read(context: string, side: string, outcome: Outcome, ms: number): void
-  resent(why: 'refused' | 'connection'): void
+  resent(why: 'refused' | 'connection' | 'timeout' | 'unavailable'): void
+  /** A request was not sent again because too many others were. */
+  retryDenied(): void
   refused(code: string): void
+  /** An instance gets no requests for now. */
+  ejected(group: Named, why: string): void
+  /** The breaker in front of a side opened or closed. */
+  breaker(group: Named, to: 'open' | 'closed'): void
   paused(ms: number): void
   recorded(what: 'written' | 'dropped'): void
   readonly mirror: Omit<Counts, 'of'>
 }
+
+type Named = Pick<Group, 'side' | 'context'>
 
 export interface Readings {
   inFlight(): number
@@ -24,6 +33,7 @@ export interface Readings {
   staleMs(): number
   leaseValid(): boolean
   flagsStaleMs(): number
+  groups(): readonly Group[]
 }
 
 /** From 1 ms on, each half as long again: fine enough to tell a 99th percentile that is worse from one that is not. */
@@ -39,6 +49,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     'context',
   ])
   const resends = counted(registers, 'proxy_resends_total', 'Requests sent again, by cause', ['why'])
+  const denied = counted(registers, 'proxy_retries_denied_total', 'Requests not sent again for want of budget', [])
   const refusals = counted(registers, 'proxy_refusals_total', 'Requests the proxy answered itself, by code', ['code'])
   const recordings = counted(registers, 'proxy_recorded_total', 'Exchanges for the recorder, by what became of them', [
     'what',
@@ -53,6 +64,17 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     'route',
     'verdict',
   ])
+  const ejections = counted(registers, 'proxy_ejections_total', 'Instances taken out, by what was seen', [
+    'side',
+    'context',
+    'why',
+  ])
+  const breakers = counted(registers, 'proxy_breaker_changes_total', 'Breakers that opened and closed', [
+    'side',
+    'context',
+    'to',
+  ])
+  instancesGauge(registers, read)
   const answers = new Histogram({
     name: 'proxy_request_duration_seconds',
     help: 'Time to the end of the answer, by side and class of status',
@@ -96,11 +118,37 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
       observe(reads, [context, side, failed ? 'failed' : 'ok'], ms)
     },
     resent: (why) => resends(why),
+    retryDenied: () => denied(),
     recorded: (what) => recordings(what),
     mirror: { mirrored, dropped: unmirrored, judged: compared },
     refused: (code) => refusals(code),
+    ejected: ({ side, context }, why) => ejections(side, context ?? '', why),
+    breaker: ({ side, context }, to) => breakers(side, context ?? '', to),
     paused: (ms) => pauses.observe(ms / 1000),
   }
+}
+
+/** Instances by side and context: `up`, `unhealthy` by the checks, `ejected` for their failures. */
+function instancesGauge(registers: Registers, read: Readings): void {
+  new Gauge({
+    name: 'proxy_instances',
+    help: 'Instances known, by state',
+    labelNames: ['side', 'context', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      const now = performance.now()
+      for (const group of read.groups()) {
+        const count = { up: 0, unhealthy: 0, ejected: 0 }
+        for (const one of group.instances()) {
+          if (!one.healthy) count.unhealthy += 1
+          else if (one.downUntil > now) count.ejected += 1
+          else count.up += 1
+        }
+        for (const [state, many] of Object.entries(count)) this.labels(group.side, group.context ?? '', state).set(many)
+      }
+    },
+  })
 }
 
 type Registers = Metrics['registry'][]

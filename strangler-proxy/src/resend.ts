@@ -5,7 +5,18 @@ import type { Route } from './routes/route.ts'
 /** What follows an outcome: nothing, the same request once more, or a problem for the client. */
 export type Next =
   | { readonly kind: 'done' }
-  | { readonly kind: 'again'; readonly why: 'refused' | 'connection'; readonly afterMs: number }
+  | { readonly kind: 'again'; readonly why: 'refused'; readonly afterMs: number }
+  /**
+   * `free`: it cost the upstream nothing, or was paid for; else it takes from the budget, or ends in the problem.
+   * `same`: nothing is known against the instance.
+   */
+  | {
+      readonly kind: 'again'
+      readonly why: 'connection' | 'timeout' | 'unavailable'
+      readonly free: boolean
+      readonly same: boolean
+      readonly otherwise: ProxyProblem
+    }
   | { readonly kind: 'problem'; readonly problem: ProxyProblem }
 
 export interface Circumstances {
@@ -17,6 +28,9 @@ export interface Circumstances {
   /** How often it was sent again so far, by cause. */
   readonly refusals: number
   readonly failures: number
+  readonly stale: number
+  /** Whether another instance, or the other side, may be asked. */
+  readonly elsewhere: boolean
   /** Milliseconds left of the route's deadline. */
   readonly leftMs: number
 }
@@ -24,11 +38,14 @@ export interface Circumstances {
 const DONE: Next = { kind: 'done' }
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 250
+/** Sendings that fail at most; every one after the first two has to go to another place. */
+const MOST_FAILURES = 3
 
 /**
  * Whether a request is sent again. Pure.
- * A refusal promised that nothing was done: again, until the deadline. After a lost connection that promise is
- * missing: once, where nothing can have been sent, the method is safe, or the route says a repetition is harmless.
+ * A refusal promised that nothing was done: again, until the deadline. After a lost connection, a time that is up or an
+ * answer that says "unavailable" that promise is missing: again only where nothing can have been sent, the method is
+ * safe, or the route says a repetition is harmless.
  */
 export function afterOutcome(outcome: Outcome, seen: Circumstances): Next {
   if (outcome.kind === 'answered' || outcome.kind === 'gone') return DONE
@@ -38,13 +55,17 @@ export function afterOutcome(outcome: Outcome, seen: Circumstances): Next {
     if (seen.repeatable && seen.leftMs > afterMs) return { kind: 'again', why: 'refused', afterMs }
     return { kind: 'problem', problem: MOVING }
   }
-  if (outcome.cause === 'too-large') return { kind: 'problem', problem: TOO_LARGE }
-  if (outcome.cause === 'deadline') return { kind: 'problem', problem: TOO_LATE }
-  const harmless = outcome.cause === 'connect' || isHarmless(seen)
-  if (harmless && seen.repeatable && seen.failures === 0 && seen.leftMs > 0) {
-    return { kind: 'again', why: 'connection', afterMs: 0 }
-  }
-  return { kind: 'problem', problem: seen.route === null ? UNROUTED_UNREACHABLE : UNREACHABLE }
+  const { cause } = outcome
+  if (cause === 'too-large') return { kind: 'problem', problem: TOO_LARGE }
+  const otherwise = cause === 'deadline' ? TOO_LATE : seen.route === null ? UNROUTED_UNREACHABLE : UNREACHABLE
+  const harmless = (cause === 'connect' || isHarmless(seen)) && seen.repeatable && seen.leftMs > 0
+  // Once, a connection that was already being closed says nothing of its upstream.
+  if (harmless && cause === 'stale' && seen.stale === 0)
+    return { kind: 'again', why: 'connection', free: true, same: true, otherwise }
+  const somewhere = seen.elsewhere ? seen.failures < MOST_FAILURES - 1 : seen.failures === 0 && cause !== 'deadline'
+  if (!harmless || !somewhere) return { kind: 'problem', problem: otherwise }
+  const why = cause === 'deadline' ? 'timeout' : cause === 'unavailable' ? cause : 'connection'
+  return { kind: 'again', why, free: cause === 'connect' || cause === 'unavailable', same: false, otherwise }
 }
 
 function isHarmless({ route, method, idempotencyKey }: Circumstances): boolean {
@@ -82,6 +103,13 @@ export const TOO_LATE: ProxyProblem = {
   status: 504,
   code: 'upstream-timeout',
   detail: 'No answer came within the deadline of this route. Whether the request was carried out is not known.',
+}
+/** So many requests failed of late that no more are sent for a moment. */
+export const FAILING: ProxyProblem = {
+  status: 503,
+  code: 'upstream-failing',
+  detail: 'What answers this has failed too often in the last second. Nothing was done; send it again.',
+  retryAfter: 1,
 }
 export const UNREACHABLE: ProxyProblem = {
   status: 502,

@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { choose } from './choose.ts'
 import { isSplit, NO_FACTS } from './decide.ts'
+import type { Outcome } from './forward.ts'
 import { gate } from './gate.ts'
 import { type Parts, UNROUTED_DEADLINE_MS } from './handle.ts'
 import { whileUnknown } from './known.ts'
 import { NO_ROUTE, type ProxyProblem, refuseUpgrade } from './problem.ts'
-import { MOVING, TOO_LATE, UNREACHABLE } from './resend.ts'
+import { FAILING, MOVING, TOO_LATE, UNREACHABLE } from './resend.ts'
 
 /** Whether a request asks for a WebSocket; every other upgrade is ignored and the request answered as it is. */
 export function isWebSocket(req: IncomingMessage): boolean {
@@ -42,13 +43,20 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const facts = gathered?.facts ?? (override === null ? NO_FACTS : { ...NO_FACTS, override })
   const { decision, upstream } = choose(route, parts.ownership, parts.flag, facts, parts.upstreams)
   if (upstream === null) return refuse(route === null ? NO_ROUTE : UNREACHABLE)
+  const passage = upstream.group.enter(upstream, false)
+  if (passage === null) return refuse(FAILING)
+  let outcome: Outcome = { kind: 'gone' }
+  socket.once('close', () => passage.ended(outcome))
   parts.metrics.decided(decision, route?.context ?? null)
   req.headers.connection = 'Upgrade'
   req.headers.upgrade = 'websocket'
   parts.forward.upgrade(req, socket, head, {
     upstream,
     withinMs: route?.deadlineMs ?? UNROUTED_DEADLINE_MS,
-    onError: (cause) => refuse(cause === 'deadline' ? TOO_LATE : UNREACHABLE),
+    onError: (cause) => {
+      outcome = { kind: 'failed', cause }
+      refuse(cause === 'deadline' ? TOO_LATE : UNREACHABLE)
+    },
   })
 }
 

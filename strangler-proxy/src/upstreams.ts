@@ -1,84 +1,67 @@
-import { Agent } from 'node:http'
 import type { Side } from '@banyan/kit/service'
+import { createGroup, type Group, type GroupEvents } from './balance/group.ts'
+import { BALANCE, type BalanceSettings } from './balance/settings.ts'
+import type { Upstream } from './balance/upstream.ts'
 
-/** One address that answers for a side, with a keep-alive pool of its own. */
-export interface Upstream {
-  readonly url: string
-  readonly target: {
-    readonly protocol: 'http:'
-    readonly host: string
-    readonly hostname: string
-    readonly port: number
-  }
-  readonly agent: Agent
-}
+export type { Upstream } from './balance/upstream.ts'
 
+/** The instances of all sides: the monolith's, which are one for every context, and those of each context's service. */
 export interface Upstreams {
-  /** The next address of a side, round robin; null where none is known. */
-  pick(side: Side, context: string | null): Upstream | null
-  /** Replaces the addresses of a context's service, as the instances table shows them. */
+  /** An instance of a side, of those that were not tried; null where none is known or left. */
+  pick(side: Side, context: string | null, tried?: readonly Upstream[]): Upstream | null
+  /** Whether a side may be expected to answer. */
+  isUp(side: Side, context: string | null): boolean
+  /** Replaces the addresses of the monolith, as its names resolve. */
+  setMonolith(urls: readonly string[]): void
+  /** Replaces the addresses of a context's service, as the instances table or its name shows them. */
   setService(context: string, urls: readonly string[]): void
+  groups(): readonly Group[]
   /** What is known, for the routing page. */
   all(): Record<string, readonly string[]>
   close(): void
 }
 
+const NOBODY: readonly Upstream[] = []
+const unheard: GroupEvents = { ejected: () => undefined, breaker: () => undefined }
+
 /**
- * Addresses come from configuration and the control database only, never from a request; the monolith's may be none.
- * Sockets are unbounded per
- * address: with a bound, a few hundred open streams would keep every other request waiting.
+ * Addresses come from configuration, names in it and the control database only, never from a request; the monolith's
+ * may be none.
+ * @throws for an address that is not http://
  */
-export function createUpstreams(monolith: readonly string[], services: Readonly<Record<string, string>>): Upstreams {
-  const pools = new Map<string, Upstream>()
-  const of = (urls: readonly string[]) => urls.map((url) => pools.get(url) ?? remember(url))
-  const remember = (url: string) => {
-    const made = createUpstream(url)
-    pools.set(url, made)
+export function createUpstreams(
+  monolith: readonly string[],
+  services: Readonly<Record<string, string>>,
+  settings: BalanceSettings = BALANCE,
+  events: GroupEvents = unheard,
+): Upstreams {
+  const monoliths = createGroup('monolith', null, settings, events)
+  const byContext = new Map<string, Group>()
+  const serviceOf = (context: string): Group => {
+    const known = byContext.get(context)
+    if (known !== undefined) return known
+    const made = createGroup('service', context, settings, events)
+    byContext.set(context, made)
     return made
   }
-  const monoliths = of(monolith)
-  const byContext = new Map(Object.entries(services).map(([context, url]) => [context, of([url])]))
-  let turn = 0
+  monoliths.set(monolith)
+  for (const [context, url] of Object.entries(services)) serviceOf(context).set([url])
+  const groupOf = (side: Side, context: string | null) =>
+    side === 'monolith' ? monoliths : context === null ? undefined : byContext.get(context)
+  const urlsOf = (group: Group) => group.instances().map((one) => one.url)
+  const groups = () => [monoliths, ...byContext.values()]
   return {
-    pick(side, context) {
-      const known = side === 'monolith' ? monoliths : context === null ? undefined : byContext.get(context)
-      if (known === undefined || known.length === 0) return null
-      if (known.length === 1) return known[0]!
-      turn = (turn + 1) % 1_000_000
-      return known[turn % known.length]!
-    },
-    setService(context, urls) {
-      const before = byContext.get(context) ?? []
-      byContext.set(context, of(urls))
-      for (const gone of before) if (!urls.includes(gone.url)) retire(gone)
-    },
+    pick: (side, context, tried = NOBODY) => groupOf(side, context)?.pick(tried) ?? null,
+    isUp: (side, context) => groupOf(side, context)?.isUp() ?? false,
+    setMonolith: (urls) => monoliths.set(urls),
+    setService: (context, urls) => serviceOf(context).set(urls),
+    groups,
     all: () => ({
-      monolith: monoliths.map((one) => one.url),
-      ...Object.fromEntries([...byContext].map(([context, list]) => [context, list.map((one) => one.url)])),
+      monolith: urlsOf(monoliths),
+      ...Object.fromEntries([...byContext].map(([context, group]) => [context, urlsOf(group)])),
     }),
     close: () => {
-      for (const pool of pools.values()) pool.agent.destroy()
+      for (const group of groups()) group.close()
     },
-  }
-
-  // Its idle connections close by themselves; those in use finish.
-  function retire(gone: Upstream): void {
-    pools.delete(gone.url)
-    for (const sockets of Object.values(gone.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
-  }
-}
-
-function createUpstream(url: string): Upstream {
-  const parsed = new URL(url)
-  if (parsed.protocol !== 'http:') throw new Error(`upstream ${url}: only http:// is spoken to upstreams`)
-  return {
-    url,
-    target: {
-      protocol: 'http:',
-      host: parsed.host,
-      hostname: parsed.hostname,
-      port: Number(parsed.port) || 80,
-    },
-    agent: new Agent({ keepAlive: true, maxFreeSockets: 256 }),
   }
 }

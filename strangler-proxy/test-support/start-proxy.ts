@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Ownership } from '@banyan/kit/ownership'
 import { createLogger, type TokenVerifier } from '@banyan/kit/service'
 import { createArrive } from '../src/arrive.ts'
+import { startHealthChecks } from '../src/balance/health-checks.ts'
 import { createCookies } from '../src/cookies.ts'
 import type { ReadsFlag } from '../src/decide.ts'
 import { createFacts } from '../src/facts.ts'
@@ -38,8 +39,8 @@ export interface TestProxy {
 
 export interface TestProxyOptions {
   readonly routes: string
-  /** Its address, or null where it is gone. */
-  readonly monolith: string | null
+  /** Its address, those of its instances, or null where it is gone. */
+  readonly monolith: string | readonly string[] | null
   readonly services?: Readonly<Record<string, string>>
   readonly flag?: ReadsFlag
   readonly verifier?: TokenVerifier
@@ -85,7 +86,12 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const hold = createHold(options.hold ? { limits: options.hold } : {})
   const inFlight = createInFlight()
   const forward = createForward()
-  const upstreams = createUpstreams(options.monolith === null ? [] : [options.monolith], options.services ?? {})
+  const monoliths = options.monolith === null ? [] : [options.monolith].flat()
+  const upstreams = createUpstreams(monoliths, options.services ?? {}, table.upstreams, {
+    ejected: (group, _upstream, why) => parts.metrics.ejected(group, why),
+    breaker: (group, to) => parts.metrics.breaker(group, to),
+  })
+  const checks = startHealthChecks(upstreams.groups, table.upstreams.health)
   const recorder = createRecorder({
     folder: options.recordInto,
     claims: ['role'],
@@ -108,6 +114,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     staleMs: () => 0,
     leaseValid: () => lease,
     flagsStaleMs: () => 0,
+    groups: () => upstreams.groups(),
   })
   const mirror = createMirror({
     ownership,
@@ -163,6 +170,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     close: () =>
       new Promise((resolve) => {
         hold.close()
+        checks.close()
         forward.close()
         server.close(() => {
           upstreams.close()

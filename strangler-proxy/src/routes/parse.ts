@@ -1,5 +1,6 @@
 import type { Rule } from '@banyan/kit/parity/answers'
 import { type Mistake, MistakesError, readYaml } from '@banyan/kit/yaml'
+import type { BalanceSettings } from '../balance/settings.ts'
 import { RESERVED } from '../reserved.ts'
 import type { IdentityHeaders } from '../stripped.ts'
 import { differenceFaults } from './differences.ts'
@@ -21,6 +22,7 @@ export interface RouteTable {
   readonly identity: IdentityHeaders
   /** What both sides' answers to a mirrored read may differ in. */
   readonly differences: readonly Rule[]
+  readonly upstreams: BalanceSettings
 }
 
 /**
@@ -32,7 +34,7 @@ export interface RouteTable {
  */
 export function parseRoutes(text: string, file: string): RouteTable {
   const { value, lineOf } = readYaml(file, text, routeTableSchema, 'route table')
-  const { contexts: services, routes: written, personal, identity, differences } = value
+  const { contexts: services, routes: written, personal, identity, differences, upstreams } = value
   const contexts = Object.keys(services)
   const routes = written.map((rule, at) => toRoute(rule, lineOf(['routes', at])))
   const faults = written.flatMap((rule, at) => faultsOf(rule, contexts).map((fault) => ({ ...fault, at })))
@@ -43,7 +45,7 @@ export function parseRoutes(text: string, file: string): RouteTable {
   )
   if (mistakes.length === 0) mistakes.push(...overlaps(routes).map((fault) => ({ file, ...fault })))
   if (mistakes.length > 0) throw new MistakesError(mistakes)
-  return { routes, services, personal: personalOf(written, personal), identity, differences }
+  return { routes, services, personal: personalOf(written, personal), identity, differences, upstreams }
 }
 
 function personalOf(written: readonly WrittenRule[], everywhere: readonly string[]): Record<string, string[]> {

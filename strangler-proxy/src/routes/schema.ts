@@ -1,5 +1,7 @@
 import { ruleShape } from '@banyan/kit/parity/answers'
 import { z } from 'zod'
+import { duration } from './schema-duration.ts'
+import { balanceSchema } from './schema-upstreams.ts'
 
 const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be a lower-case name such as "inventory"')
@@ -8,12 +10,6 @@ const size = z
   .string()
   .regex(/^\d+(kb|mb)$/, 'must be a size such as 100kb or 5mb')
   .transform((text) => Number.parseInt(text, 10) * (text.endsWith('kb') ? 1024 : 1024 * 1024))
-
-const duration = z
-  .string()
-  .regex(/^\d+(ms|s)$/, 'must be a duration such as 500ms or 15s')
-  .transform((text) => Number.parseInt(text, 10) * (text.endsWith('ms') ? 1 : 1000))
-  .refine((ms) => ms > 0, 'must be longer than nothing')
 
 const header = z
   .string()
@@ -47,6 +43,7 @@ export const routeTableSchema = z.strictObject({
     .default({ strip: [], keep: [] }),
   /** What both sides' answers to a mirrored read may differ in; `operation` is a rule as it is named, `GET /api/items`. */
   differences: z.array(ruleShape).default([]),
+  upstreams: balanceSchema.prefault({}),
   routes: z.array(rule).min(1),
 })
 

@@ -1,0 +1,54 @@
+import { Agent } from 'node:http'
+import type { Group } from './group.ts'
+
+/** One address that answers for a side, with a keep-alive pool of its own and what is known of its state. */
+export interface Upstream {
+  readonly url: string
+  readonly target: {
+    readonly protocol: 'http:'
+    readonly host: string
+    readonly hostname: string
+    readonly port: number
+  }
+  readonly agent: Agent
+  readonly group: Group
+  /** Requests under way. */
+  load: number
+  /** `performance.now()` when it joined others; minus infinity for those that were there from the beginning. */
+  readonly since: number
+  /** By the active checks; true where there are none. */
+  healthy: boolean
+  /** Failures of real requests in a row. */
+  failures: number
+  /** `performance.now()` until when failures keep it out. */
+  downUntil: number
+}
+
+/**
+ * Below the 5 s after which Node, and much else, closes an idle connection: a write that is sent into a connection just
+ * being closed can neither be answered nor sent again.
+ */
+const IDLE_MS = 4_000
+
+/** @throws for an address that is not http:// */
+export function createUpstream(url: string, group: Group, since: number): Upstream {
+  const parsed = new URL(url)
+  if (parsed.protocol !== 'http:') throw new Error(`upstream ${url}: only http:// is spoken to upstreams`)
+  return {
+    url,
+    target: { protocol: 'http:', host: parsed.host, hostname: parsed.hostname, port: Number(parsed.port) || 80 },
+    // Sockets are unbounded: with a bound, a few hundred open streams would keep every other request waiting.
+    agent: new Agent({ keepAlive: true, maxFreeSockets: 256, timeout: IDLE_MS }),
+    group,
+    load: 0,
+    since,
+    healthy: true,
+    failures: 0,
+    downUntil: Number.NEGATIVE_INFINITY,
+  }
+}
+
+/** Closes the connections that nobody uses; those in use finish. */
+export function dropIdle({ agent }: Upstream): void {
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
+}

@@ -1,0 +1,246 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { until } from '../test-support/raw.ts'
+import { ownershipOf, startProxy, type TestProxy } from '../test-support/start-proxy.ts'
+import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
+import { NO_FACTS } from './decide.ts'
+import { IN_STEP_MS, spareSide } from './fallback.ts'
+
+const ROUTES = `
+contexts: { goods: goods-service }
+routes:
+  - { method: GET, path: /api/goods, context: goods, access: read }
+  - { method: GET, path: /api/goods/soon, context: goods, access: read, deadline: 2s }
+  - { method: POST, path: /api/goods, context: goods, access: write, resend: idempotency-key }
+`
+const started: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const one of started.splice(0)) await one.close()
+})
+type Answer = (req: IncomingMessage, res: ServerResponse) => void
+
+/** Both sides in step, reads with the service by the flag, writes with the monolith. */
+async function house(how: { service?: Answer; monolith?: Answer } = {}) {
+  const monolith = await startUpstream('monolith', how.monolith)
+  const service = await startUpstream('service', how.service)
+  const proxy = await startProxy({
+    routes: ROUTES,
+    monolith: monolith.url,
+    services: { goods: service.url },
+    flag: () => true,
+  })
+  started.push(proxy, monolith, service)
+  proxy.own('goods', { phase: 'ready', heartbeatApplied: new Date() })
+  return { proxy, monolith, service }
+}
+const read = async (proxy: TestProxy, init: RequestInit = {}, path = '/api/goods') => {
+  const answer = await fetch(proxy.url + path, init)
+  const text = await answer.text()
+  return {
+    status: answer.status,
+    name: answer.status === 200 && text ? (JSON.parse(text) as { name: string }).name : '',
+  }
+}
+const metricsOf = (proxy: TestProxy) => proxy.parts.metrics.http.registry.metrics()
+const fails =
+  (status: number): Answer =>
+  (_req, res) =>
+    res.writeHead(status).end('{"code":"broken"}')
+const answers =
+  (name: string): Answer =>
+  (_req, res) =>
+    res.end(JSON.stringify({ name }))
+const readsOf = (upstream: TestUpstream) => upstream.seen.filter((one) => one.method === 'GET').length
+
+describe('a read whose side fails before the first byte', () => {
+  it.each([
+    ['answers 502', fails(502)],
+    ['answers 503', fails(503)],
+    ['answers 504', fails(504)],
+    ['cuts the connection', (_req: IncomingMessage, res: ServerResponse) => res.destroy()],
+    ['says nothing in half of the time', () => undefined],
+  ] as [string, Answer][])('because it %s is answered by the other side', async (_how, service) => {
+    const { proxy, service: seen } = await house({ service })
+    expect(await read(proxy, {}, '/api/goods/soon')).toEqual({ status: 200, name: 'monolith' })
+    expect(seen.seen).toHaveLength(1)
+    expect(await metricsOf(proxy)).toContain('side="monolith",reason="fallback",context="goods"} 1')
+  })
+
+  it('because nobody accepts a connection is answered by the other side, and the next ones are not even tried there', async () => {
+    const { proxy, service } = await house()
+    await service.close()
+    for (let time = 0; time < 30; time += 1) expect(await read(proxy)).toEqual({ status: 200, name: 'monolith' })
+    const text = await metricsOf(proxy)
+    expect(Number(/proxy_resends_total\{why="connection"\} (\d+)/.exec(text)?.[1])).toBeLessThan(10)
+    expect(text).toContain('reason="fallback",context="goods"} 30')
+  })
+
+  it('keeps a status of its own that says nothing of the side', async () => {
+    const { proxy, monolith } = await house({ service: fails(500) })
+    expect((await read(proxy)).status).toBe(500)
+    expect(monolith.seen).toEqual([])
+  })
+
+  it('once the first byte is there, breaks off', async () => {
+    const { proxy, monolith } = await house({
+      service: (_req, res) => {
+        res.writeHead(200, { 'content-length': '100' }).write('half')
+        setImmediate(() => res.destroy())
+      },
+    })
+    const answer = await fetch(`${proxy.url}/api/goods`)
+    await expect(answer.text()).rejects.toThrow()
+    expect(monolith.seen).toEqual([])
+  })
+
+  it('is answered by the service when the owner fails, while that is in step', async () => {
+    const { proxy, service } = await house({ monolith: fails(503) })
+    proxy.own('goods', { phase: 'ready', owner: 'monolith', reads: 'flag' })
+    const owned = await startProxy({
+      routes: ROUTES,
+      monolith: proxy.parts.upstreams.all().monolith![0]!,
+      services: { goods: service.url },
+    })
+    started.unshift(owned)
+    owned.own('goods', { phase: 'ready', heartbeatApplied: new Date() })
+    expect(await read(owned)).toEqual({ status: 200, name: 'service' })
+    owned.own('goods', { heartbeatApplied: new Date(Date.now() - 2 * IN_STEP_MS) })
+    expect((await read(owned)).status).toBe(503)
+  })
+
+  it('gets the answer as it was where both sides fail, and each was asked once', async () => {
+    const { proxy, monolith, service } = await house({ service: fails(503), monolith: fails(502) })
+    expect((await read(proxy)).status).toBe(502)
+    expect([readsOf(service), readsOf(monolith)]).toEqual([1, 1])
+  })
+})
+
+describe('who may answer in place of whom', () => {
+  const now = new Date('2026-01-01T12:00:00Z')
+  const ready = ownershipOf('goods', { phase: 'ready', heartbeatApplied: new Date(now.getTime() - 500) })
+  const spare = (change: Partial<typeof ready>, side: 'monolith' | 'service', facts = {}, reason = 'owner') =>
+    spareSide({ side, reason: reason as 'owner' }, { ...ready, ...change }, { ...NO_FACTS, ...facts }, () => now)
+
+  it.each([
+    ['the owner for a read that was shared out', {}, 'service', {}, 'monolith'],
+    ['the owner, whatever the other side has', { heartbeatApplied: null }, 'service', {}, 'monolith'],
+    ['the service for the owner, in step', {}, 'monolith', {}, 'service'],
+    ['the monolith for the owner after the switch', { owner: 'service', phase: 'switched' }, 'service', {}, 'monolith'],
+    ['nobody while the data is copied', { phase: 'copying' }, 'monolith', {}, null],
+    ['nobody once the move is complete', { phase: 'completed', owner: 'service' }, 'service', {}, null],
+    ['nobody after the kill switch', { reads: 'owner' }, 'monolith', {}, null],
+    ['nobody before a heartbeat has been seen', { heartbeatApplied: null }, 'monolith', {}, null],
+    [
+      'nobody while the other side is behind',
+      { heartbeatApplied: new Date(now.getTime() - IN_STEP_MS - 1) },
+      'monolith',
+      {},
+      null,
+    ],
+    ['nobody for who wrote a moment ago', {}, 'monolith', { writtenUntil: now.getTime() }, null],
+  ] as const)('%s', (_what, change, side, facts, expected) => {
+    expect(spare(change, side, facts)).toBe(expected)
+  })
+  it('nobody for who asked for that side', () => {
+    expect(spare({}, 'monolith', {}, 'override')).toBeNull()
+  })
+})
+
+describe('a write', () => {
+  const post = (proxy: TestProxy, headers: Record<string, string> = {}) =>
+    fetch(`${proxy.url}/api/goods`, { method: 'POST', headers })
+
+  it.each([502, 503, 504])('that is answered with %i is sent once, with or without a key', async (status) => {
+    const { proxy, monolith } = await house({ monolith: fails(status) })
+    expect((await post(proxy)).status).toBe(status)
+    expect((await post(proxy, { 'idempotency-key': 'k' })).status).toBe(status)
+    expect(monolith.seen).toHaveLength(2)
+  })
+
+  it('never goes to the other side', async () => {
+    const { proxy, monolith, service } = await house()
+    await monolith.close()
+    expect((await post(proxy, { 'idempotency-key': 'k' })).status).toBe(502)
+    expect(service.seen).toEqual([])
+  })
+})
+
+describe('a total outage', () => {
+  it('raises the load by a fifth at most, and by three at least', async () => {
+    const { proxy, monolith, service } = await house({ service: fails(503), monolith: fails(503) })
+    // Once the service is known to be down, some go to the monolith at first, and stay with what it says.
+    const all = await Promise.all(Array.from({ length: 15 }, () => read(proxy)))
+    expect(all.every((one) => one.status === 503)).toBe(true)
+    expect(readsOf(service) + readsOf(monolith)).toBe(15 + 3)
+    expect(await metricsOf(proxy)).toMatch(/proxy_retries_denied_total [1-9]/)
+  })
+
+  it('opens the breaker after twenty requests, which then lets one through to see, and closes when that went well', async () => {
+    let well = false
+    const { proxy, monolith } = await house({
+      monolith: (req, res) => (well ? answers('monolith') : fails(503))(req, res),
+    })
+    const post = async () => {
+      const answer = await fetch(`${proxy.url}/api/goods`, { method: 'POST' })
+      return [answer.status, ((await answer.json()) as { code?: string }).code]
+    }
+    const first = await Promise.all(Array.from({ length: 19 }, post))
+    expect(first.every(([, code]) => code === 'broken')).toBe(true)
+    expect(await post()).toEqual([503, 'broken'])
+    expect(await post()).toEqual([503, 'upstream-failing'])
+    expect(monolith.seen).toHaveLength(20)
+    // Still broken: one request is let through, and no second one behind it.
+    const [group] = proxy.parts.upstreams.groups()
+    await until('it lets one through', () => group!.isUp() || group!.instances()[0]!.downUntil > performance.now())
+    await until('one was let through', async () => (await post())[1] === 'broken')
+    expect(monolith.seen).toHaveLength(21)
+    expect((await Promise.all([post(), post()])).map(([, code]) => code)).toEqual([
+      'upstream-failing',
+      'upstream-failing',
+    ])
+    well = true
+    await until('it closes', async () => (await post())[0] === 200)
+    expect((await Promise.all([post(), post()])).map(([status]) => status)).toEqual([200, 200])
+    expect(monolith.seen).toHaveLength(24)
+  })
+})
+
+it('an upstream is told how many milliseconds it has, which no client can say', async () => {
+  const { proxy, service, monolith } = await house({ service: fails(503) })
+  await read(proxy, { headers: { 'banyan-deadline-ms': '999999' } }, '/api/goods/soon')
+  const [first, second] = [service, monolith].map((one) => Number(one.seen[0]!.headers['banyan-deadline-ms']))
+  expect(first).toBeGreaterThan(0)
+  // Half of its two seconds, since there was another side; what is left of them for that.
+  expect(first).toBeLessThanOrEqual(1_000)
+  expect(second).toBeGreaterThan(first!)
+  expect(second).toBeLessThanOrEqual(2_000)
+})
+
+it('a kept connection that its upstream is just closing costs no read its answer', async () => {
+  let connections = 0
+  const server = createServer((socket) => {
+    connections += 1
+    let asked = 0
+    socket.on('error', () => undefined)
+    socket.on('data', () => {
+      asked += 1
+      // One answer each; what comes after it meets the closing.
+      if (asked > 1) socket.destroy()
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const proxy = await startProxy({
+    routes: ROUTES,
+    monolith: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  })
+  started.push(proxy, { close: () => new Promise((resolve) => server.close(() => resolve())) })
+  for (let round = 0; round < 20; round += 1) {
+    const statuses = await Promise.all(Array.from({ length: 10 }, async () => (await read(proxy)).status))
+    expect(statuses).toEqual(Array(10).fill(200))
+  }
+  expect(connections).toBe(200)
+  expect(await metricsOf(proxy)).toMatch(/proxy_resends_total\{why="connection"\} [1-9]/)
+})
