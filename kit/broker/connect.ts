@@ -16,6 +16,9 @@ export interface ConnectOptions {
   heartbeat?: number
 }
 
+/** By then the heartbeat has stopped that would notice a broker which has gone silent. */
+const FAREWELL_MS = 1_000
+
 /**
  * Connects to RabbitMQ, now or as soon as it can be reached, and again whenever the connection is lost. Publishing
  * and consuming have a connection each, because a broker short of memory or disk stops reading from those that
@@ -89,6 +92,12 @@ export function connectBroker({ url, name, logger, heartbeat = 10 }: ConnectOpti
   async function shutDown(): Promise<void> {
     await Promise.all([...subscriptions].map((subscription) => subscription.close()))
     await Promise.all([...publishers].map((publisher) => publisher.close()))
-    await Promise.all([publishing.close(), consuming.close()])
+    await Promise.all([leave(publishing), leave(consuming)])
   }
+}
+
+async function leave(connection: Connection): Promise<void> {
+  const timer = setTimeout(() => connection.unsafeDestroy(), FAREWELL_MS)
+  await connection.close()
+  clearTimeout(timer)
 }

@@ -16,11 +16,12 @@ export async function stallable(
   const frozen = new WeakSet<Socket>()
   let stalled = false
   const passes = (socket: Socket) => !stalled && !frozen.has(socket)
-  const server = createServer((near) => {
+  // Half open: a pulled cable does not answer the end of a connection either.
+  const server = createServer({ allowHalfOpen: true }, (near) => {
     sockets.add(near)
     near.on('error', () => near.destroy()).on('close', () => sockets.delete(near))
     if (stalled) return
-    const far = dial(Number(port), hostname)
+    const far = dial({ port: Number(port), host: hostname, allowHalfOpen: true })
     sockets.add(far)
     far.on('error', () => far.destroy()).on('close', () => sockets.delete(far))
     near.on('data', (bytes) => passes(near) && far.write(bytes))

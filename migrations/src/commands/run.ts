@@ -26,9 +26,10 @@ export const addRun: AddCommand = (program, cli) => {
         onSignals(stopped.resolve)
         const letGo = endWithParent(config.BANYAN_LIFELINE, stopped.resolve)
         logger.info({ reason: await stopped.promise }, 'stops')
-        // The open standard input would keep the process up after everything else has been closed.
         letGo()
-        await closeAll([() => mover.stop(), () => watch?.close()], config.SHUTDOWN_GRACE_MS, logger)
+        const clean = await closeAll([() => mover.stop(), () => watch?.close()], config.SHUTDOWN_GRACE_MS, logger)
+        // Whatever has not closed in time, as a connection to a server that has gone silent, would keep the process up.
+        process.exit(clean ? 0 : 1)
       }),
     )
 }

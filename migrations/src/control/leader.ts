@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Queryable } from './contexts.ts'
@@ -9,6 +10,9 @@ const PING_DEADLINE_MS = 2_000
 /** Shorter than a ping's deadline: a statement that hangs ends before the pings behind it cost the lead. */
 const MOST_MS = 1_500
 const STANDBY_POLL_MS = 250
+/** What a server that answers at all needs for a connection, or for one look at the lock. */
+const ANSWER_MS = 5_000
+const FAREWELL_MS = 500
 
 export type Leadership = {
   /**
@@ -32,36 +36,71 @@ export async function becomeLeader(
   onStandby: () => void = () => undefined,
 ): Promise<Leadership | null> {
   while (!stop.aborted) {
-    const client = new pg.Client({ connectionString, application_name: 'banyan mover (leader)', keepAlive: true })
+    // Our own, so that it can be destroyed: a server that has gone silent would keep who seeks the lead, or leaves it.
+    const socket = new Socket()
+    const client = new pg.Client({
+      connectionString,
+      application_name: 'banyan mover (leader)',
+      keepAlive: true,
+      stream: () => socket,
+    })
     const lost = new AbortController()
     client.on('error', (error) => lost.abort(error))
     client.on('end', () => lost.abort(new Error('the connection that holds the lead ended')))
+    const giveUp = () => socket.destroy()
+    stop.addEventListener('abort', giveUp)
     try {
-      await client.connect()
-      await client.query("set idle_session_timeout = '5s'")
-      await client.query("set idle_in_transaction_session_timeout = '2s'")
-      await client.query('set synchronous_commit = on')
-      await limitStatements(client, MOST_MS)
-      if (await waitForLock(client, stop, lost.signal, onStandby)) return lead(client, lost)
+      await answered(socket, async () => {
+        await client.connect()
+        await client.query("set idle_session_timeout = '5s'")
+        await client.query("set idle_in_transaction_session_timeout = '2s'")
+        await client.query('set synchronous_commit = on')
+        await limitStatements(client, MOST_MS)
+      })
+      const look = () => answered(socket, () => tryLock(client))
+      if (await waitForLock(look, stop, lost.signal, onStandby)) return lead(client, socket, lost)
     } catch (error) {
       lost.abort(error)
+    } finally {
+      stop.removeEventListener('abort', giveUp)
     }
-    await client.end().catch((error) => lost.abort(error))
+    await leave(client, socket)
     await sleep(STANDBY_POLL_MS, undefined, { signal: stop }).catch(() => undefined)
   }
   return null
 }
 
+async function tryLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [LEADER_LOCK])
+  return rows[0].mine
+}
+
+/** Fails work that a server does not answer in time. */
+async function answered<T>(socket: Socket, work: () => Promise<T>): Promise<T> {
+  const timer = setTimeout(() => socket.destroy(), ANSWER_MS)
+  try {
+    return await work()
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Politely, so that the lock is free at once; but a server that answers no more is not waited for. */
+async function leave(client: pg.Client, socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), FAREWELL_MS)
+  await client.end().catch(() => undefined)
+  clearTimeout(timer)
+}
+
 async function waitForLock(
-  client: pg.Client,
+  look: () => Promise<boolean>,
   stop: AbortSignal,
   lost: AbortSignal,
   onStandby: () => void,
 ): Promise<boolean> {
   let told = false
   while (!stop.aborted && !lost.aborted) {
-    const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [LEADER_LOCK])
-    if (rows[0].mine) return true
+    if (await look()) return true
     if (!told) onStandby()
     told = true
     await sleep(STANDBY_POLL_MS, undefined, { signal: stop }).catch(() => undefined)
@@ -69,7 +108,7 @@ async function waitForLock(
   return false
 }
 
-function lead(client: pg.Client, lost: AbortController): Leadership {
+function lead(client: pg.Client, socket: Socket, lost: AbortController): Leadership {
   let last: Promise<unknown> = Promise.resolve()
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = last.then(work)
@@ -85,15 +124,14 @@ function lead(client: pg.Client, lost: AbortController): Leadership {
   lost.signal.addEventListener('abort', () => {
     clearInterval(ping)
     // A statement that waits for a server which answers no more is rejected by this, and the lock is free for others.
-    void client.end().catch(() => undefined)
+    void leave(client, socket)
   })
   return {
     within: (ms, work) => inTurn(() => withinMs(client, ms, () => work(client))),
     lost: lost.signal,
     resign: async () => {
-      clearInterval(ping)
-      await client.end().catch((error) => lost.abort(error))
       lost.abort(new Error('resigned'))
+      await leave(client, socket)
     },
   }
 }

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import type { OwnSockets } from '../own-sockets.ts'
 import type { Db, Tx } from './lane.ts'
 
 /** Under these settings, and no others, does a value's text mean the same on both sides (rule 4). */
@@ -16,9 +17,10 @@ export const TEXT_SETTINGS: Readonly<Record<string, string>> = {
  * Opens a pool for the mover. The address must be PostgreSQL's own: a pooler would hand the session's settings and
  * locks to strangers. An idle transaction ends after 2 s, so that a stopped process keeps no lock (rule 23).
  * @param url a connection string as the mover's role
- * @param options name: shown in pg_stat_activity; max: connections, 6 where absent
+ * @param options name: shown in pg_stat_activity; max: connections, 6 where absent; sockets: where they are kept, to be
+ *   destroyed when the lead is lost
  */
-export function openDb(url: string, options: { name: string; max?: number }): Db {
+export function openDb(url: string, options: { name: string; max?: number; sockets?: OwnSockets }): Db {
   const settings = {
     ...TEXT_SETTINGS,
     idle_in_transaction_session_timeout: '2s',
@@ -32,6 +34,7 @@ export function openDb(url: string, options: { name: string; max?: number }): Db
     max: options.max ?? 6,
     connectionTimeoutMillis: 5000,
     keepAlive: true,
+    ...(options.sockets ? { stream: options.sockets.stream } : {}),
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
       .join(' '),

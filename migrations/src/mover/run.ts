@@ -9,6 +9,7 @@ import { openControl } from '../control/open-control.ts'
 import { changesBroker } from '../data/change-lane.ts'
 import { openDb } from '../data/open-db.ts'
 import { watchWritesFlags } from '../flags/watch-writes-flags.ts'
+import { ownSockets } from '../own-sockets.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { CopyLimits } from './copy-brake.ts'
 import { cutWhenLost } from './cut-when-lost.ts'
@@ -20,6 +21,8 @@ import { listenForWakeups } from './wakeups.ts'
 
 /** Longer than a server's restart. */
 const GIVE_UP_MS = 60_000
+/** For connections that have been ended: a server that answers closes them at once. */
+const FAREWELL_MS = 500
 
 export type MoverOptions = {
   controlUrl: string
@@ -72,17 +75,18 @@ export function startMover(options: MoverOptions): Mover {
 
 async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSignal): Promise<void> {
   const { logger, plans } = options
-  const control = openControl(options.controlUrl, (err) => logger.warn({ err }, 'an idle control connection broke'))
+  const sockets = ownSockets()
+  const onIdleBreak = (err: Error) => logger.warn({ err }, 'an idle control connection broke')
+  const control = openControl(options.controlUrl, onIdleBreak, sockets)
   const closed = new AbortController()
-  cutWhenLost(control, leadership.lost, closed.signal)
+  cutWhenLost(sockets, leadership.lost, closed.signal)
   const broker = connectBroker({ url: options.amqpUrl, name: 'banyan mover', logger })
   const lanes = changesBroker(broker)
   const databases = new Map<string, pg.Pool>()
   const database = (name: string) => {
     const known = databases.get(name)
     if (known) return known
-    const opened = openDb(options.databaseUrl(name), { name: 'banyan mover', max: 10 })
-    cutWhenLost(opened, leadership.lost, closed.signal)
+    const opened = openDb(options.databaseUrl(name), { name: 'banyan mover', max: 10, sockets })
     databases.set(name, opened)
     return opened
   }
@@ -134,5 +138,6 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
     for (const end of await Promise.allSettled(closing))
       if (end.status === 'rejected') logger.warn({ err: end.reason }, 'closing failed')
     closed.abort()
+    await sockets.closed(FAREWELL_MS)
   }
 }
