@@ -3,10 +3,12 @@ import { type Broker, connectBroker, EVENTS_EXCHANGE, eventTopology, type Header
 import { startTcpProxy } from '../broker/testing/tcp-proxy.ts'
 import { startChild } from '../outbox/testing/child.ts'
 import { createWorld, until, type World } from '../outbox/testing/world.ts'
+import { currentContext } from '../service/request-context.ts'
 import {
   type ConsumeOptions,
   type Consumer,
   consume,
+  continueTrace,
   discard,
   listDeadLetters,
   replay,
@@ -115,6 +117,19 @@ test('the effect, the note and the events appended commit together or not at all
   expect(await count()).toEqual({ effects: 1, inbox: 1, outbox: 1 })
   const { rows } = await world.pool.query('select headers from banyan.outbox')
   expect(rows[0].headers).toEqual({ traceparent })
+})
+
+test('what an event causes later goes on with its trace, and begins one where none is known', async () => {
+  const consumer = start()
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  await publish('1', { headers: { traceparent } })
+  await until('it is handled', () => consumer.stats().handled === 1)
+  const later = (id: string) =>
+    continueTrace(world.sql, { id, consumer: QUEUE }, 'later', {}, async () => currentContext()?.traceparent)
+  expect(await later('1')).toBe(traceparent)
+  expect(await later('unknown')).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  await world.pool.query('alter table banyan.inbox rename to elsewhere')
+  expect(await later('1')).not.toBe(traceparent)
 })
 
 test('streams side by side, each in order, whatever fails in between', async () => {

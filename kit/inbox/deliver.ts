@@ -13,7 +13,7 @@ import { traced } from './trace.ts'
 export interface HandlerTools {
   /** The transaction that the inbox row is in: whatever the handler writes has to go through it. */
   sql: Sql
-  /** Appends to the outbox in that transaction, with the event's trace unless another is given. */
+  /** Appends to the outbox in that transaction, in the event's trace unless another is given. */
   append(event: NewEvent): Promise<string>
 }
 
@@ -119,7 +119,7 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
 
   async function once(sql: Sql, event: Event, handler: Handler): Promise<'handled' | 'duplicate'> {
     await options.requireOwner(sql)
-    const result = await handleOnce(sql, options.consumer, event.id, () => handler(event, tools(sql, event)))
+    const result = await handleOnce(sql, options.consumer, event.id, () => handler(event, tools(sql)))
     if (inTrouble) await failures.forget(sql, event.id)
     await failPoint('inbox.before-commit')
     return result
@@ -150,10 +150,8 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
   }
 }
 
-function tools(sql: Sql, event: Event): HandlerTools {
-  const { traceparent } = event.headers
-  const inherited: Record<string, string> = traceparent ? { traceparent } : {}
-  return { sql, append: (next) => append(sql, { ...next, headers: { ...inherited, ...next.headers } }) }
+function tools(sql: Sql): HandlerTools {
+  return { sql, append: (next) => append(sql, next) }
 }
 
 function describe(error: unknown): string {

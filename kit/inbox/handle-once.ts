@@ -1,3 +1,4 @@
+import { currentContext } from '../service/request-context.ts'
 import type { Sql } from '../sql.ts'
 
 /**
@@ -11,8 +12,9 @@ export async function handleOnce(
   handler: () => Promise<void>,
 ): Promise<'handled' | 'duplicate'> {
   const { rows } = await sql.raw(
-    'insert into banyan.inbox (consumer, event_id) values (?, ?) on conflict do nothing returning 1 as fresh',
-    [consumer, eventId],
+    `insert into banyan.inbox (consumer, event_id, traceparent) values (?, ?, ?)
+     on conflict do nothing returning 1 as fresh`,
+    [consumer, eventId, currentContext()?.traceparent ?? null],
   )
   if (rows.length === 0) return 'duplicate'
   await handler()

@@ -13,3 +13,4 @@ export {
 export type { Handler, HandlerTools } from './deliver.ts'
 export { handleOnce } from './handle-once.ts'
 export { installInbox } from './install.ts'
+export { continueTrace } from './trace.ts'

@@ -5,8 +5,17 @@ create table if not exists banyan.inbox (
   consumer text not null,
   event_id text not null,
   handled_at timestamptz not null default clock_timestamp(),
+  -- Of its handling: whatever it causes later, such as a letter, goes on with that trace.
+  traceparent text,
   primary key (consumer, event_id)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
+do $$ begin
+  if not exists (
+    select from pg_attribute where attrelid = 'banyan.inbox'::regclass and attname = 'traceparent'
+  ) then
+    alter table banyan.inbox add column traceparent text;
+  end if;
+end $$;
 -- "create index if not exists" locks the table even where the index is: it would wait for whoever is handling an event,
 -- and every consumer after it would wait behind.
 do $$ begin

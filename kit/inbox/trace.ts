@@ -1,34 +1,51 @@
-import { type Link, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Event } from '../outbox/envelope.ts'
+import { runInContext } from '../service/request-context.ts'
+import { type SpanOptions, withSpan } from '../service/span.ts'
+import { acceptTraceparent } from '../service/traceparent.ts'
+import type { Sql } from '../sql.ts'
 
 /**
- * Runs `work` in a span of its own, linked to the one the event was appended in: that one ended long ago, perhaps days,
- * and a parent that long would hide what both took.
+ * Runs `work` in the event's trace, where there is one: in a span that is a child of the event's sending, and with logs,
+ * calls and events that say the trace even where nothing makes spans.
  */
 export function traced<T>(queue: string, event: Event, work: () => Promise<T>): Promise<T> {
-  const origin = parseTraceparent(event.headers.traceparent)
-  const links: Link[] = origin ? [{ context: origin }] : []
+  const context = { requestId: event.id, traceparent: acceptTraceparent(event.headers.traceparent) }
   const attributes = {
     'messaging.system': 'rabbitmq',
     'messaging.operation.type': 'process',
     'messaging.destination.name': queue,
     'messaging.message.id': event.id,
   }
-  const options = { kind: SpanKind.CONSUMER, links, attributes }
-  return trace.getTracer('@banyan/kit/inbox').startActiveSpan(`process ${event.type}`, options, async (span) => {
-    try {
-      return await work()
-    } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) })
-      throw error
-    } finally {
-      span.end()
-    }
-  })
+  const parent = event.headers.traceparent ?? null
+  return runInContext(context, () => withSpan(`process ${event.type}`, { kind: 'consumer', parent, attributes }, work))
 }
 
-function parseTraceparent(header: string | undefined): SpanContext | undefined {
-  const match = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/.exec(header ?? '')
-  if (!match) return undefined
-  return { traceId: match[1]!, spanId: match[2]!, traceFlags: Number.parseInt(match[3]!, 16), isRemote: true }
+/**
+ * Runs what an event causes after it was handled, such as the sending of a letter, in a span of the event's trace.
+ * @param event the event, and the queue (or consumer) under which it was noted as handled
+ * @param name What is done, without ids: `send e-mail`.
+ */
+export async function continueTrace<T>(
+  sql: Sql,
+  event: { id: string; consumer: string },
+  name: string,
+  options: SpanOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const found = await traceOf(sql, event)
+  const context = { requestId: event.id, traceparent: acceptTraceparent(found) }
+  return await runInContext(context, () => withSpan(name, { ...options, parent: found ?? null }, work))
+}
+
+/** Undefined also when nobody can say: work is not left undone for want of its trace. */
+async function traceOf(sql: Sql, { id, consumer }: { id: string; consumer: string }): Promise<string | undefined> {
+  try {
+    const { rows } = await sql.raw('select traceparent from banyan.inbox where consumer = ? and event_id = ?', [
+      consumer,
+      id,
+    ])
+    return rows[0]?.traceparent ?? undefined
+  } catch {
+    return undefined
+  }
 }

@@ -1,4 +1,6 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api'
+import { currentContext } from '../service/request-context.ts'
+import { traceparentOf } from '../service/traceparent.ts'
 import type { Sql } from '../sql.ts'
 import { noteAppend } from './activity.ts'
 
@@ -13,7 +15,7 @@ export interface NewEvent {
   version: number
   /** Anything JSON, at most 8 MiB. */
   payload: unknown
-  /** Carried along as message headers. `traceparent` is added from the active span unless given. */
+  /** Carried along as message headers. `traceparent` is that of the request or event in hand unless given. */
   headers?: Readonly<Record<string, string>>
 }
 
@@ -30,15 +32,17 @@ export async function append(sql: Sql, event: NewEvent): Promise<string> {
     event.type,
     event.version,
     JSON.stringify(event.payload ?? null),
-    JSON.stringify({ ...activeTrace(), ...event.headers }),
+    JSON.stringify({ ...traceInHand(), ...event.headers }),
   ])
   noteAppend()
   return rows[0].event_id
 }
 
-/** The active span as the W3C header that a consumer, minutes later, links its own span to. */
-function activeTrace(): { traceparent?: string } {
+/** What the event's sending, and whatever it causes minutes later, is a child of. */
+function traceInHand(): { traceparent?: string } {
+  const context = currentContext()
+  if (context) return { traceparent: context.traceparent }
+  // In a process that has another chassis than ours, and an SDK of its own.
   const span = trace.getActiveSpan()?.spanContext()
-  if (!span || !isSpanContextValid(span)) return {}
-  return { traceparent: `00-${span.traceId}-${span.spanId}-${span.traceFlags.toString(16).padStart(2, '0')}` }
+  return span && isSpanContextValid(span) ? { traceparent: traceparentOf(span) } : {}
 }

@@ -30,9 +30,10 @@ export interface Event<Payload = unknown> {
   headers: Readonly<Record<string, string>>
 }
 
-export function toMessage(row: OutboxRow, exchange: string): OutgoingMessage {
+/** @param carried the row's own headers, unless others are to go in their place */
+export function toMessage(row: OutboxRow, exchange: string, carried = row.headers): OutgoingMessage {
   const headers: Headers = {}
-  for (const [name, value] of Object.entries(row.headers)) headers[name] = String(value)
+  for (const [name, value] of Object.entries(carried)) headers[name] = String(value)
   return {
     exchange,
     routingKey: row.type,

@@ -6,6 +6,7 @@ import { type OutboxRow, toMessage } from './envelope.ts'
 import type { Meter } from './meter.ts'
 import { markPublished, readUnpublished } from './queries.ts'
 import { createStreamGate } from './stream-gate.ts'
+import { traceSending } from './trace.ts'
 
 export interface PumpOptions {
   /** The leader's own session: where it is lost, no mark of this pump can be made any more. */
@@ -61,11 +62,18 @@ export async function pump(options: PumpOptions, signal: AbortSignal): Promise<v
   function send(row: OutboxRow): void {
     if (!gate.admit(row)) return
     underWay.add(row.id)
+    const sending = traceSending(row, exchange)
     publisher
-      .publish(toMessage(row, exchange))
+      .publish(toMessage(row, exchange, sending.headers))
       .then(
-        () => settle(row),
-        (error: unknown) => fail(row, error),
+        () => {
+          sending.ended()
+          settle(row)
+        },
+        (error: unknown) => {
+          sending.ended(error)
+          fail(row, error)
+        },
       )
       .finally(() => {
         if (unconfirmed() === 0 || confirmed.length >= window / 2) onProgress()

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { failSpan, withSpan } from '../service/span.ts'
 import type { Sql } from '../sql.ts'
 import { actRemotely } from './act.ts'
 import type { SagaDefinition } from './define.ts'
@@ -6,6 +7,7 @@ import { type Outcome, SagaError } from './errors.ts'
 import { type Call, callOf, type LegOptions, type Stop, walk } from './leg.ts'
 import type { SagaState } from './state.ts'
 import type { Lease, SagaStore } from './store.ts'
+import { inSagaTrace } from './trace.ts'
 import { settled } from './transitions.ts'
 
 /** A saga at the end of a transaction of ours, on its way while `stop` is a call or a wait. */
@@ -75,7 +77,7 @@ const leg = async <Trx extends Sql>(
     if (!locked || locked.leaseOwner !== lease().owner) return undefined
     const now = clock.now()
     const saga = ended ? settled(locked.saga, ended.action, ended.outcome, now, random()) : locked.saga
-    const standing = await walk(trx, saga, options.definitionOf(saga.saga), options)
+    const standing = await inSagaTrace(saga, () => walk(trx, saga, options.definitionOf(saga.saga), options))
     await store.save(trx, standing.saga, leaseFor(standing.stop, clock.now(), lease))
     return standing
   })
@@ -89,11 +91,15 @@ const callOut = async <Trx extends Sql>(
   const step = options.definitionOf(saga.saga).steps[action.step]!
   const point = `saga.${saga.saga}.${step.name}.${action.kind}`
   await options.failPoint(`${point}.before`)
-  const outcome = await actRemotely(
-    step[action.kind]!.remote!,
-    callOf(saga, action),
-    options.grade,
-    options.callTimeoutMs,
+  const call = callOf(saga, action)
+  const attributes = { 'banyan.saga.id': saga.id, 'banyan.saga.attempt': call.attempt }
+  const outcome = await inSagaTrace(saga, () =>
+    withSpan(point, { attributes }, async ({ span }) => {
+      const ended = await actRemotely(step[action.kind]!.remote!, call, options.grade, options.callTimeoutMs)
+      if (ended.kind === 'done') return ended
+      failSpan(span, ended.kind)
+      return ended
+    }),
   )
   await options.failPoint(`${point}.after`)
   return outcome

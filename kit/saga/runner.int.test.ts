@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase } from '../../tests/support/infra.ts'
+import { currentContext, runInContext } from '../service/request-context.ts'
 import { fromPg, type Sql } from '../sql.ts'
 import { createVirtualClock } from './clock.ts'
 import { defineSaga, ELSEWHERE, type StepCall } from './define.ts'
@@ -163,6 +164,32 @@ describe('a runner that dies at a step boundary', () => {
     await followed
     expect((await store.read(id))!.history).toEqual(history)
   })
+})
+
+it('goes on in the trace it was begun in, also where another runner resumes it', async () => {
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  const seen: (string | undefined)[] = []
+  const see = async () => void seen.push(currentContext()?.traceparent)
+  const traced = defineSaga<Sql>({
+    name: 'traced',
+    deadlineMs: 60_000,
+    steps: [
+      { name: 'call', do: { remote: see } },
+      { name: 'note', do: { local: see } },
+    ],
+  })
+  const clock = createVirtualClock(Date.now())
+  const failPoint = () => {
+    throw new Killed('before the call')
+  }
+  const { id } = await runInContext({ requestId: 'r', traceparent }, () =>
+    begin({ sagas: [traced], clock, failPoint }, {}, 'traced'),
+  )
+  expect(seen).toEqual([])
+  clock.advance(20_000)
+  await runnerWith({ sagas: [traced], clock }).resumeDue()
+  expect((await store.read(id))?.status).toBe('COMPLETED')
+  expect(seen).toEqual([traceparent, traceparent])
 })
 
 it('records a step and its compensation before the call', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { currentContext } from '../service/request-context.ts'
 import type { Sql } from '../sql.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { SagaData, SagaDefinition } from './define.ts'
@@ -159,7 +160,7 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
   return {
     async start(trx, { saga: name, id, data }) {
       const definition = definitionOf(name)
-      const fresh = begin(definition, id, data, clock.now())
+      const fresh = begin(definition, id, data, clock.now(), currentContext()?.traceparent)
       const standing = await walk(trx, fresh, definition, driving)
       await store.insert(trx, standing.saga, leaseFor(standing.stop, clock.now(), lease))
       return standing

@@ -19,8 +19,18 @@ export type StepState = {
   deadlineAt: number | null
 }
 
-/** One line of an instance's timeline. Repeated failures of a step are one line with a count. */
-export type Happening = { at: number; what: string; step?: string; note?: string; times?: number }
+/**
+ * One line of an instance's timeline. Repeated failures of a step are one line with a count. The first one says the
+ * trace that the saga was begun in.
+ */
+export type Happening = {
+  at: number
+  what: string
+  step?: string
+  note?: string
+  times?: number
+  traceparent?: string | undefined
+}
 
 export type SagaState = {
   id: string

@@ -9,7 +9,13 @@ const LONGEST_RETRY_MS = 15_000
 const LATER_MS = 100
 
 /** The state of a saga that has not taken a step yet. */
-export const begin = <Trx>(definition: SagaDefinition<Trx>, id: string, data: SagaData, now: number): SagaState => ({
+export const begin = <Trx>(
+  definition: SagaDefinition<Trx>,
+  id: string,
+  data: SagaData,
+  now: number,
+  traceparent?: string,
+): SagaState => ({
   id,
   saga: definition.name,
   status: 'RUNNING',
@@ -25,7 +31,7 @@ export const begin = <Trx>(definition: SagaDefinition<Trx>, id: string, data: Sa
   cancelRequested: null,
   nextAt: now,
   deadlineAt: now + definition.deadlineMs,
-  history: [{ at: now, what: 'started' }],
+  history: [{ at: now, what: 'started', traceparent }],
 })
 
 /** Records that a step, or its compensation, is about to be called. Stored before the call. */

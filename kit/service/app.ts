@@ -2,13 +2,16 @@
 import { randomUUID } from 'node:crypto'
 import express, { type Express, type RequestHandler } from 'express'
 import helmet from 'helmet'
+import { answered } from './answered.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import { Problem } from './problem.ts'
 import { problemDetails } from './problem-details.ts'
 import type { Side } from './refusal.ts'
-import { acceptTraceparent, runInContext } from './request-context.ts'
+import { runInContext } from './request-context.ts'
+import { traceRequest } from './server-span.ts'
+import { acceptTraceparent } from './traceparent.ts'
 
 /**
  * @param options.health, options.metrics Their routes are mounted here, before any parsing or logging.
@@ -45,7 +48,7 @@ export function finishApp(app: Express, options: { logger: Logger; side?: Side }
 const inContext: RequestHandler = (req, res, next) => {
   const received = req.get('x-request-id')
   const requestId = received && /^[\w.-]{1,64}$/.test(received) ? received : randomUUID()
-  const traceparent = acceptTraceparent(req.get('traceparent'))
+  const traceparent = traceRequest(req, res) ?? acceptTraceparent(req.get('traceparent'))
   res.set('X-Request-Id', requestId)
   runInContext({ requestId, traceparent }, next)
 }
@@ -55,9 +58,7 @@ function accessLog(logger: Logger, metrics: Metrics | undefined): RequestHandler
     const started = performance.now()
     res.once('close', () => {
       const ms = performance.now() - started
-      const route = req.route ? `${req.baseUrl}${req.route.path}` : 'unmatched'
-      // 499: the client went away before there was an answer.
-      const status = res.writableFinished || res.headersSent ? res.statusCode : 499
+      const { route, status } = answered(req, res)
       metrics?.http.observe({ method: req.method, route, status: String(status) }, ms / 1000)
       const line = {
         method: req.method,

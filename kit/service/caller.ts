@@ -6,8 +6,10 @@ import { CallError, NotSent } from './call-errors.ts'
 import type { InternalSigner } from './internal-tokens.ts'
 import type { Logger } from './logger.ts'
 import { isRefusal } from './refusal.ts'
-import { childTraceparent, currentContext } from './request-context.ts'
+import { currentContext } from './request-context.ts'
 import { createRetryBudget, type Failure, mayRepeat } from './retry.ts'
+import { failSpan, withSpan } from './span.ts'
+import { childTraceparent } from './traceparent.ts'
 
 export type Call = {
   method: string
@@ -94,19 +96,36 @@ export function createCaller(options: CallerOptions): Caller {
   }
 
   const send = async (call: Call, leftMs: number): Promise<Answer> => {
-    const base = await whereNow(call)
+    const url = new URL(call.path, await whereNow(call))
+    const attributes = {
+      'http.request.method': call.method,
+      'server.address': url.hostname,
+      'server.port': Number(url.port),
+      // Without the query, which may hold what somebody looked for.
+      'url.full': `${url.origin}${url.pathname}`,
+      'peer.service': name,
+    }
+    return await withSpan(`${call.method} ${name}`, { kind: 'client', attributes }, async (begun) => {
+      const headers = await headersOf(call, begun.traceparent)
+      const body = call.body === undefined ? undefined : JSON.stringify(call.body)
+      const answer = await attempt({ url, method: call.method, headers, body, leftMs, callee: name }, dispatcher)
+      begun.span.setAttribute('http.response.status_code', answer.status)
+      if (answer.status >= 400) failSpan(begun.span, String(answer.status))
+      return answer
+    })
+  }
+
+  const headersOf = async (call: Call, traceparent: string | undefined): Promise<Record<string, string>> => {
     const context = currentContext()
-    const headers: Record<string, string> = {
+    const traced = context && { traceparent: traceparent ?? childTraceparent(context.traceparent) }
+    return {
       accept: 'application/json',
       ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...(context ? { 'x-request-id': context.requestId, traceparent: childTraceparent(context.traceparent) } : {}),
+      ...(context ? { 'x-request-id': context.requestId, ...traced } : {}),
       ...(call.idempotencyKey ? { 'idempotency-key': call.idempotencyKey } : {}),
       ...(options.signer ? { authorization: `Bearer ${await options.signer.sign(name)}` } : {}),
       ...call.headers,
     }
-    const url = new URL(call.path, base)
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body)
-    return await attempt({ url, method: call.method, headers, body, leftMs, callee: name }, dispatcher)
   }
 
   async function call(given: Call): Promise<Answer> {

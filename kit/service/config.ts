@@ -1,5 +1,6 @@
 /** The environment, checked once at the start: every fault at once, no value ever shown. */
 import { z } from 'zod'
+import { telemetrySettings } from './telemetry-settings.ts'
 
 /** A start-up configuration that cannot be used. Its message names each variable and what is wrong with it. */
 export class ConfigError extends Error {
@@ -25,6 +26,7 @@ export const processConfig = z.object({
     .regex(/^[\x21-\x7e]{1,200}$/, 'must be up to 200 visible characters without spaces')
     .optional(),
   SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(10_000),
+  ...telemetrySettings,
 })
 
 /**

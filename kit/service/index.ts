@@ -20,19 +20,14 @@ export { Problem, problem } from './problem.ts'
 export { problemBody, problemDetails, toProblem } from './problem-details.ts'
 export { isRefusal, isRefused, refusal, type Side } from './refusal.ts'
 export { createRemoteCall, nowhere, type RemoteCall } from './remote-call.ts'
-export {
-  acceptTraceparent,
-  childTraceparent,
-  currentContext,
-  type RequestContext,
-  runInContext,
-  traceIdOf,
-} from './request-context.ts'
+export { currentContext, type RequestContext, runInContext } from './request-context.ts'
 export { idempotencyKey, pageQuery, pathId, storableText } from './requests.ts'
 export { createRetryBudget, type RetryBudget } from './retry.ts'
 export { type Served, type ServeOptions, serve } from './serve.ts'
 export { jwksVariable, jwkVariable, type ServiceConfig, serviceConfig } from './service-config.ts'
 export { closeAll, endWithParent, onSignals } from './shutdown.ts'
-export { withSpan } from './span.ts'
+export { type Begun, beginSpan, failSpan, type SpanOptions, withSpan } from './span.ts'
 export { type ServiceParts, type StartServiceOptions, startService } from './start-service.ts'
+export { startTelemetry, type Telemetry } from './telemetry.ts'
 export { createTokenSigner, createTokenVerifier, publicJwks, type TokenSigner, type TokenVerifier } from './tokens.ts'
+export { acceptTraceparent, childTraceparent, isTraceparent, traceIdOf } from './traceparent.ts'

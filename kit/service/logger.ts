@@ -1,7 +1,8 @@
 /** JSON logs with trace ids, without secrets and without values of rows. */
 import { type Logger as PinoLogger, pino, stdSerializers } from 'pino'
 import { withoutValues } from './error-values.ts'
-import { currentContext, traceIdOf } from './request-context.ts'
+import { currentContext } from './request-context.ts'
+import { traceIdOf } from './traceparent.ts'
 
 export type Logger = PinoLogger
 

@@ -3,7 +3,8 @@ import type { ErrorRequestHandler } from 'express'
 import type { Logger } from './logger.ts'
 import { Problem } from './problem.ts'
 import { refusal, type Side } from './refusal.ts'
-import { currentContext, traceIdOf } from './request-context.ts'
+import { currentContext } from './request-context.ts'
+import { traceIdOf } from './traceparent.ts'
 
 const NAMES: Record<number, string> = {
   400: 'Bad Request',

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 import { type Broker, connectBroker, eventArchive } from '../broker/index.ts'
 import { startRelay } from '../outbox/relay.ts'
+import { exportRelay } from '../outbox/relay-metrics.ts'
 import { registerInstance } from '../ownership/instances.ts'
 import { openGate } from '../ownership/open-gate.ts'
 import type { WorkGate } from '../ownership/work-gate.ts'
@@ -19,6 +20,7 @@ import { createMetrics } from './metrics.ts'
 import type { Side } from './refusal.ts'
 import { type Served, serve } from './serve.ts'
 import type { ServiceConfig } from './service-config.ts'
+import { startTelemetry } from './telemetry.ts'
 
 /** What contexts are built from. */
 export type ServiceParts<Config, Db> = {
@@ -63,16 +65,19 @@ export async function startService<Config extends ServiceConfig, Db extends { de
   armFailPoints(config.FAIL_POINTS)
   const logger = createLogger({ name, level: config.LOG_LEVEL })
   const build = config.BUILD ?? buildOf(options.sources)
+  const telemetry = await startTelemetry({ name, build, settings: config, logger })
   const health = createHealth(build)
   const id = `${name}-${randomUUID()}`
   const db = options.connect(databaseSettings(config.DATABASE_URL, { name, max: config.DATABASE_POOL }))
   const broker = config.AMQP_URL ? connectBroker({ url: config.AMQP_URL, name, logger }) : undefined
   const relay =
     broker && startRelay({ connectionString: config.DATABASE_URL, broker, topology: eventArchive(), logger })
+  const metrics = createMetrics()
+  if (relay) exportRelay(metrics.registry, relay.stats)
   const control = openGate({ connectionString: config.CONTROL_DATABASE_URL, id, logger })
   const callers = createCallers(name, config, logger)
   const contexts = options.contexts({ config, db, logger, gate: control.gate, broker, callerOf: callers.callerOf })
-  const app = assemble({ name, side, config, contexts, jwks: options.jwks, logger, health, metrics: createMetrics() })
+  const app = assemble({ name, side, config, contexts, jwks: options.jwks, logger, health, metrics })
 
   // Before the listener: whoever finds the process ready finds what the contexts make at their start, too.
   const background = await startContexts(contexts)
@@ -95,6 +100,7 @@ export async function startService<Config extends ServiceConfig, Db extends { de
       () => broker?.close(),
       () => callers.close(),
       () => db.destroy(),
+      () => telemetry.close(),
     ],
   })
   if (config.CONTROL_DATABASE_URL) {

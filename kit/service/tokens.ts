@@ -23,10 +23,7 @@ export type TokenSigner = {
 }
 
 type Expected = { issuer: string; audience: string; typ: string }
-type Keys =
-  | { jwks: JSONWebKeySet; jwksUrl?: never; cooldownMs?: never }
-  /** How long after fetching the keys nobody fetches them again, whatever tokens name; 30 s unless told. */
-  | { jwksUrl: string | URL; jwks?: never; cooldownMs?: number }
+type Keys = { jwks: JSONWebKeySet; jwksUrl?: never } | { jwksUrl: string | URL; jwks?: never }
 
 const ALGORITHM = 'ES256'
 
@@ -36,9 +33,7 @@ const ALGORITHM = 'ES256'
  *   JWKS therefore still serves the tokens that were seen before, for their lifetime.
  */
 export function createTokenVerifier(options: Keys & Expected): TokenVerifier {
-  const keys = options.jwks
-    ? createLocalJWKSet(options.jwks)
-    : createRemoteJWKSet(new URL(options.jwksUrl), { cooldownDuration: options.cooldownMs ?? 30_000 })
+  const keys = options.jwks ? createLocalJWKSet(options.jwks) : createRemoteJWKSet(new URL(options.jwksUrl))
   const cache = createTokenCache<JWTPayload>()
   const { issuer, audience, typ } = options
   const required = { issuer, audience, typ, algorithms: [ALGORITHM], requiredClaims: ['exp', 'sub'] }

@@ -48,8 +48,10 @@ export function cleanHeaders(req: IncomingMessage, options: CleanOptions): strin
   if (dirty.host !== undefined) clean['x-forwarded-host'] = dirty.host
   clean['x-request-id'] = requestIdOf(dirty)
   const trace = traceparentOf(dirty)
-  clean.traceparent = trace ?? newTraceparent()
-  if (trace !== null && dirty.tracestate !== undefined) clean.tracestate = dirty.tracestate
+  if (trace !== null) {
+    clean.traceparent = trace
+    if (dirty.tracestate !== undefined) clean.tracestate = dirty.tracestate
+  }
   req.headers = clean
   return null
 }
@@ -58,16 +60,6 @@ export function cleanHeaders(req: IncomingMessage, options: CleanOptions): strin
 export function requestIdOf(headers: IncomingHttpHeaders): string {
   const id = headers['x-request-id']
   return typeof id === 'string' && REQUEST_ID.test(id) ? id : newRequestId()
-}
-
-let random = randomBytes(0)
-
-/** A trace that begins here. Randomness is drawn for many at a time, which costs a fraction of drawing it for each. */
-function newTraceparent(): string {
-  if (random.length < 24) random = randomBytes(24 * 256)
-  const ids = random.toString('hex', 0, 24)
-  random = random.subarray(24)
-  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`
 }
 
 /** The trace that the request belongs to, 32 hexadecimal digits; a new one where it does not say. */

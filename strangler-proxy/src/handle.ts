@@ -5,13 +5,12 @@ import type { Logger } from '@banyan/kit/service'
 import type { Arrive } from './arrive.ts'
 import { type Body, keepBody, streamBody } from './body.ts'
 import { choose } from './choose.ts'
+import { traceIdOf } from './clean-headers.ts'
 import type { Cookies } from './cookies.ts'
 import { type Facts, isSplit, NO_FACTS, type ReadsFlag } from './decide.ts'
 import type { GatherFacts } from './facts.ts'
 import type { Forward, Outcome } from './forward.ts'
 import { gate, isOnTheMove } from './gate.ts'
-import type { Admit } from './gateway/admit.ts'
-import type { Cors } from './gateway/cors.ts'
 import type { Hold } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
 import { whileUnknown } from './known.ts'
@@ -22,13 +21,12 @@ import type { Listening, Recorder } from './record/recorder.ts'
 import { afterOutcome, FAILING, HOLD_OVER, MOVING, TOO_LARGE } from './resend.ts'
 import type { Route } from './routes/route.ts'
 import { createSending } from './sending.ts'
+import { type RequestTrace, traceRequest } from './trace.ts'
 import type { Upstream, Upstreams } from './upstreams.ts'
 
 /** What handles requests; every part knows nothing of the others. */
 export interface Parts {
   readonly arrive: Arrive
-  readonly cors: Cors
-  readonly admit: Admit
   readonly ownership: Pick<OwnershipWatch, 'get' | 'leaseValid' | 'now' | 'refresh' | 'staleMs'>
   readonly flag: ReadsFlag
   readonly gatherFacts: GatherFacts
@@ -52,7 +50,8 @@ export const UNROUTED_DEADLINE_MS = 30_000
 export function createHandler(parts: Parts): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
     handle(parts, req, res).catch((err: Error) => {
-      parts.logger.error({ err, method: req.method }, 'handling a request failed')
+      const traceId = traceIdOf(req.headers)
+      parts.logger.error({ err, method: req.method, traceId }, 'handling a request failed')
       answerProblem(res, { status: 500, code: 'internal', detail: 'The proxy failed on this request.' }, undefined)
     })
   }
@@ -63,11 +62,8 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
   const arrival = parts.arrive(req)
   if ('status' in arrival) return refuse(parts, req, res, arrival)
   const { route, override } = arrival
+  const trace = traceRequest(req, res, route)
   const { ownership } = parts
-  if (parts.cors(req, res)) return
-  const asked = parts.admit(req, route)
-  const inadmissible = asked instanceof Promise ? await asked : asked
-  if (inadmissible !== null) return refuse(parts, req, res, inadmissible)
   const unknown = whileUnknown(route, ownership)
   if (unknown !== null) return refuse(parts, req, res, unknown)
 
@@ -83,6 +79,7 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
       facts,
       session: gathered?.setCookie ?? listening.setCookie,
       listening,
+      trace,
     })
   } finally {
     listening.ended()
@@ -97,11 +94,12 @@ interface Setting {
   /** The cookie of a session that began with it. */
   readonly session: string | null
   readonly listening: Listening
+  readonly trace: RequestTrace
 }
 
 /** Hold → forward, until it was answered or may not be sent again. */
 async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, setting: Setting): Promise<void> {
-  const { started, route, facts, session, listening } = setting
+  const { started, route, facts, session, listening, trace } = setting
   const { ownership } = parts
   const body = await bodyOf(req, route, parts)
   if (body.kind === 'gone') return
@@ -118,7 +116,9 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
     // No await may stand between an open gate and the entry in flight: a hold seen in between would be acknowledged
     // although this request is on its way.
     while (route !== null && gate(route, ownership) !== 'open') {
+      const waited = trace.held()
       const refused = await waitAtGate(parts, route, res, heldBytesOf(body), deadlineAt)
+      waited(typeof refused === 'object' ? (refused?.code ?? 'open') : refused)
       if (refused === 'gone') return
       if (refused !== null) return refuse(parts, req, res, refused)
     }
@@ -156,10 +156,12 @@ async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, se
       },
     })
     const sent = performance.now()
+    const settled = trace.sent(decision, upstream)
     let outcome: Outcome = { kind: 'gone' }
     try {
       outcome = await parts.forward(req, res, sending)
     } finally {
+      settled(outcome)
       ended?.()
       passage.ended(outcome)
     }

@@ -51,7 +51,7 @@ describe('what a client may not say', () => {
     await get(`${line}\r\n`)
     const [name, value] = line.toLowerCase().split(': ')
     expect(monolith.seen).toHaveLength(1)
-    // The proxy's own connection to the upstream has a Keep-Alive of its own, and a trace begins where there is none.
+    // The proxy's own connection to the upstream has a Keep-Alive of its own, and every request a trace.
     expect(monolith.seen[0]!.headers[name!]).not.toBe(value)
     if (name !== 'keep-alive' && name !== 'traceparent') expect(monolith.seen[0]!.headers).not.toHaveProperty([name!])
   })
@@ -97,12 +97,13 @@ describe('what a client may not say', () => {
     expect(monolith.seen[1]!.headers['x-forwarded-for']).toBe('7.7.7.7, 127.0.0.1')
   })
 
-  it('passes a well-formed trace and request id on, and makes an id where there is none', async () => {
+  it('passes a well-formed trace and request id on, and makes one where there is none', async () => {
     const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     await get(`traceparent: ${trace}\r\nX-Request-Id: order-12345678\r\n`)
     await get('X-Request-Id: two words\r\n')
     expect(monolith.seen[0]!.headers).toMatchObject({ traceparent: trace, 'x-request-id': 'order-12345678' })
     expect(monolith.seen[1]!.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}-[0-9a-z]+$/)
+    expect(monolith.seen[1]!.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   })
 })
 

@@ -35,8 +35,6 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const arrival = parts.arrive(req)
   if ('status' in arrival) return refuse(arrival)
   const { route, override } = arrival
-  const inadmissible = await parts.admit(req, route)
-  if (inadmissible !== null) return refuse(inadmissible)
   const unknown = whileUnknown(route, parts.ownership)
   if (unknown !== null) return refuse(unknown)
   if (gate(route, parts.ownership) !== 'open') return refuse(MOVING)

@@ -1,5 +1,5 @@
 import type { Broker } from '@banyan/kit/broker'
-import { consumeEvents, type EventHandler } from '@banyan/kit/inbox'
+import { consumeEvents, continueTrace, type EventHandler } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
 import { type Context, failPoint, type Logger, pageQuery, requireUser, startPeriodic } from '@banyan/kit/service'
 import { Router } from 'express'
@@ -71,7 +71,8 @@ const sendNext = async (
   if (!letter) return 'none'
   try {
     await failPoint('mailer.before-send')
-    await mailer.send(letter)
+    const event = { id: letter.event_id, consumer: `banyan.${CONTEXT}` }
+    await continueTrace(db, event, 'send e-mail', { kind: 'client' }, () => mailer.send(letter))
   } catch (error) {
     logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
     await markUnsent(db, letter)

@@ -1,0 +1,69 @@
+/** A process with the whole chassis: `POST /do` tells an event and asks the other process, if it has one. */
+import { Router } from 'express'
+import pg from 'pg'
+import { consume } from '../../inbox/index.ts'
+import { append } from '../../outbox/index.ts'
+import { fromPg, type Sql } from '../../sql.ts'
+import { type Context, readConfig, type ServiceParts, serviceConfig, startService } from '../index.ts'
+
+type Settings = { name: string; env: Record<string, string>; otherUrl?: string; queue?: string }
+type Pool = pg.Pool & { destroy(): Promise<void> }
+
+const { name, env, otherUrl, queue }: Settings = JSON.parse(process.argv[2] ?? '{}')
+
+async function transaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  try {
+    await client.query('begin')
+    const result = await work(fromPg(client))
+    await client.query('commit')
+    return result
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  } finally {
+    client.release()
+  }
+}
+
+const event = (type: string) => ({ context: name, stream: 'thing-1', type, version: 1, payload: {} })
+
+function contexts({ db, broker, logger, callerOf }: ServiceParts<unknown, Pool>): Context[] {
+  const other = otherUrl ? callerOf('other', otherUrl) : undefined
+  const routes = Router()
+  routes.post('/do', async (_req, res) => {
+    await transaction(db, (sql) => append(sql, event('Happened')))
+    const answer = await other?.call({ method: 'GET', path: '/asked/7' })
+    res.json({ answer: answer?.status ?? null })
+  })
+  routes.get('/asked/:id', (_req, res) => {
+    logger.info('was asked')
+    res.json({})
+  })
+  if (!queue || !broker) return [{ routes }]
+  const handlers = {
+    async Happened(_event: unknown, tools: { append(next: ReturnType<typeof event>): Promise<string> }) {
+      logger.info('has heard')
+      await tools.append(event('Followed'))
+    },
+    async Followed() {
+      logger.info('has heard the echo')
+    },
+  }
+  return [
+    { routes, start: () => consume({ broker, queue, transaction: (work) => transaction(db, work), handlers, logger }) },
+  ]
+}
+
+await startService({
+  name,
+  side: 'service',
+  sources: import.meta.dirname,
+  config: readConfig(serviceConfig, env),
+  connect: ({ connection }): Pool => {
+    const pool = new pg.Pool(connection)
+    return Object.assign(pool, { destroy: () => pool.end() })
+  },
+  contexts,
+  ownProcess: true,
+})
