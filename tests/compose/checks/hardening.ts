@@ -1,8 +1,10 @@
 /** What stands between a container and the machine, and who can be reached from outside. */
-import { type Check, isOnce, isOurs, perService } from '../support/check.ts'
+import { type Check, isOnce, isOurs, perService, VIEWERS } from '../support/check.ts'
 
 /** These become their own user themselves, after they have given him their volume. */
 const BEGIN_AS_ROOT = ['postgres', 'rabbitmq']
+/** Written in other languages than JavaScript. */
+const WITHOUT_NODE = [...BEGIN_AS_ROOT, ...VIEWERS]
 const SENSITIVE = /PASSWORD|SECRET|TOKEN|_KEYS?$|JWKS|DATABASE_URL|AMQP_URL/
 const CREDENTIALS = /:\/\/[^/\s:@]+:[^/\s@]+@/
 
@@ -48,7 +50,7 @@ export const hardeningChecks: Check[] = [
     faults: (stage) =>
       perService(stage, ({ environment, mem_limit = '' }, name) => {
         const heap = Number(/--max-old-space-size=(\d+)/.exec(environment?.NODE_OPTIONS ?? '')?.[1])
-        return [!BEGIN_AS_ROOT.includes(name) && !(heap < 0.7 * Number(mem_limit.replace(/m$/, ''))) && `${heap} MB`]
+        return [!WITHOUT_NODE.includes(name) && !(heap < 0.7 * Number(mem_limit.replace(/m$/, ''))) && `${heap} MB`]
       }),
     plant: (stage) => {
       stage.services.unleash!.mem_limit = '256m'
@@ -56,13 +58,14 @@ export const hardeningChecks: Check[] = [
   },
   {
     n: 45,
-    title: 'the door and the operators’ listener are published, on loopback, at ports that can be others; nothing else',
+    title:
+      'the door, the operators’ listener and the dashboards are published, on loopback, at ports that can be others; nothing else',
     faults: (stage) => {
-      const door = stage.services.proxy ? 'proxy' : 'monolith'
+      const doors = [stage.services.proxy ? 'proxy' : 'monolith', 'grafana']
       const open = perService(stage, ({ ports = [], networks = [] }, name) => [
         ...ports.filter((port) => !/^127\.0\.0\.1:\$\{[A-Z_]+:-\d+\}:\d+$/.test(port)),
-        ports.length > 0 && name !== door && 'is published',
-        networks.join() !== (name === door ? 'inside,edge' : 'inside') && `is in ${networks.join()}`,
+        ports.length > 0 && !doors.includes(name) && 'is published',
+        networks.join() !== (doors.includes(name) ? 'inside,edge' : 'inside') && `is in ${networks.join()}`,
       ])
       return [...open, ...(stage.networks.inside?.internal ? [] : ['inside: reaches the world'])]
     },

@@ -11,6 +11,9 @@ export type Check = {
   plant: (stage: Stage) => void
 }
 
+/** What looks at a stage, under the profile `observability`. */
+export const VIEWERS = ['collector', 'tempo', 'loki', 'prometheus', 'grafana']
+
 /** What runs to its end: a step of a start, or something asked for. */
 export const isOnce = (service: Service): boolean => service.restart === 'no'
 

@@ -39,7 +39,8 @@ export function programOf({ image, args = [] }: Container): Program | undefined 
 
 /** @returns what the schema has against an environment, and whether it knows a variable. */
 export function settingsOf({ schema, more }: Program, env: Readonly<Record<string, string>>) {
-  const parsed = schema.safeParse(env)
+  // As every process reads its environment: an empty variable counts as absent.
+  const parsed = schema.safeParse(Object.fromEntries(Object.entries(env).filter(([, text]) => text !== '')))
   const faults = (parsed.error?.issues ?? []).map((issue) => `${issue.path.join('.')}: ${issue.message}`)
   return { faults, known: (name: string) => name in schema.shape || (more?.test(name) ?? false) }
 }

@@ -1,0 +1,101 @@
+/** 48. Dashboards and alerts ask for what the processes export, and the page for operators knows every alert. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it, test } from 'vitest'
+import { parse } from 'yaml'
+import { SERVICES } from '../../compose/provision/services.ts'
+import { exportRelay } from '../../kit/outbox/relay-metrics.ts'
+import { createMetrics } from '../../kit/service/metrics.ts'
+import { createProxyMetrics } from '../../strangler-proxy/src/metrics.ts'
+import { metricsIn, seriesOf } from './support/promql.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const CONFIGS = join(ROOT, 'compose/observability')
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+
+type Rule = { alert: string; expr: string; for: string; annotations: { summary: string } }
+type Group = { name: string; rules: Rule[] }
+const groups: Group[] = parse(read('compose/observability/alerts.yaml')).groups
+const rules = groups.flatMap((group) => group.rules)
+
+const dashboards = readdirSync(join(CONFIGS, 'dashboards')).map((file) => ({
+  file,
+  panels: JSON.parse(read(`compose/observability/dashboards/${file}`)).panels as {
+    title: string
+    targets: { expr: string }[]
+  }[],
+}))
+
+/** As `/metrics` of a service with a relay, and of the proxy, answers. */
+async function exported(): Promise<Set<string>> {
+  const service = createMetrics()
+  const failed = { nack: 0, returned: 0, timeout: 0, lost: 0, closed: 0 }
+  const now = { leading: true, backlog: 0, oldestAgeMs: 0, published: 0, purged: 0, failed, troubledStreams: 0 }
+  exportRelay(service.registry, () => ({ ...now, confirmLatencyMs: { p50: 0, p99: 0 } }))
+  const none = () => 0
+  const { http } = createProxyMetrics({
+    ...{ inFlight: none, held: none, staleMs: none, flagsStaleMs: none },
+    leaseValid: () => true,
+    groups: () => [],
+  })
+  return new Set([...seriesOf(await service.registry.metrics()), ...seriesOf(await http.registry.metrics())])
+}
+
+describe('48. asked for is only what is exported:', async () => {
+  const known = await exported()
+  const unknown = (expression: string) => metricsIn(expression).filter((name) => !known.has(name))
+
+  it.each(rules)('by the alert $alert', ({ expr }) => {
+    expect(metricsIn(expr)).not.toEqual([])
+    expect(unknown(expr)).toEqual([])
+  })
+
+  it.each(dashboards)('by the dashboard $file', ({ panels }) => {
+    const expressions = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
+    expect(expressions.length).toBeGreaterThan(0)
+    for (const expression of expressions) expect(metricsIn(expression)).not.toEqual([])
+    expect(expressions.flatMap(unknown)).toEqual([])
+  })
+
+  it('and anything else would be seen', () => {
+    expect(unknown('sum by (le) (rate(proxy_gone_total{side="service"}[5m])) > 0.5 and up == 1')).toEqual([
+      'proxy_gone_total',
+      'up',
+    ])
+  })
+})
+
+test('the alerts are the same ones on Kubernetes', () => {
+  const operator = parse(read('k8s/components/prometheus-operator/alerts.yaml')) as { spec: { groups: Group[] } }
+  expect(operator.spec.groups).toEqual(groups)
+})
+
+test('the page for operators says of every alert which fault fires it, and of no other', () => {
+  const told = [...read('docs/operate.md').matchAll(/^\| `([A-Z]\w+)` +\|/gm)].map(([, name]) => name)
+  expect(told.sort()).toEqual(rules.map(({ alert }) => alert).sort())
+})
+
+test('Prometheus asks the monolith, every service and the proxy, each at its port', () => {
+  type Job = { dns_sd_configs: { names: string[]; port: number }[] }
+  const { scrape_configs } = parse(read('compose/observability/prometheus.yaml'), { merge: true }) as {
+    scrape_configs: Job[]
+  }
+  const asked = scrape_configs.flatMap((job) => job.dns_sd_configs.map(({ names, port }) => [names[0], port]))
+  const services = SERVICES.map(({ name, port }) => [name, port])
+  expect(asked.sort()).toEqual([['monolith', 3000], ['proxy', 8081], ...services].sort())
+})
+
+test('what one viewer is told of another is there: addresses, files, data sources', () => {
+  const names = ['collector', 'tempo', 'loki', 'prometheus', 'grafana']
+  const configs = readdirSync(CONFIGS).filter((file) => file.endsWith('.yaml'))
+  for (const file of configs) {
+    const text = read(`compose/observability/${file}`)
+    const hosts = [...text.matchAll(/(?:http:\/\/|endpoint: )([a-z]+):\d+/g)].map(([, host]) => host as string)
+    expect({ file, unknown: hosts.filter((host) => !names.includes(host)) }).toEqual({ file, unknown: [] })
+  }
+  const mounted = [...read('compose/observability.yaml').matchAll(/- \.\/observability\/([\w.]+):/g)]
+  expect(mounted.map(([, file]) => file as string).sort()).toEqual([...configs, 'dashboards'].sort())
+  const { datasources } = parse(read('compose/observability/sources.yaml')) as { datasources: { uid: string }[] }
+  const asked = new Set(read('compose/observability/dashboards/move.json').match(/"uid": "(?!banyan)[^"]+"/g))
+  for (const uid of asked) expect(datasources.map((source) => `"uid": "${source.uid}"`)).toContain(uid)
+})
