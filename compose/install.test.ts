@@ -13,12 +13,15 @@ import {
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { endWithRunner } from '../tests/support/end-with-runner.ts'
 
-/** Stands for npm: notes its start, waits for the test's word, and installs one tool. */
+/** Stands for npm: notes its start, waits for the test's word, and installs one tool; it ends with who started it. */
 const NPM = `#!/usr/bin/env node
 const { appendFileSync, existsSync, mkdirSync, writeFileSync } = require('node:fs')
 appendFileSync('started', 'x')
+const starter = process.ppid
 const timer = setInterval(() => {
+  if (process.ppid !== starter) process.exit(1)
   if (!existsSync('go')) return
   clearInterval(timer)
   mkdirSync('node_modules/.bin', { recursive: true })
@@ -39,10 +42,12 @@ afterEach(() => rmSync(home, { recursive: true, force: true }))
 
 function start() {
   const { npm_lifecycle_event: _npm, ...env } = process.env
-  const child = spawn(process.execPath, ['compose/run.mjs', '--bin', 'tool'], {
-    cwd: home,
-    env: { ...env, PATH: `${join(home, 'bin')}${delimiter}${env.PATH}` },
-  })
+  const child = endWithRunner(
+    spawn(process.execPath, ['compose/run.mjs', '--bin', 'tool'], {
+      cwd: home,
+      env: { ...env, PATH: `${join(home, 'bin')}${delimiter}${env.PATH}` },
+    }),
+  )
   const said = { text: '' }
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk) => {

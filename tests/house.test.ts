@@ -10,7 +10,8 @@ const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
 })
   .split('\n')
   .filter(Boolean)
-const linesOf = (file: string) => readFileSync(join(root, file), 'utf8').split('\n').length - 1
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
+const linesOf = (file: string) => textOf(file).split('\n').length - 1
 
 describe('the house stays readable', () => {
   it('no source is longer than 400 lines', () => {
@@ -26,6 +27,25 @@ describe('the house stays readable', () => {
   it('a main.ts only reads its configuration, builds and starts', () => {
     const entries = sources.filter((file) => /^(monolith|strangler-proxy|extracted\/[^/]+)\/src\/main\.ts$/.test(file))
     expect(entries.filter((file) => linesOf(file) > 40)).toEqual([])
+  })
+
+  it('what tests start ends with them: it watches its standard input, or a shell watches for it', () => {
+    const starts = sources.filter(
+      (file) => /\.test\.ts$|(^|\/)(tests|testing|test-support)\//.test(file) && / spawn\(/.test(textOf(file)),
+    )
+    const ends = (text: string) => /BANYAN_LIFELINE: 'stdin'|lifeline: 'stdin'|endWithRunner\(/.test(text)
+    const watched = [
+      // Their own children read standard input, and end when it does.
+      'compose/embedded/infra.system.test.ts',
+      'kit/outbox/testing/child.ts',
+      'strangler-proxy/src/streaming.test.ts',
+      'tests/bench/proxy/processes.ts',
+      'tests/support/end-with-runner.test.ts',
+      'tests/support/end-with-runner.ts',
+      'tests/support/global-setup.ts',
+    ]
+    expect(starts.filter((file) => !ends(textOf(file)) && !watched.includes(file))).toEqual([])
+    expect(watched.filter((file) => !starts.includes(file))).toEqual([])
   })
 
   it('every file name is kebab-case', () => {

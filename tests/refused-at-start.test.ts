@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { endWithRunner } from './support/end-with-runner.ts'
 
 // A process that is told something wrong says so and ends, before it speaks to anybody: nothing listens at these.
 const NOWHERE = { CONTROL_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/control', AMQP_URL: 'amqp://127.0.0.1:1' }
@@ -22,10 +23,12 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 async function started(script: string, args: string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, [resolve(import.meta.dirname, '..', script), ...args], {
-    env: { PATH: process.env.PATH, ...NOWHERE, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const child = endWithRunner(
+    spawn(process.execPath, [resolve(import.meta.dirname, '..', script), ...args], {
+      env: { PATH: process.env.PATH, ...NOWHERE, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    }),
+  )
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text) => {
     said += text

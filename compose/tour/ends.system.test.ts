@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { afterEach, expect, test } from 'vitest'
+import { endWithRunner } from '../../tests/support/end-with-runner.ts'
 import { descendants, type Seen, stillRunning } from '../../tests/support/processes.ts'
 import { ROOT } from '../embedded/stack.ts'
 import { becomesTrue } from '../embedded/wait.ts'
@@ -15,7 +16,7 @@ async function npmStart(): Promise<{ npm: ChildProcess; family: Seen[] }> {
   const { DATABASE_URL: _, AMQP_URL: __, UNLEASH_URL: ___, ...env } = process.env
   const args = ['start', '--', '--auto', '--through', '0-monolith', '--rate', '5', '--stay']
   const npm = spawn('npm', args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
-  running.push(npm)
+  running.push(endWithRunner(npm, { group: true }))
   let said = ''
   npm.stdout.on('data', (part) => {
     said += part

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { ROOT } from '../../compose/embedded/stack.ts'
+import { endWithRunner } from '../support/end-with-runner.ts'
 import { findPython } from '../support/python.ts'
 import { blocksOfPage } from './contracts-page.ts'
 
@@ -21,7 +22,8 @@ describe.skipIf(!python)(`the commands of docs/contracts.md${why}`, () => {
 })
 
 async function run(command: string): Promise<{ code: number | null; said: string }> {
-  const child = spawn('bash', ['-c', command], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  const bash = spawn('bash', ['-c', command], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = endWithRunner(bash, { group: true })
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (part: string) => {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { endWithRunner } from '../support/end-with-runner.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -29,14 +30,16 @@ export function readReport(folder: string): Report {
  */
 export async function parity(folder: string, ...options: string[]): Promise<{ code: number | null; said: string }> {
   const { PATH, NODE_COMPILE_CACHE, TEST_POSTGRES_URL, TEST_AMQP_URL, TEST_RABBITMQ_API } = process.env
-  const child = spawn(process.execPath, [join(ROOT, 'compose/parity/main.ts'), ...options, '--report', folder], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...{ PATH, NODE_COMPILE_CACHE },
-      ...{ DATABASE_URL: TEST_POSTGRES_URL, AMQP_URL: TEST_AMQP_URL, RABBITMQ_API: TEST_RABBITMQ_API },
-    },
-  })
+  const child = endWithRunner(
+    spawn(process.execPath, [join(ROOT, 'compose/parity/main.ts'), ...options, '--report', folder], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...{ PATH, NODE_COMPILE_CACHE },
+        ...{ DATABASE_URL: TEST_POSTGRES_URL, AMQP_URL: TEST_AMQP_URL, RABBITMQ_API: TEST_RABBITMQ_API },
+      },
+    }),
+  )
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (part: string) => {

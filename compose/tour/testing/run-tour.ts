@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { endWithRunner } from '../../../tests/support/end-with-runner.ts'
 import { ROOT } from '../../embedded/stack.ts'
 import type { Report } from '../report.ts'
 
@@ -16,7 +17,7 @@ export async function runTour(...options: string[]): Promise<Report> {
     const file = join(folder, 'report.json')
     const { DATABASE_URL: _, AMQP_URL: __, UNLEASH_URL: ___, ...env } = process.env
     const args = ['compose/tour/main.ts', '--auto', '--rate', RATE, ...options, '--report', file]
-    const tour = spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const tour = endWithRunner(spawn(process.execPath, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] }))
     let said = ''
     tour.stdout.on('data', (part) => {
       said += part

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Report } from '@banyan/kit/parity'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { endWithRunner } from '../../../tests/support/end-with-runner.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
 const CLI = resolve(import.meta.dirname, '../cli.ts')
@@ -40,7 +41,7 @@ const readReport = () => JSON.parse(readFileSync(join(folder, 'report.json'), 'u
 async function ended(command: string, args: readonly string[]): Promise<{ code: number | null; said: string }> {
   const PATH = (process.env.PATH ?? '').split(':').filter((place) => !place.includes('node_modules'))
   const env = { ...process.env, PATH: PATH.join(':') }
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env })
+  const child = endWithRunner(spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env }))
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (part: string) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { endWithRunner } from '../../../../tests/support/end-with-runner.ts'
 import { PLAN, type World } from './world.ts'
 
 const CLI = resolve(import.meta.dirname, '../../cli.ts')
@@ -44,7 +45,7 @@ export function spawnMover(env: Env, failPoints = '') {
 
 /** Runs one `banyan` command to its end. */
 export async function banyan(env: Env, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = endWithRunner(spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }))
   let out = ''
   let err = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
