@@ -39,12 +39,11 @@ async function main(): Promise<number> {
   const sides = join(folder, 'sides.json')
   writeFileSync(sides, JSON.stringify(places), { mode: 0o600 })
   const report = passed.includes('--report') ? [] : ['--report', join(ROOT, '.banyan', `parity-${context}`)]
-  // What decides about the worlds, and what they are asked, stands in the command that a reader of the report repeats.
+  // What decides about the worlds stands in the command that a reader of the report repeats.
   const worlds = [
     ...(twin ? ['--twin'] : []),
     ...(serviceFile === undefined ? [] : ['--service-file', serviceFile]),
     ...(instant === undefined ? [] : ['--clock', instant]),
-    ...(own.folder === undefined ? [] : ['--folder', own.folder]),
   ]
   const rerun = ['npm run parity --', ...worlds].join(' ')
   const args = ['parity', context, '--sides', sides, '--rerun', rerun, ...report, ...passed]

@@ -25,7 +25,7 @@ it('keeps what makes the worlds, and passes the rest on', () => {
 
 it('takes every option of the comparison that worlds leave open', () => {
   const command = readFileSync(join(import.meta.dirname, '../../migrations/src/commands/parity.ts'), 'utf8')
-  const made = ['left', 'right', 'sandbox', 'sides', 'plans', 'rerun']
+  const made = ['left', 'right', 'sandbox', 'sides', 'identities', 'plans', 'rerun']
   const [, ...parts] = command.split("option('--")
   const open = parts.map((part) => part.split(/[ ']/)[0] ?? '').filter((name) => !made.includes(name))
   expect(open.length).toBeGreaterThan(8)

@@ -8,7 +8,6 @@ export const HELP = `npm run parity -- <context> [options]     two isolated worl
   --requests <n>         how many requests are generated (default 300)
   --only <name>          run this one sequence, by the name that a report gives it
   --coverage             say which operations of the contract were never compared, or only refused
-  --folder <path>        where <context>/parity.yaml and its scenarios are (default tests/parity)
   --recording <file>     replay what a proxy recorded, instead of scenarios and generated requests
   --record               write the verdict into the control database, where a switch asks for it
   --twin                 a second monolith, to know the noise of writes as well

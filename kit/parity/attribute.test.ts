@@ -111,6 +111,19 @@ describe('what is done besides answering', () => {
     expect(right.looks()).toBe(1 + 2 + 2 * 2)
   })
 
+  it('is looked at after a read of which a scenario expects it', async () => {
+    const [left, right] = [sideOf('left', writes), sideOf('right', writes)]
+    const runner = createRunner({ left, right, rules: [], operations, seed: 1, today: '2026-01-01' })
+    const steps = [
+      POST,
+      { ...GET, expect: { 'rows.log.added': 0 } },
+      { ...LIST, capture: { n: '$.rows.log.added' } },
+      POST,
+    ]
+    await runner.run([{ name: 's', kind: 'scenario', steps }])
+    expect(runner.result().unmet).toEqual([])
+  })
+
   it('is looked at once for each write and at the end, as long as nothing differs', async () => {
     const [left, right] = [sideOf('left', writes), sideOf('right', writes)]
     expect((await found({ left, right }, [LIST, GET, POST, LIST, GET, POST])).requests).toBe(16)

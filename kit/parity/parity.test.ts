@@ -37,8 +37,15 @@ const post = { operationId: 'add', requestBody: { content: { 'application/json':
 let urls: { left: string; alike: string; broken: string }
 beforeAll(async () => {
   writeFileSync(join(folder, 'api.json'), JSON.stringify({ openapi: '3.1.0', paths: { '/things': { post } } }))
-  const unused = { at: '$..never', ignore: true, reason: 'it is for what never happens', until: '2099-01-01' }
-  writeFileSync(join(folder, 'parity.yaml'), JSON.stringify({ contract: 'api.json', minimum: 5, rules: [unused] }))
+  const unused = { at: '$.body.never', ignore: true, reason: 'it is for what never happens', until: '2099-01-01' }
+  const [rows, any] = [
+    { ...unused, at: '$.rows.*.changed[*].at' },
+    { ...unused, at: '$..at' },
+  ]
+  writeFileSync(
+    join(folder, 'parity.yaml'),
+    JSON.stringify({ contract: 'api.json', minimum: 5, rules: [unused, rows, any] }),
+  )
   urls = { left: await start(false), alike: await start(false), broken: await start(true) }
 })
 
@@ -66,8 +73,8 @@ it('says that there is no such sequence, rather than that nothing was compared',
   await expect(run(urls.alike, 'no such')).rejects.toThrow('--only no such: there is no sequence')
 })
 
-it('fails for a rule that matches nothing, but not where one sequence alone was asked for', async () => {
-  expect((await run(urls.alike)).reasons).toEqual(['the rule at $..never matched nothing; take it out'])
+it('fails for a rule that matches nothing, but not for one of rows that nobody sees, nor where one sequence was asked for', async () => {
+  expect((await run(urls.alike)).reasons).toEqual(['the rule at $.body.never matched nothing; take it out'])
   expect(await run(urls.alike, 'generated 3')).toMatchObject({ verdict: 'alike' })
 })
 
@@ -120,8 +127,20 @@ it('tells what was only refused, where the contract has another answer of it, fr
 
 it("judges a rule's day by the true date, whatever the clock of the worlds says", async () => {
   const rules = async (now: string, clockShiftMs: number) =>
-    (await run(urls.alike, 'generated 3', { now: new Date(now) }, clockShiftMs)).rules.map(({ expired }) => expired)
+    (await run(urls.alike, 'generated 3', { now: new Date(now) }, clockShiftMs)).rules[0]?.expired
   const century = 100 * 365 * 86_400_000
-  expect(await rules('2099-01-01T12:00:00Z', century)).toEqual([false])
-  expect(await rules('2099-01-02T00:00:00Z', -century)).toEqual([true])
+  expect(await rules('2099-01-01T12:00:00Z', century)).toBe(false)
+  expect(await rules('2099-01-02T00:00:00Z', -century)).toBe(true)
+})
+
+it('refuses to look at what one side does and not at what the other does', async () => {
+  const right = {
+    name: 'new',
+    url: urls.alike,
+    sandbox: true,
+    identities: {},
+    clockShiftMs: 0,
+    database: 'postgres://',
+  }
+  await expect(run(urls.alike, undefined, { right })).rejects.toThrow('old has no database')
 })

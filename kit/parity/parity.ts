@@ -1,11 +1,11 @@
 /** The whole run: a context's folder and two sides in, one report out. */
-import { z } from 'zod'
 import { type Operation, readContract } from './contract.ts'
 import { EXCHANGE, watchEffects } from './effects.ts'
 import { drawSequences, redraw, sequenceArbitrary, shrink } from './generate.ts'
-import { createIdentify, identityShape } from './identity.ts'
+import { createIdentify } from './identity.ts'
 import { createMask } from './mask.ts'
 import { createOperations } from './operations.ts'
+import { type Place, refusePlaces, secretsOf, unseenOf } from './places.ts'
 import { readBuild } from './read-build.ts'
 import { readRecording } from './recording/read.ts'
 import { toSequences } from './recording/to-sequences.ts'
@@ -16,22 +16,7 @@ import { readParityFolder, type Settings } from './settings.ts'
 import { findForm, leaveOut } from './shorten.ts'
 import { createSide, type Side } from './side.ts'
 import type { Sequence, Step } from './step.ts'
-import { isSafe } from './take-step.ts'
 import { createTeller } from './tell.ts'
-
-/** Where a side is, and what of it may be looked at. */
-export const placeShape = z.strictObject({
-  name: z.string(),
-  url: z.url(),
-  /** Declares that requests may write there: it is a copy, and nobody's but this run's. */
-  sandbox: z.boolean().default(false),
-  database: z.string().optional(),
-  amqp: z.string().optional(),
-  /** By how much its clock is ahead of the true one: what it is told and asked is signed and dated by it. */
-  clockShiftMs: z.number().int().default(0),
-  identities: z.record(z.string(), identityShape).default({}),
-})
-export type Place = z.infer<typeof placeShape>
 
 export type ParityOptions = {
   context: string
@@ -73,7 +58,8 @@ export async function testParity(options: ParityOptions): Promise<Report> {
   const one = only === undefined ? undefined : (drawn ?? findForm(all, only))
   if (only !== undefined && !one) throw new Error(`--only ${only}: there is no sequence of this name`)
   const sequences = one ? [one] : all
-  refuseWrites(sequences, [options.left, options.right, ...(options.twin ? [options.twin] : [])])
+  const places = [options.left, options.right, ...(options.twin ? [options.twin] : [])]
+  refusePlaces(places, sequences)
   const before = await buildsOf(options)
   const opened: Side[] = []
   try {
@@ -89,7 +75,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
     const runner = createRunner({
       ...{ left, right, twin, rules: settings.rules, operations: createOperations(contract), seed: options.seed },
       today: options.now.toISOString().slice(0, 10),
-      secrets: secretsOf([options.left, options.right, ...(options.twin ? [options.twin] : [])]),
+      secrets: secretsOf(places),
       progress: ({ requests, differences }) =>
         options.progress?.({ requests, differences, share: ++done / sequences.length }),
     })
@@ -116,6 +102,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       ...{ at: options.now.toISOString(), reproductions },
       minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
       partial: replayed !== undefined || only !== undefined,
+      unseen: unseenOf(places),
       ...(replayed ? { faithful: settings.recorded.faithful } : {}),
       operations: own,
     })
@@ -162,16 +149,6 @@ function replayOf(file: string, own: readonly Operation[], { recorded }: Setting
   return sequences
 }
 
-/** @throws Error before anything is sent, when requests that write would reach what may be somebody's */
-function refuseWrites(sequences: readonly Sequence[], places: readonly Place[]): void {
-  const writing = sequences.flatMap(({ steps }) => steps).find((step) => !isSafe(step))
-  const open = places.filter(({ sandbox }) => !sandbox).map(({ name }) => name)
-  if (writing && open.length > 0)
-    throw new Error(
-      `${writing.method} ${writing.path} writes, and ${open.join(' and ')} is not declared a sandbox: use --sandbox, or "sandbox": true in the file of --sides, only for copies that nobody uses`,
-    )
-}
-
 async function buildsOf({ left, right }: ParityOptions): Promise<Report['builds']> {
   const [one, other] = await Promise.all([readBuild(left.url), readBuild(right.url)])
   return { left: one, right: other }
@@ -185,13 +162,6 @@ async function openSide(place: Place, tables: readonly WatchedTable[], context: 
     amqp && database ? createTeller({ amqp, database, exchange: EXCHANGE, queue: `banyan.${context}`, now }) : undefined
   const identify = createIdentify(place.identities, now)
   return createSide({ name, baseUrl, identify, identities: Object.keys(place.identities), effects, teller })
-}
-
-function secretsOf(places: readonly Place[]): string[] {
-  return places.flatMap(({ identities, database, amqp }) => [
-    ...Object.values(identities).flatMap((identity) => ('bearer' in identity ? [identity.bearer] : [])),
-    ...[database, amqp].flatMap((url) => (url === undefined ? [] : [new URL(url).password])),
-  ])
 }
 
 /** Of steps as a scenario has them, where a secret may stand in the text of a body that is no JSON. */

@@ -48,6 +48,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = { alike: 0, diff
  * @param options.minimum comparisons below which nothing is proven
  * @param options.faithful share of recorded requests that must be answered as they were, or nothing is proven
  * @param options.partial whether rules may be unused, since only a part of the context was asked for
+ * @param options.unseen what of a step was not looked at, `rows` or `events`: a rule for it may be unused
  * @param options.reproductions by `operation at kind`
  */
 export function createReport(
@@ -61,6 +62,7 @@ export function createReport(
     minimum: number
     faithful?: number | undefined
     partial?: boolean | undefined
+    unseen?: readonly string[] | undefined
     /** Of the contract; `succeeds` says whether it has an answer of success. */
     operations: readonly { operationId: string; succeeds: boolean }[]
     reproductions?: ReadonlyMap<string, Reproduction> | undefined
@@ -117,15 +119,18 @@ function decide(
     minimum,
     faithful = 0,
     partial = false,
-  }: { minimum: number; faithful?: number | undefined; partial?: boolean | undefined },
+    unseen = [],
+  }: Pick<Parameters<typeof createReport>[1], 'minimum' | 'faithful' | 'partial' | 'unseen'>,
 ): { verdict: Verdict; reasons: string[] } {
   const { real, unmet, rules, unhealthy, doubtful, compared, recorded } = result
+  const isUnseen = (at: string) =>
+    unseen.some((what) => [`$.${what}`, '$..', '$.*'].some((start) => at.startsWith(start)))
   const failures = [
     ...(real.length > 0 ? [`${count(real.length, 'difference')} that no rule allows and no noise explains`] : []),
     ...(unmet.length > 0 ? [`${count(unmet.length, 'expectation')} of the scenarios not met`] : []),
     ...rules.filter((rule) => rule.expired).map(({ rule }) => `the rule at ${rule.at} ended on ${rule.until}`),
     ...rules
-      .filter((rule) => !partial && !rule.expired && rule.used === 0)
+      .filter((rule) => !partial && !rule.expired && rule.used === 0 && !isUnseen(rule.rule.at))
       .map(({ rule }) => `the rule at ${rule.at} matched nothing; take it out`),
   ]
   const doubts = [

@@ -9,7 +9,7 @@ import { patternOf } from './path.ts'
 import { createRuleBook, type Rule, type RuleBook } from './rules.ts'
 import { createSettler, type Replay } from './settle.ts'
 import type { Side } from './side.ts'
-import { render, type Sequence, type Step, startVariables, type Variables } from './step.ts'
+import { namesEffects, render, type Sequence, type Step, startVariables, type Variables } from './step.ts'
 import { isSafe, type Taken, takeStep } from './take-step.ts'
 import { createTally, type Finding, type Origin, type Tally } from './tally.ts'
 
@@ -91,7 +91,7 @@ export function createRunner(options: RunOptions): Runner {
     await Promise.all(sides.map((side) => side.effects?.begin()))
     for (const [at, step] of sequence.steps.entries()) {
       const acts = () => attribution.acts(nameOf(step.method, render(step, variables[0]!).path))
-      const looked = closely || !isSafe(step) || at === sequence.steps.length - 1 || acts()
+      const looked = closely || !isSafe(step) || namesEffects(step) || at === sequence.steps.length - 1 || acts()
       const tries = await Promise.allSettled(sides.map((side, of) => takeStep(side, step, variables[of]!, looked)))
       counts.requests += sides.length * (step.together ?? 1)
       const failed = tries.flatMap((each, of) => (each.status === 'rejected' ? [{ of, why: each.reason }] : []))

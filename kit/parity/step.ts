@@ -59,6 +59,11 @@ export function startVariables(seed: number, sequence: string): Variables {
   ])
 }
 
+/** Whether what a step expects or captures stands in rows or events. */
+export function namesEffects({ expect = {}, capture = {} }: Step): boolean {
+  return [...Object.keys(expect), ...Object.values(capture)].some((path) => /^(\$\.)?(rows|events)\b/.test(path))
+}
+
 /** The names that a step, or a part of it, uses and cannot do without. */
 export function namesIn(template: unknown): string[] {
   return [...new Set([...JSON.stringify(template).matchAll(/\{\{([\w-]+)\}\}/g)].map(([, name]) => name!))]

@@ -23,7 +23,10 @@ export type TokenSigner = {
 }
 
 type Expected = { issuer: string; audience: string; typ: string }
-type Keys = { jwks: JSONWebKeySet; jwksUrl?: never } | { jwksUrl: string | URL; jwks?: never }
+type Keys =
+  | { jwks: JSONWebKeySet; jwksUrl?: never; cooldownMs?: never }
+  /** How long after fetching the keys nobody fetches them again, whatever tokens name; 30 s unless told. */
+  | { jwksUrl: string | URL; jwks?: never; cooldownMs?: number }
 
 const ALGORITHM = 'ES256'
 
@@ -33,7 +36,9 @@ const ALGORITHM = 'ES256'
  *   JWKS therefore still serves the tokens that were seen before, for their lifetime.
  */
 export function createTokenVerifier(options: Keys & Expected): TokenVerifier {
-  const keys = options.jwks ? createLocalJWKSet(options.jwks) : createRemoteJWKSet(new URL(options.jwksUrl))
+  const keys = options.jwks
+    ? createLocalJWKSet(options.jwks)
+    : createRemoteJWKSet(new URL(options.jwksUrl), { cooldownDuration: options.cooldownMs ?? 30_000 })
   const cache = createTokenCache<JWTPayload>()
   const { issuer, audience, typ } = options
   const required = { issuer, audience, typ, algorithms: [ALGORITHM], requiredClaims: ['exp', 'sub'] }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** Headers of one hop, and our own promises to each other, that a client never sees. */
+/** Headers of one hop, our own promises to each other, and what tells a client who answered: no client sees them. */
 const STRIPPED = new Set([
   'connection',
   'proxy-connection',
@@ -10,23 +10,71 @@ const STRIPPED = new Set([
   'upgrade',
   'transfer-encoding',
   'banyan-refused',
+  'x-powered-by',
 ])
-const remembered = new Map<string, boolean>()
+
+/** Said by this proxy where an upstream says nothing of its own. */
+const SAFE: readonly (readonly [string, string])[] = [
+  ['X-Content-Type-Options', 'nosniff'],
+  ['X-Frame-Options', 'SAMEORIGIN'],
+  ['Referrer-Policy', 'no-referrer'],
+]
+const TLS_ONLY = ['Strict-Transport-Security', 'max-age=31536000; includeSubDomains'] as const
 
 /** Passes an upstream's answer on as it arrives, without the headers of its hop, with these cookies added. */
-export function passOn(from: IncomingMessage, to: ServerResponse, setCookies: readonly string[]): void {
-  const raw = from.rawHeaders
-  const named = namedByConnection(from.headers.connection)
-  const head: string[] = []
-  for (let at = 0; at < raw.length; at += 2) {
-    const name = raw[at]!
-    if (isStripped(name) || named?.includes(name.toLowerCase())) continue
-    head.push(name, raw[at + 1]!)
+export type PassOn = (from: IncomingMessage, to: ServerResponse, setCookies: readonly string[]) => void
+
+/**
+ * @param options.secure browsers reach the proxy by TLS alone, and are told to keep to it
+ * @param options.cors who may read answers is said here: what upstreams say of it is dropped
+ */
+export function createPassOn(options: { readonly secure: boolean; readonly cors: boolean }): PassOn {
+  const added = options.secure ? [...SAFE, TLS_ONLY] : SAFE
+  const all = 2 ** added.length - 1
+  const remembered = new Map<string, number>()
+  const judge = (name: string) => {
+    const lower = name.toLowerCase()
+    if (STRIPPED.has(lower) || (options.cors && lower.startsWith('access-control-'))) return DROPPED
+    if (lower === 'x-request-id') return NAMED
+    const at = added.findIndex(([own]) => own.toLowerCase() === lower)
+    return at === -1 ? 0 : 2 ** at
   }
-  for (const cookie of setCookies) head.push('Set-Cookie', cookie)
-  to.writeHead(from.statusCode ?? 502, from.statusMessage, head)
-  pour(from, to)
+  const kindOf = (name: string) => {
+    const known = remembered.get(name)
+    if (known !== undefined) return known
+    const kind = judge(name)
+    if (remembered.size < 1_000) remembered.set(name, kind)
+    return kind
+  }
+  return (from, to, setCookies) => {
+    const raw = from.rawHeaders
+    const named = namedByConnection(from.headers.connection)
+    const head: string[] = []
+    let there = 0
+    let hasId = false
+    for (let at = 0; at < raw.length; at += 2) {
+      const name = raw[at]!
+      const kind = kindOf(name)
+      if (kind === DROPPED || named?.includes(name.toLowerCase())) continue
+      if (kind === NAMED) hasId = true
+      else there |= kind
+      head.push(name, raw[at + 1]!)
+    }
+    if (there !== all) {
+      for (const [at, [name, value]] of added.entries()) if ((there & (2 ** at)) === 0) head.push(name, value)
+    }
+    const id = to.req.headers['x-request-id']
+    if (!hasId && typeof id === 'string') head.push('X-Request-Id', id)
+    for (const cookie of setCookies) head.push('Set-Cookie', cookie)
+    // What was said before the answer came would give way to what the upstream says under the same name.
+    for (const name of to.getHeaderNames()) head.push(name, String(to.getHeader(name)))
+    to.writeHead(from.statusCode ?? 502, from.statusMessage, head)
+    pour(from, to)
+  }
 }
+
+const DROPPED = -1
+const NAMED = -2
 
 /**
  * The body, chunk by chunk, at the pace of whoever takes it. What `pipe` adds to that is looked after already: each
@@ -38,14 +86,6 @@ function pour(from: IncomingMessage, to: ServerResponse): void {
   })
   to.on('drain', () => from.resume())
   from.on('end', () => to.end())
-}
-
-function isStripped(name: string): boolean {
-  const known = remembered.get(name)
-  if (known !== undefined) return known
-  const verdict = STRIPPED.has(name.toLowerCase())
-  if (remembered.size < 1_000) remembered.set(name, verdict)
-  return verdict
 }
 
 function namedByConnection(connection: string | undefined): string[] | null {

@@ -7,6 +7,7 @@ import { watchOwnership } from '@banyan/kit/ownership'
 import { createHealth, createTokenVerifier, type Health, type Logger } from '@banyan/kit/service'
 import type { Express } from 'express'
 import pg from 'pg'
+import { createPassOn } from './answer.ts'
 import { createArrive } from './arrive.ts'
 import { startHealthChecks } from './balance/health-checks.ts'
 import { watchNames } from './balance/names.ts'
@@ -14,6 +15,9 @@ import type { ProxyConfig } from './config.ts'
 import { createCookies } from './cookies.ts'
 import { createFacts } from './facts.ts'
 import { createForward } from './forward.ts'
+import { createAdmit } from './gateway/admit.ts'
+import { createCors } from './gateway/cors.ts'
+import { createRateLimiter } from './gateway/rate-limit.ts'
 import { createHandler, type Parts } from './handle.ts'
 import { createHold } from './hold.ts'
 import { createInFlight } from './in-flight.ts'
@@ -98,7 +102,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const checks = startHealthChecks(upstreams.groups, table.upstreams.health)
   const names = watchNames({ named: namesOf(config, upstreams), logger })
   const instances = watchInstances({ pool, services: withoutAddress(table.services, config), upstreams, logger })
-  const forward = createForward()
+  const forward = createForward(createPassOn({ secure: config.COOKIE_SECURE, cors: table.cors !== null }))
   const recorder = createRecorder({
     folder: config.RECORD_FOLDER,
     claims: config.RECORD_CLAIMS,
@@ -119,14 +123,22 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     logger,
   })
   const match = compileRoutes(table.routes)
+  const verifier = verifierOf(config)
   const parts: Parts = {
     arrive: createArrive(match, createSigner(config.OVERRIDE_KEY), {
       trustedHops: config.TRUSTED_HOPS,
       isStripped: createStripper(table.identity),
     }),
+    cors: createCors(table.cors),
+    admit: createAdmit({
+      verifier,
+      limiter: createRateLimiter(),
+      everywhere: table.everywhere,
+      limited: metrics.limited,
+    }),
     ownership,
     flag: (context, who) => flags.isOn(`${context}-reads`, who),
-    gatherFacts: createFacts(cookies, verifierOf(config)),
+    gatherFacts: createFacts(cookies, verifier),
     cookies,
     hold,
     inFlight,
@@ -165,9 +177,11 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
 }
 
 function verifierOf(config: ProxyConfig) {
-  const { JWT_JWKS: jwks, JWT_ISSUER: issuer, JWT_AUDIENCE: audience = issuer } = config
-  if (jwks === undefined || issuer === undefined || audience === undefined) return null
-  return createTokenVerifier({ jwks, issuer, audience, typ: 'at+jwt' })
+  const { JWT_JWKS: jwks, JWT_JWKS_URL: jwksUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience = issuer } = config
+  if (issuer === undefined || audience === undefined) return null
+  const expected = { issuer, audience, typ: 'at+jwt' }
+  if (jwks !== undefined) return createTokenVerifier({ ...expected, jwks })
+  return jwksUrl === undefined ? null : createTokenVerifier({ ...expected, jwksUrl })
 }
 
 function withoutAddress(services: Readonly<Record<string, string>>, config: ProxyConfig) {

@@ -48,6 +48,7 @@ export function cleanHeaders(req: IncomingMessage, options: CleanOptions): strin
   if (dirty.host !== undefined) clean['x-forwarded-host'] = dirty.host
   clean['x-request-id'] = requestIdOf(dirty)
   const trace = traceparentOf(dirty)
+  // Where it told none, trace.ts begins one: a parent made up here would be missing from the trace.
   if (trace !== null) {
     clean.traceparent = trace
     if (dirty.tracestate !== undefined) clean.tracestate = dirty.tracestate

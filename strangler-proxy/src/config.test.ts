@@ -22,6 +22,13 @@ test('keys of access tokens without their issuer are refused: every client would
   expect(readConfig(proxyConfig, ENV).JWT_JWKS).toBeUndefined()
 })
 
+test('keys of access tokens are named once, here or by where they are published', () => {
+  const published = { ...ENV, JWT_ISSUER: 'https://id.example', JWT_JWKS_URL: 'https://id.example/jwks.json' }
+  expect(readConfig(proxyConfig, published).JWT_JWKS_URL).toBe('https://id.example/jwks.json')
+  expect(() => readConfig(proxyConfig, { ...published, JWT_JWKS: '{"keys":[]}' })).toThrow('say one of the two')
+  expect(() => readConfig(proxyConfig, { ...published, JWT_ISSUER: '' })).toThrow('JWT_ISSUER is missing')
+})
+
 test('that the monolith is gone has to be said: an address that is missing is a fault', () => {
   const { MONOLITH_URL: _, ...env } = ENV
   expect(readConfig(proxyConfig, { ...env, MONOLITH_URL: 'none' }).MONOLITH_URL).toEqual([])

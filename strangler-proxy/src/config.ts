@@ -35,6 +35,8 @@ export const proxyConfig = processConfig
     OVERRIDE_KEY: secret,
     /** Public keys of access tokens; absent: every client counts as anonymous when shares are decided. */
     JWT_JWKS: jsonVariable(z.object({ keys: z.array(z.looseObject({ kty: z.string() })) })).optional(),
+    /** Or where they are published; fetched again when a token names a key that is not among them. */
+    JWT_JWKS_URL: z.url({ protocol: /^https?$/ }).optional(),
     /** Needed beside the keys: a wrong guess would make every client anonymous without a word. */
     JWT_ISSUER: z.string().min(1).optional(),
     /** The issuer unless told. */
@@ -54,6 +56,15 @@ export const proxyConfig = processConfig
     /** How many proxies in front of this one write X-Forwarded-For. */
     TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
   })
-  .refine(({ JWT_JWKS, JWT_ISSUER }) => JWT_JWKS === undefined || JWT_ISSUER !== undefined, { path: ['JWT_ISSUER'] })
+  .refine(
+    ({ JWT_JWKS, JWT_JWKS_URL, JWT_ISSUER }) => (JWT_JWKS ?? JWT_JWKS_URL) === undefined || JWT_ISSUER !== undefined,
+    {
+      path: ['JWT_ISSUER'],
+    },
+  )
+  .refine(({ JWT_JWKS, JWT_JWKS_URL }) => JWT_JWKS === undefined || JWT_JWKS_URL === undefined, {
+    path: ['JWT_JWKS_URL'],
+    message: 'names keys a second time beside JWT_JWKS; say one of the two',
+  })
 
 export type ProxyConfig = Readonly<z.infer<typeof proxyConfig>>

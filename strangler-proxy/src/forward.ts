@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable, Stream } from 'node:stream'
 import { createProxyMiddleware, type Plugin } from 'http-proxy-middleware'
-import { passOn } from './answer.ts'
+import type { PassOn } from './answer.ts'
 import { Bag, type Bagged } from './bag.ts'
 import { BodyTooLarge, hasBody, NO_BODY, WholeBody } from './body.ts'
 import { createSteadyMemory, isLarge, type SteadyMemory } from './steady-memory.ts'
@@ -81,7 +81,7 @@ const UPGRADE_LATE = 'ERR_UPSTREAM_UPGRADE_TIMEOUT'
 const SWEEP_MS = 50
 const DISCARD_WITHIN_MS = 500
 
-export function createForward(): Forward {
+export function createForward(passOn: PassOn): Forward {
   const open = new Bag<Attempt>()
   const memory = createSteadyMemory()
   let sweeper: NodeJS.Timeout | null = null
@@ -102,7 +102,7 @@ export function createForward(): Forward {
     },
     selfHandleResponse: true,
     ejectPlugins: true,
-    plugins: [settleAttempts(memory)],
+    plugins: [settleAttempts(memory, passOn)],
   })
 
   const forward = (req: Carrier, res: ServerResponse, sending: Sending) =>
@@ -156,7 +156,7 @@ function sourceOf(attempt: Attempt): Stream | undefined {
 }
 
 const settleAttempts =
-  (memory: SteadyMemory): Plugin<Carrier, ServerResponse> =>
+  (memory: SteadyMemory, passOn: PassOn): Plugin<Carrier, ServerResponse> =>
   (proxy) => {
     proxy.on('proxyReq', (request, req) => {
       const attempt = req[ATTEMPT]

@@ -11,6 +11,8 @@ import { type Facts, isSplit, NO_FACTS, type ReadsFlag } from './decide.ts'
 import type { GatherFacts } from './facts.ts'
 import type { Forward, Outcome } from './forward.ts'
 import { gate, isOnTheMove } from './gate.ts'
+import type { Admit } from './gateway/admit.ts'
+import type { Cors } from './gateway/cors.ts'
 import type { Hold } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
 import { whileUnknown } from './known.ts'
@@ -27,6 +29,8 @@ import type { Upstream, Upstreams } from './upstreams.ts'
 /** What handles requests; every part knows nothing of the others. */
 export interface Parts {
   readonly arrive: Arrive
+  readonly cors: Cors
+  readonly admit: Admit
   readonly ownership: Pick<OwnershipWatch, 'get' | 'leaseValid' | 'now' | 'refresh' | 'staleMs'>
   readonly flag: ReadsFlag
   readonly gatherFacts: GatherFacts
@@ -64,6 +68,10 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
   const { route, override } = arrival
   const trace = traceRequest(req, res, route)
   const { ownership } = parts
+  if (parts.cors(req, res)) return
+  const asked = parts.admit(req, route)
+  const inadmissible = asked instanceof Promise ? await asked : asked
+  if (inadmissible !== null) return refuse(parts, req, res, inadmissible)
   const unknown = whileUnknown(route, ownership)
   if (unknown !== null) return refuse(parts, req, res, unknown)
 

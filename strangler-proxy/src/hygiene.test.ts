@@ -51,7 +51,7 @@ describe('what a client may not say', () => {
     await get(`${line}\r\n`)
     const [name, value] = line.toLowerCase().split(': ')
     expect(monolith.seen).toHaveLength(1)
-    // The proxy's own connection to the upstream has a Keep-Alive of its own, and every request a trace.
+    // The proxy's own connection to the upstream has a Keep-Alive of its own, and a trace begins where there is none.
     expect(monolith.seen[0]!.headers[name!]).not.toBe(value)
     if (name !== 'keep-alive' && name !== 'traceparent') expect(monolith.seen[0]!.headers).not.toHaveProperty([name!])
   })

@@ -16,6 +16,8 @@ export interface ProxyMetrics {
   /** A request was not sent again because too many others were. */
   retryDenied(): void
   refused(code: string): void
+  /** An address or an account had sent too many requests. */
+  limited(by: 'address' | 'account'): void
   /** An instance gets no requests for now. */
   ejected(group: Named, why: string): void
   /** The breaker in front of a side opened or closed. */
@@ -51,6 +53,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
   const resends = counted(registers, 'proxy_resends_total', 'Requests sent again, by cause', ['why'])
   const denied = counted(registers, 'proxy_retries_denied_total', 'Requests not sent again for want of budget', [])
   const refusals = counted(registers, 'proxy_refusals_total', 'Requests the proxy answered itself, by code', ['code'])
+  const limits = counted(registers, 'proxy_rate_limited_total', 'Requests beyond a rate, by whose', ['by'])
   const recordings = counted(registers, 'proxy_recorded_total', 'Exchanges for the recorder, by what became of them', [
     'what',
   ])
@@ -122,6 +125,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     recorded: (what) => recordings(what),
     mirror: { mirrored, dropped: unmirrored, judged: compared },
     refused: (code) => refusals(code),
+    limited: (by) => limits(by),
     ejected: ({ side, context }, why) => ejections(side, context ?? '', why),
     breaker: ({ side, context }, to) => breakers(side, context ?? '', to),
     paused: (ms) => pauses.observe(ms / 1000),

@@ -10,6 +10,8 @@ export interface ProxyProblem {
   readonly detail: string
   /** Seconds after which trying again makes sense. */
   readonly retryAfter?: number
+  /** What a client has to show: the value of WWW-Authenticate. */
+  readonly challenge?: string
 }
 
 /** There is no monolith any more, which had whatever no rule names, and said the same of what it had not. */
@@ -36,6 +38,7 @@ export function answerProblem(res: ServerResponse, problem: ProxyProblem, instan
     'x-content-type-options': 'nosniff',
     'x-request-id': requestIdOf(asked),
   }
+  if (problem.challenge !== undefined) headers['www-authenticate'] = problem.challenge
   if (problem.retryAfter !== undefined) headers['retry-after'] = problem.retryAfter
   // The rest of an unread body would otherwise be taken for the next request.
   if (!res.req.complete) headers.connection = 'close'

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { acceptTraceparent } from '@banyan/kit/service'
 import { choose } from './choose.ts'
 import { isSplit, NO_FACTS } from './decide.ts'
 import type { Outcome } from './forward.ts'
@@ -35,6 +36,8 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const arrival = parts.arrive(req)
   if ('status' in arrival) return refuse(arrival)
   const { route, override } = arrival
+  const inadmissible = await parts.admit(req, route)
+  if (inadmissible !== null) return refuse(inadmissible)
   const unknown = whileUnknown(route, parts.ownership)
   if (unknown !== null) return refuse(unknown)
   if (gate(route, parts.ownership) !== 'open') return refuse(MOVING)
@@ -48,6 +51,7 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   let outcome: Outcome = { kind: 'gone' }
   socket.once('close', () => passage.ended(outcome))
   parts.metrics.decided(decision, route?.context ?? null)
+  req.headers.traceparent ??= acceptTraceparent(undefined)
   req.headers.connection = 'Upgrade'
   req.headers.upgrade = 'websocket'
   parts.forward.upgrade(req, socket, head, {

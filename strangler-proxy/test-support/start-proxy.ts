@@ -2,12 +2,16 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Ownership } from '@banyan/kit/ownership'
 import { createLogger, type TokenVerifier } from '@banyan/kit/service'
+import { createPassOn } from '../src/answer.ts'
 import { createArrive } from '../src/arrive.ts'
 import { startHealthChecks } from '../src/balance/health-checks.ts'
 import { createCookies } from '../src/cookies.ts'
 import type { ReadsFlag } from '../src/decide.ts'
 import { createFacts } from '../src/facts.ts'
 import { createForward } from '../src/forward.ts'
+import { createAdmit } from '../src/gateway/admit.ts'
+import { createCors } from '../src/gateway/cors.ts'
+import { createRateLimiter } from '../src/gateway/rate-limit.ts'
 import { createHandler, type Parts } from '../src/handle.ts'
 import { createHold, type HoldLimits } from '../src/hold.ts'
 import { createInFlight } from '../src/in-flight.ts'
@@ -85,7 +89,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const cookies = createCookies(createSigner('a cookie key for tests'), { secure: false })
   const hold = createHold(options.hold ? { limits: options.hold } : {})
   const inFlight = createInFlight()
-  const forward = createForward()
+  const forward = createForward(createPassOn({ secure: false, cors: table.cors !== null }))
   const monoliths = options.monolith === null ? [] : [options.monolith].flat()
   const upstreams = createUpstreams(monoliths, options.services ?? {}, table.upstreams, {
     ejected: (group, _upstream, why) => parts.metrics.ejected(group, why),
@@ -135,6 +139,13 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     }),
     ownership,
     flag: options.flag ?? (() => false),
+    cors: createCors(table.cors),
+    admit: createAdmit({
+      verifier: options.verifier ?? null,
+      limiter: createRateLimiter(),
+      everywhere: table.everywhere,
+      limited: metrics.limited,
+    }),
     gatherFacts: createFacts(cookies, options.verifier ?? null),
     cookies,
     hold,

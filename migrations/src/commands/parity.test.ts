@@ -9,13 +9,16 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { endWithRunner } from '../../../tests/support/end-with-runner.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
+const TOKEN = 'a-clerk-of-the-test'
 const CLI = resolve(import.meta.dirname, '../cli.ts')
 
 let folder: string
 let servers: Server[]
+let asked: number
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
   servers = []
+  asked = 0
 })
 afterEach(() => {
   for (const server of servers) server.close()
@@ -27,6 +30,8 @@ async function start(broken: boolean): Promise<string> {
   const server = createServer((req, res) => {
     const price = Number(req.url?.split('/').at(-1))
     res.statusCode = Number.isNaN(price) ? 404 : 200
+    if (req.url?.startsWith('/orders') && req.headers.authorization !== `Bearer ${TOKEN}`) res.statusCode = 401
+    asked++
     res.setHeader('content-type', 'application/json')
     res.end(JSON.stringify({ price: price + (broken && price > 500 ? 1 : 0), next: price + 100 }))
   })
@@ -94,4 +99,21 @@ it('takes what was only refused for not covered, where the contract has another 
   const run = (...more: string[]) => ended(process.execPath, [CLI, ...options, ...sides, ...more])
   expect(await run('--coverage')).toEqual({ code: 2, said: expect.stringContaining('only refused: priceOf\n') })
   expect(await run()).toEqual({ code: 0, said: expect.not.stringContaining('only refused') })
+}, 60_000)
+
+it('asks two sides by the tokens that it is given, and refuses to ask by one that it is not', async () => {
+  const sides = ['--left', await start(false), '--right', await start(false)]
+  const options = goods([200], [{ get: '/orders/7', as: 'clerk', expect: { status: 200 } }])
+  const run = (...more: string[]) => ended(process.execPath, [CLI, ...options, ...sides, ...more])
+  expect(await run()).toEqual({
+    code: 2,
+    said: expect.stringContaining('left has no identity clerk, and sequences ask'),
+  })
+  expect(asked).toBe(0)
+  const identities = join(folder, 'identities.json')
+  writeFileSync(identities, JSON.stringify({ clerk: { bearer: TOKEN } }))
+  const { code, said } = await run('--identities', identities)
+  expect(code, said).toBe(0)
+  expect(readReport()).toMatchObject({ verdict: 'alike', unmet: [] })
+  expect(said + readFileSync(join(folder, 'report.html'), 'utf8')).not.toContain(TOKEN)
 }, 60_000)

@@ -23,6 +23,7 @@ type Given = {
   right?: string
   twin?: string
   sides?: string
+  identities?: string
   folder: string
   plans: string
   seed: string
@@ -58,6 +59,7 @@ export const addParity: AddCommand = (program, cli) => {
     .option('--twin <url>', 'another copy of the left, to know the noise of writes')
     .option('--sandbox', 'say that --left, --right and --twin are copies that requests may write to')
     .option('--sides <file>', 'JSON with name, url, database, amqp and identities of left, right and twin')
+    .option('--identities <file>', 'JSON with whose tokens the scenarios send to --left and --right, by name')
     .option('--folder <path>', 'where <context>/parity.yaml and its scenarios are', USUAL.folder)
     .option('--plans <path>', 'where the plan is, for the tables', USUAL.plans)
     .option('--seed <n>', 'of the generated requests; the same one asks the same', '1')
@@ -130,7 +132,7 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
 /** What of the command line decides whom the requests reach. */
 function commandOf(context: string, given: Given): string {
   // Whoever gives the command to run it again by says in it which sides these are.
-  const sides = given.rerun ? [] : (['left', 'right', 'twin', 'sides'] as const)
+  const sides = given.rerun ? [] : (['left', 'right', 'twin', 'sides', 'identities'] as const)
   const options = ([...sides, 'folder', 'plans'] as const).flatMap((name) =>
     given[name] === undefined || given[name] === USUAL[name]
       ? []
@@ -143,13 +145,14 @@ const RERUN = 'npm run -s banyan -- parity'
 const withoutPassword = (url: string) => url.replace(/\/\/[^/@]*@/, '//')
 const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
-function readSides({ sides, left, right, twin, sandbox }: Given): z.infer<typeof sidesShape> {
+function readSides({ sides, identities: file, left, right, twin, sandbox }: Given): z.infer<typeof sidesShape> {
   if (sides) return sidesShape.parse(JSON.parse(readFileSync(sides, 'utf8')))
   if (!left || !right) throw new Error('say --left URL and --right URL, or --sides FILE')
+  const identities = file ? JSON.parse(readFileSync(file, 'utf8')) : {}
   return sidesShape.parse({
-    left: { name: 'left', url: left, sandbox },
-    right: { name: 'right', url: right, sandbox },
-    ...(twin ? { twin: { name: 'twin', url: twin, sandbox } } : {}),
+    left: { name: 'left', url: left, sandbox, identities },
+    right: { name: 'right', url: right, sandbox, identities },
+    ...(twin ? { twin: { name: 'twin', url: twin, sandbox, identities } } : {}),
   })
 }
 

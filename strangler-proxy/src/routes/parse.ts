@@ -1,6 +1,8 @@
 import type { Rule } from '@banyan/kit/parity/answers'
 import { type Mistake, MistakesError, readYaml } from '@banyan/kit/yaml'
 import type { BalanceSettings } from '../balance/settings.ts'
+import type { CorsSettings } from '../gateway/cors.ts'
+import type { Rate } from '../gateway/rate-limit.ts'
 import { RESERVED } from '../reserved.ts'
 import type { IdentityHeaders } from '../stripped.ts'
 import { differenceFaults } from './differences.ts'
@@ -23,6 +25,10 @@ export interface RouteTable {
   /** What both sides' answers to a mirrored read may differ in. */
   readonly differences: readonly Rule[]
   readonly upstreams: BalanceSettings
+  /** How many requests an address may send in all; null: any number. */
+  readonly everywhere: Rate | null
+  /** Null: upstreams say who may read their answers. */
+  readonly cors: CorsSettings | null
 }
 
 /**
@@ -34,7 +40,7 @@ export interface RouteTable {
  */
 export function parseRoutes(text: string, file: string): RouteTable {
   const { value, lineOf } = readYaml(file, text, routeTableSchema, 'route table')
-  const { contexts: services, routes: written, personal, identity, differences, upstreams } = value
+  const { contexts: services, routes: written, personal, identity, differences, upstreams, limits, cors = null } = value
   const contexts = Object.keys(services)
   const routes = written.map((rule, at) => toRoute(rule, lineOf(['routes', at])))
   const faults = written.flatMap((rule, at) => faultsOf(rule, contexts).map((fault) => ({ ...fault, at })))
@@ -45,7 +51,16 @@ export function parseRoutes(text: string, file: string): RouteTable {
   )
   if (mistakes.length === 0) mistakes.push(...overlaps(routes).map((fault) => ({ file, ...fault })))
   if (mistakes.length > 0) throw new MistakesError(mistakes)
-  return { routes, services, personal: personalOf(written, personal), identity, differences, upstreams }
+  return {
+    routes,
+    services,
+    personal: personalOf(written, personal),
+    identity,
+    differences,
+    upstreams,
+    everywhere: limits.address ?? null,
+    cors,
+  }
 }
 
 function personalOf(written: readonly WrittenRule[], everywhere: readonly string[]): Record<string, string[]> {
@@ -64,6 +79,7 @@ function toRoute(rule: WrittenRule, line: number): Route {
     writes: rule.access === 'read' ? [] : (rule.writes ?? [rule.context]),
     auth: rule.auth,
     bodyLimit: rule.limits?.body ?? null,
+    rates: { address: rule.limits?.address ?? null, account: rule.limits?.account ?? null },
     deadlineMs: rule.deadline ?? DEFAULT_DEADLINE_MS,
     resend: rule.resend ?? (rule.access === 'read' ? 'always' : 'never'),
     line,
@@ -79,6 +95,8 @@ function faultsOf(rule: WrittenRule, contexts: readonly string[]): Fault[] {
     if (!contexts.includes(context))
       add(`unknown context "${context}"; known are ${contexts.join(', ')}`, 'correct it, or add it to "contexts"')
   }
+  if (rule.limits?.account && rule.auth !== 'required')
+    add('a rate per account on a rule that requires no token', 'say "auth: required", or limit the address')
   if (rule.access === 'read' && rule.writes) add('a read writes nothing', 'remove "writes" or say "access: write"')
   if (rule.access === 'write' && rule.writes && !rule.writes.includes(rule.context))
     add(`"writes" leaves the rule's own context "${rule.context}" out`, 'name it too')

@@ -1,3 +1,5 @@
+import type { Rate } from '../gateway/rate-limit.ts'
+
 /** One rule of the route table, checked and with its defaults filled in. */
 export interface Route {
   /** The rule as it was written, for logs and errors. */
@@ -11,6 +13,8 @@ export interface Route {
   readonly auth: 'required' | 'optional'
   /** Bytes a request's body may have; null: streamed without a limit. */
   readonly bodyLimit: number | null
+  /** How many requests of this rule an address, or an account, may send; null: any number. */
+  readonly rates: { readonly address: Rate | null; readonly account: Rate | null }
   /** Milliseconds a client waits at most for the first byte of the answer, holds and resends included. */
   readonly deadlineMs: number
   /** When a request whose fate is unknown may be sent a second time. What was refused is sent again in any case. */

@@ -1,6 +1,7 @@
 import { ruleShape } from '@banyan/kit/parity/answers'
 import { z } from 'zod'
 import { duration } from './schema-duration.ts'
+import { corsSchema, rate } from './schema-gateway.ts'
 import { balanceSchema } from './schema-upstreams.ts'
 
 const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
@@ -25,7 +26,7 @@ const rule = z.strictObject({
   access: z.enum(['read', 'write']),
   writes: z.array(name).min(1).optional(),
   auth: z.enum(['required', 'optional']).default('optional'),
-  limits: z.strictObject({ body: size }).optional(),
+  limits: z.strictObject({ body: size.optional(), address: rate.optional(), account: rate.optional() }).optional(),
   deadline: duration.optional(),
   personal: z.array(z.string().min(1)).optional(),
   resend: z.enum(['never', 'idempotency-key', 'always']).optional(),
@@ -44,6 +45,9 @@ export const routeTableSchema = z.strictObject({
   /** What both sides' answers to a mirrored read may differ in; `operation` is a rule as it is named, `GET /api/items`. */
   differences: z.array(ruleShape).default([]),
   upstreams: balanceSchema.prefault({}),
+  /** Requests of an address on all rules together, and off them. */
+  limits: z.strictObject({ address: rate.optional() }).default({}),
+  cors: corsSchema.optional(),
   routes: z.array(rule).min(1),
 })
 
