@@ -13,14 +13,16 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Answers with the price it is sent, and the next; a broken one adds to a high price. */
+/** Answers with the price it is sent, and the next; a broken one adds to a high price, where it is asked `?once` only once. */
 async function start(broken: boolean): Promise<string> {
+  let once = 0
   const server = createServer(async (req, res) => {
     const text = Buffer.concat(await Array.fromAsync(req)).toString()
     const price = /"price":(\d+)/.exec(text)?.[1]
-    res.statusCode = req.url === '/things' ? 200 : 404
+    res.statusCode = req.url?.startsWith('/things') ? 200 : 404
     res.setHeader('content-type', 'application/json')
-    const more = broken && Number(price) > 500 ? 1 : 0
+    const again = req.url?.endsWith('once') && once++ > 0
+    const more = broken && Number(price) > 500 && !again ? 1 : 0
     res.end(JSON.stringify({ price: Number(price ?? 0) + more, next: Number(price ?? 0) + 100 }))
   })
   servers.push(server)
@@ -99,6 +101,21 @@ it('repeats just the steps of a scenario that a difference needs, by the command
   rmSync(prices, { recursive: true })
   expect(shorter).toMatchObject({ verdict: 'different', compared: 2, unmet: [] })
   expect(shorter.differences[0]?.sample).toEqual(differences[0]?.sample)
+})
+
+it('shows a difference that its first sequence does not show again by another one that does', async () => {
+  const prices = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  const put = (file: string, content: unknown) => writeFileSync(join(prices, file), JSON.stringify(content))
+  put('parity.yaml', { contract: relative(prices, join(folder, 'api.json')), minimum: 1 })
+  put('a.yaml', { scenario: 'once', steps: [{ post: '/things?once', body: { price: 600 } }] })
+  const steps = [
+    { post: '/things', body: { price: 1 } },
+    { post: '/things', body: { price: 600 } },
+  ]
+  put('b.yaml', { scenario: 'always', steps })
+  const { differences } = await run(urls.broken, undefined, { folder: prices, requests: 0 })
+  rmSync(prices, { recursive: true })
+  expect(differences).toMatchObject([{ origin: { sequence: 'once' }, reproduction: { command: 'always: steps 2' } }])
 })
 
 it('refuses an operation that the contract does not know, for it would be missed by nobody', async () => {

@@ -86,7 +86,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
     for (const finding of result.real) {
       const sequence = sequences[finding.origin.index]!
       const steps = sequence.steps.slice(0, finding.origin.step + 1)
-      const shorter = reproductions.size < SHRUNK_AT_MOST ? await shorten(runner, sequence, finding) : undefined
+      const shorter = reproductions.size < SHRUNK_AT_MOST ? await shorten(runner, sequences, finding) : undefined
       reproductions.set(spotOf(finding), {
         command: options.reproduce((shorter ?? sequence).name),
         requests: (shorter?.steps ?? steps).map(lineOf),
@@ -110,14 +110,20 @@ export async function testParity(options: ParityOptions): Promise<Report> {
     for (const side of opened) await side.close()
   }
 
-  async function shorten(runner: Runner, sequence: Sequence, finding: RunResult['real'][number]) {
+  async function shorten(runner: Runner, sequences: readonly Sequence[], finding: RunResult['real'][number]) {
     const { tries } = options
     if (tries === 0) return undefined
     const differs = async (shorter: Sequence) =>
       (await runner.replay(shorter)).some(({ sides }) => sides.some((spot) => spotOf(spot) === spotOf(finding)))
-    return sequence.kind === 'generated'
-      ? await shrink(arbitrary, { seed, name: sequence.name, tries }, (steps) => differs({ ...sequence, steps }))
-      : await leaveOut(sequence, { end: finding.origin.step + 1, tries }, differs)
+    for (const { index, step } of [finding.origin, ...finding.alsoIn]) {
+      const sequence = sequences[index]!
+      const shorter =
+        sequence.kind === 'generated'
+          ? await shrink(arbitrary, { seed, name: sequence.name, tries }, (steps) => differs({ ...sequence, steps }))
+          : await leaveOut(sequence, { end: step + 1, tries }, differs)
+      if (shorter) return shorter
+    }
+    return undefined
   }
 }
 

@@ -26,8 +26,11 @@ export type Finding = {
   /** Masked. */
   sample: { path: string; left: unknown; right: unknown }
   origin: Origin
+  /** More sequences that showed it: the first one may not again, where it used up what it came upon. */
+  alsoIn: Origin[]
 }
 
+const ALSO_IN_AT_MOST = 4
 /** Below this chance a noisy place is taken to differ by more than its noise. */
 const SIGNIFICANT = 0.001
 
@@ -54,7 +57,7 @@ function verdictOf({ chance, noisy, askedTwice }: Finding): keyof Judgement {
 const spotOf = ({ operation, at }: { operation: string; at: string }) => `${operation} ${at}`
 
 type Place = { operation: string; at: string; kind: DifferenceKind; differed: number; noisy: number } & {
-  first?: { sample: Finding['sample']; origin: Origin }
+  first?: Pick<Finding, 'sample' | 'origin' | 'alsoIn'>
 }
 
 /**
@@ -94,7 +97,11 @@ export function createTally(mask: Mask, placesAtMost = Number.POSITIVE_INFINITY)
         place.first ??= {
           sample: { path: mask.text(path), left: mask.at(path, left), right: mask.at(path, right) },
           origin,
+          alsoIn: [],
         }
+        const { alsoIn } = place.first
+        if (alsoIn.length < ALSO_IN_AT_MOST && (alsoIn.at(-1) ?? place.first.origin).index !== origin.index)
+          alsoIn.push(origin)
       }
     },
     succeeded(operation) {
