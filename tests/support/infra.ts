@@ -70,6 +70,33 @@ export function testUnleash(): { url: string; clientToken: string; adminToken: s
   }
 }
 
+/** Makes a flag that is on at a share of 0 %, anew where there is one of that name. @returns what takes it away */
+export async function makeTestFlag(name: string): Promise<() => Promise<void>> {
+  const { url, adminToken } = testUnleash()
+  const call = async (method: string, path: string, body?: object, allowed: readonly number[] = []) => {
+    const answer = await fetch(`${url}/admin${path}`, {
+      method,
+      headers: { authorization: adminToken, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    if (!answer.ok && !allowed.includes(answer.status))
+      throw new Error(`${method} ${path}: Unleash answered ${answer.status} ${await answer.text()}`)
+  }
+  const features = '/projects/default/features'
+  const drop = async () => {
+    await call('DELETE', `${features}/${name}`, undefined, [404])
+    await call('DELETE', `/archive/${name}`, undefined, [404])
+  }
+  await drop()
+  await call('POST', features, { name, type: 'operational' })
+  await call('POST', `${features}/${name}/environments/development/strategies`, {
+    name: 'flexibleRollout',
+    parameters: { rollout: '0', stickiness: 'default', groupId: name },
+  })
+  await call('POST', `${features}/${name}/environments/development/on`)
+  return drop
+}
+
 /** @returns The superuser's URL of the database `postgres`. */
 export function postgresAdminUrl(): string {
   return needed('TEST_POSTGRES_URL')

@@ -5,10 +5,11 @@ import { replayCommand } from '../mirror/replay-command.ts'
 import { normaliseTarget } from '../target.ts'
 import type { RoutingSources } from './routing.ts'
 
+const header = z.string().max(1_024).optional()
 const question = z.strictObject({
   method: z.enum(['GET', 'HEAD']),
   url: z.string().startsWith('/').max(8_192),
-  headers: z.record(z.enum(['accept', 'accept-language', 'if-none-match']), z.string().max(1_024)).optional(),
+  headers: z.strictObject({ accept: header, 'accept-language': header, 'if-none-match': header }).optional(),
   /** A whole `Authorization`; who may use this listener sees what it may see, masked. */
   authorization: z.string().max(8_192).optional(),
 })
