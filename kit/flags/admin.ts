@@ -8,6 +8,8 @@ const strategies = z.object({
 })
 
 export type FlagAdmin = {
+  /** The share of a gradual rollout, in percent; 0 where the flag is off, null where one number cannot say it. */
+  share(flag: string): Promise<number | null>
   /** Sets the share of a gradual rollout, in percent, and switches the flag on in the environment. */
   setShare(flag: string, percent: number): Promise<void>
   /** Switches a yes-or-no flag on for everybody, or off. */
@@ -60,6 +62,12 @@ export function createFlagAdmin({
     if (!found.enabled) await call('POST', `${inEnvironment(flag)}/on`)
   }
   return {
+    async share(flag) {
+      const found = strategies.parse(await call('GET', inEnvironment(flag)))
+      if (!found.enabled) return 0
+      const [only, ...more] = found.strategies
+      return only?.name === 'flexibleRollout' && more.length === 0 ? Number(only.parameters.rollout) : null
+    },
     setShare,
     async setOn(flag, on) {
       if (on) await setShare(flag, 100)

@@ -21,6 +21,13 @@ export const setupConfig = processConfig.omit({ HOST: true, PORT: true }).extend
   UNLEASH_TOKEN: z.string().optional(),
   UNLEASH_ADMIN_TOKEN: z.string().optional(),
   UNLEASH_ENVIRONMENT: z.string().default('development'),
+  /** Operators' listeners of the proxies, with commas between; each address that a name stands for is one. */
+  OPS_URL: z
+    .string()
+    .transform((text) => text.split(',').map((one) => one.trim()))
+    .pipe(z.array(z.url({ protocol: /^http$/ })))
+    .optional(),
+  OPS_TOKEN: z.string().optional(),
   // Over either the copy stands aside: milliseconds that changes come late, sessions at work on the source's server.
   COPY_MAX_LAG_MS: z.coerce.number().int().min(100).default(5_000),
   COPY_MAX_LOAD: z.coerce.number().int().min(0).default(25),

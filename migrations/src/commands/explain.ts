@@ -1,5 +1,6 @@
 import { ConfigError } from '@banyan/kit/service/config'
 import { MistakesError } from '@banyan/kit/yaml'
+import { CalledBack } from './called-back.ts'
 import { Refused } from './refused.ts'
 
 /** What a failure means to the caller: an exit code, words for people, and an object for `--json`. */
@@ -9,6 +10,8 @@ export function explain(error: unknown): { exitCode: 1 | 2; text: string; value:
     return { exitCode: 2, text: message, value: { state: 'refused', code: 'plan-refused', mistakes: error.mistakes } }
   if (error instanceof Refused)
     return { exitCode: 2, text: `refused, waits for: ${message}`, value: { state: 'refused', waitsFor: message } }
+  if (error instanceof CalledBack)
+    return { exitCode: 1, text: message, value: { state: 'called-back', ...error.details } }
   if (error instanceof ConfigError)
     return { exitCode: 1, text: message, value: { state: 'failed', code: 'configuration', faults: error.faults } }
   if ((error as { code?: string }).code === '42P01' && message.includes('banyan.'))

@@ -50,9 +50,18 @@ it('shifts reads only in the phases in which a proxy splits them, and back in an
   expect(codes).toEqual({ idle: 2, prepared: 2, copying: 2, following: 2, completed: 2, ...split })
 })
 
-it('refuses to mirror reads, because nothing does', async () => {
-  const answer = await run('shadow', 'goods', '10')
-  expect(answer).toMatchObject({ code: 2, out: expect.stringContaining('mirroring') })
+it('mirrors reads only in the phases in which a proxy compares them, and stops it in any', async () => {
+  const codes: Record<string, number> = {}
+  for (const phase of PHASES) {
+    await world.db.control.query(`update banyan.contexts set phase = $1 where context = 'goods'`, [phase])
+    codes[phase] = (await run('shadow', 'goods', '--share', '50', '--dry-run')).code
+    expect((await run('shadow', 'goods', '--share', '0', '--dry-run')).code).toBe(0)
+    if (phase === 'following')
+      expect((await run('shadow', 'goods', '--share', '50')).out).toContain('banyan verify goods')
+  }
+  const compared = { ready: 0, switched: 0 }
+  const not = { idle: 2, prepared: 2, copying: 2, following: 2, switching: 2, aborting: 2, completed: 2 }
+  expect(codes).toEqual({ ...not, ...compared })
   const { rows } = await world.db.control.query(`select from banyan.audit where what = 'shadow'`)
   expect(rows).toEqual([])
 })

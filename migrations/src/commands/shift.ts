@@ -1,52 +1,55 @@
-import { recordAudit } from '../control/audit.ts'
 import type { Phase } from '../control/stored.ts'
 import { knownContext } from './ask.ts'
 import type { AddCommand } from './cli.ts'
 import { Refused } from './refused.ts'
+import { flagsOf, setShare, shareOf, waitsFor } from './share.ts'
+import { shiftAuto } from './shift-auto.ts'
 
 /** The phases in which proxies let a share of the reads go to the other side: both hold the whole of the data. */
 const SPLIT: readonly Phase[] = ['ready', 'switching', 'aborting', 'switched']
 
+type Given = {
+  auto?: string
+  interval: string
+  samples: string
+  killSwitch?: boolean
+  dryRun?: boolean
+  json?: boolean
+  why?: string
+}
+
 export const addShift: AddCommand = (program, cli) => {
   program
-    .command('shift <context> <percent>')
+    .command('shift <context> [percent]')
     .description('set the share of reads that the other side answers (the way back: banyan shift <context> 0)')
+    .option(
+      '--auto <shares>',
+      'climb through these shares, such as 1,5,25,50,100, and go back by itself when it is worse',
+    )
+    .option('--interval <seconds>', 'with --auto: how long each look at it is', '60')
+    .option('--samples <n>', 'with --auto: reads of each side below which no share is raised', '100')
+    .option('--kill-switch', 'with --auto: send reads back by the kill switch as well, within a tenth of a second')
     .option('--dry-run', 'show the requests to Unleash and send none')
     .option('--json', 'print one JSON object')
     .option('--why <reason>', 'written into the audit')
-    .action((context: string, share: string, given: { dryRun?: boolean; json?: boolean; why?: string }) =>
+    .action((context: string, share: string | undefined, given: Given) =>
       cli.run(given, async (setup, out) => {
-        const percent = Number(share)
-        if (!/^\d+$/.test(share) || percent > 100) throw new Refused('the share to be a whole number from 0 to 100')
+        if ((share === undefined) === (given.auto === undefined))
+          throw new Refused('either a share or --auto with several: banyan shift <context> 5, or --auto 1,5,25,50,100')
+        if (given.auto !== undefined)
+          return await shiftAuto(setup, out, { ...given, context, shares: given.auto, who: cli.who })
+        const percent = shareOf(share!)
         await setup.plan(context)
         const { phase } = await knownContext(setup, context)
-        if (percent > 0 && !SPLIT.includes(phase)) throw new Refused(waitsFor(context, phase))
-        const flags = setup.flagAdmin()
-        if (!flags) throw new Refused('UNLEASH_URL and UNLEASH_ADMIN_TOKEN to be set: the share is a flag in Unleash')
-        const name = `${context}-reads`
-        const steps = flags.describe(name, percent)
+        if (percent > 0 && !SPLIT.includes(phase)) throw new Refused(waitsFor(context, phase, 'shift reads'))
+        const flag = `${context}-reads`
+        const steps = flagsOf(setup).describe(flag, percent)
         if (given.dryRun) return out.result({ context, verb: 'shift', dryRun: true, steps }, steps.join('\n'))
-        await flags.setShare(name, percent)
-        await recordAudit(setup.control(), {
-          who: cli.who,
-          what: 'shift',
-          context,
-          new: { [name]: percent },
-          why: given.why ?? null,
-          result: 'done',
-        })
+        await setShare(setup, { context, verb: 'shift', flag, percent, who: cli.who, why: given.why ?? null })
         out.result(
-          { context, verb: 'shift', flag: name, percent },
-          `shift ${context}: ${name} is at ${percent} %; proxies follow within a second`,
+          { context, verb: 'shift', flag, percent },
+          `shift ${context}: ${flag} is at ${percent} %; proxies follow within a second`,
         )
       }),
     )
-}
-
-/** Why a share would do nothing: until both sides are seen to be equal, and after the end, proxies split no reads. */
-function waitsFor(context: string, phase: Phase): string {
-  if (phase === 'completed')
-    return `a move to shift reads in; ${context} is completed, and its service answers them all`
-  if (phase === 'following') return `${context} to be ready; it is following: banyan verify ${context}`
-  return `${context} to be ready; it is ${phase}: banyan backfill, then verify`
 }

@@ -1,0 +1,97 @@
+import { expect, it } from 'vitest'
+import { type Climb, climb, type Progress } from './climb.ts'
+import type { Window } from './decide.ts'
+import { between, type Reading, readsIn } from './reads.ts'
+
+const BOUND = 0.1
+const side = (answered: number, failed: number) => ({ answered, failed, within: new Map([[BOUND, answered]]) })
+
+/** A world in which each interval adds so many reads to each side, by the share; what it was told is kept. */
+function world(shares: number[], failing: (share: number, interval: number) => boolean = () => false, reads = 400) {
+  const set: number[] = []
+  const said: Progress[] = []
+  const counted = { monolith: side(0, 0), service: side(0, 0) }
+  let interval = 0
+  const options: Climb = {
+    ...{ shares, intervalMs: 1, samples: 100 },
+    read: async () => new Map([['one', structuredClone(counted)]]) as Reading,
+    setShare: async (percent) => {
+      set.push(percent)
+      interval = 0
+    },
+    stillOurs: async () => undefined,
+    async sleep() {
+      const share = set.at(-1)!
+      const ofService = Math.round((reads * share) / 100)
+      const failed = failing(share, ++interval) ? ofService : 0
+      Object.assign(
+        counted.service,
+        side(counted.service.answered + ofService - failed, counted.service.failed + failed),
+      )
+      Object.assign(counted.monolith, side(counted.monolith.answered + reads - ofService, counted.monolith.failed))
+    },
+    say: (progress) => said.push(progress),
+  }
+  return { options, set, said }
+}
+
+it('climbs to the top, watching each share for two intervals at least and until it has enough reads', async () => {
+  const { options, set, said } = world([10, 50, 100])
+  expect(await climb(options)).toEqual({ kind: 'top', share: 100 })
+  expect(set).toEqual([10, 50, 100])
+  // 40 reads an interval at 10 %: two intervals are too few, three are enough.
+  expect(said.map(({ share, decision }) => `${share} ${decision.kind}`)).toEqual([
+    ...['10 pause', '10 pause', '10 promote'],
+    ...['50 continue', '50 promote'],
+    ...['100 continue', '100 promote'],
+  ])
+})
+
+it('goes back within two intervals after the service breaks, at whatever share', async () => {
+  for (const [share, interval] of [
+    [25, 1],
+    [25, 2],
+    [100, 1],
+  ] as const) {
+    const { options, said } = world([25, 100], (now, at) => now === share && at >= interval)
+    const ended = await climb(options)
+    expect(ended).toMatchObject({ kind: 'back', share })
+    const late = said.filter((one) => one.share === share && one.intervals >= interval)
+    expect(late.length).toBeLessThanOrEqual(2)
+  }
+})
+
+it('stays where it is while the proxies cannot be read, and ends when somebody else has decided', async () => {
+  const { options, set, said } = world([50, 100])
+  let reads = 0
+  const ended = climb({
+    ...options,
+    read: () => (++reads > 1 ? Promise.reject(new Error('away')) : options.read()),
+    stillOurs: async () => {
+      if (said.length === 3) throw new Error('the flag was set to 0 %')
+    },
+  })
+  await expect(ended).rejects.toThrow('the flag was set to 0 %')
+  expect(set).toEqual([50])
+  expect(said.map(({ decision }) => decision)).toEqual(
+    Array.from({ length: 3 }, () => ({ kind: 'pause', because: 'the proxies cannot be read: away' })),
+  )
+})
+
+it('reads a side of a context out of what a proxy exports, and counts a proxy that began anew from nothing', () => {
+  const page = (service: number) =>
+    [
+      'proxy_read_duration_seconds_bucket{le="0.1",context="goods",side="service",result="ok"} 3',
+      'proxy_read_duration_seconds_bucket{le="+Inf",context="goods",side="service",result="ok"} 5',
+      `proxy_read_duration_seconds_count{context="goods",side="service",result="ok"} ${service}`,
+      'proxy_read_duration_seconds_bucket{le="0.1",context="goods",side="service",result="failed"} 2',
+      'proxy_read_duration_seconds_count{context="goods",side="service",result="failed"} 2',
+      'proxy_read_duration_seconds_count{context="users",side="service",result="ok"} 9',
+    ].join('\n')
+  const reading = (service: number): Reading => new Map([['one', readsIn(page(service), 'goods')]])
+  const expected: Window['service'] = { answered: 5, failed: 2, within: new Map([[0.1, 3]]) }
+  expect(reading(5).get('one')).toEqual({ monolith: { answered: 0, failed: 0, within: new Map() }, service: expected })
+  expect(between(new Map(), reading(5)).service).toEqual(expected)
+  expect(between(reading(5), reading(7)).service).toMatchObject({ answered: 2, failed: 0 })
+  expect(between(reading(7), reading(5)).service).toMatchObject({ answered: 5, failed: 2 })
+})

@@ -1,0 +1,75 @@
+import { type Decision, decide, quantile, total, type Watched, type Window } from './decide.ts'
+import { between, type Reading } from './reads.ts'
+
+export type Climb = {
+  /** Shares in percent, rising. */
+  shares: readonly number[]
+  intervalMs: number
+  samples: number
+  /** What the proxies have counted up to now. */
+  read(): Promise<Reading>
+  setShare(percent: number): Promise<void>
+  /**
+   * Looks whether the share is still the one that was set, and the context where reads can be shifted.
+   * @throws Error when somebody else has changed either: then it is theirs
+   */
+  stillOurs(percent: number): Promise<void>
+  sleep(ms: number): Promise<void>
+  say(progress: Progress): void
+}
+
+export type Progress = { share: number; intervals: number; decision: Decision; window: Window }
+
+export type Ended = { kind: 'top'; share: number } | { kind: 'back'; share: number; because: string }
+
+/**
+ * Raises the share step by step, each time that the watch allows it, until the last share has been watched or the reads
+ * have to go back. At 100 % the monolith has no reads: what it had at the step before is held against the service then.
+ */
+export async function climb(options: Climb): Promise<Ended> {
+  const { shares, intervalMs, samples, read, say } = options
+  let earlier: Window['monolith'] | null = null
+  for (const share of shares) {
+    const start = await read()
+    await options.setShare(share)
+    let last = start
+    for (let intervals = 1; ; intervals++) {
+      await options.sleep(intervalMs)
+      await options.stillOurs(share)
+      const now = await read().catch((error: Error) => error)
+      if (now instanceof Error) {
+        const because = `the proxies cannot be read: ${now.message}`
+        say({ share, intervals, decision: { kind: 'pause', because }, window: between(last, last) })
+        continue
+      }
+      const watched: Watched = { step: between(start, now), interval: between(last, now), intervals, samples }
+      last = now
+      const decision = decide(share === 100 && earlier ? against(earlier, watched) : watched)
+      say({ share, intervals, decision, window: watched.step })
+      if (decision.kind === 'back') return { kind: 'back', share, because: decision.because }
+      if (decision.kind !== 'promote') continue
+      earlier = watched.step.monolith
+      break
+    }
+  }
+  return { kind: 'top', share: shares.at(-1)! }
+}
+
+/** The last reads of users whom the share had not reached yet, and of those who have just written, are no measure. */
+function against(monolith: Window['monolith'], watched: Watched): Watched {
+  const { step, interval } = watched
+  return { ...watched, step: { ...step, monolith }, interval: { ...interval, monolith } }
+}
+
+/** A line about how it stands. */
+export function lineOf({ share, decision, window }: Progress): string {
+  const sides = (['service', 'monolith'] as const).map((side) => {
+    const reads = window[side]
+    const p99 = quantile(reads, 0.99)
+    const slow =
+      p99 === null ? '' : `, p99 ${Number.isFinite(p99) ? `≤ ${Math.round(p99 * 1000)} ms` : 'beyond every bound'}`
+    return `${side} ${total(reads)} reads, ${reads.failed} failed${slow}`
+  })
+  const why = 'because' in decision ? `: ${decision.because}` : ''
+  return `${share} %  ${sides.join('; ')}  → ${decision.kind}${why}`
+}

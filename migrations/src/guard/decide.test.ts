@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { decide, type Reads, type Window } from './decide.ts'
+
+/** Bounds in seconds, each half as long again, as the proxies have them. */
+const BOUNDS = Array.from({ length: 20 }, (_, step) => Number((0.001 * 1.5 ** step).toPrecision(3)))
+
+/** So many answers, of which each share took so many milliseconds. */
+function reads(
+  answered: number,
+  failed = 0,
+  slow: readonly (readonly [share: number, ms: number])[] = [[1, 4]],
+): Reads {
+  const took = slow.flatMap(([share, ms]) => Array.from({ length: Math.round(share * answered) }, () => ms / 1000))
+  return { answered, failed, within: new Map(BOUNDS.map((bound) => [bound, took.filter((s) => s <= bound).length])) }
+}
+const watch = (step: Window, more: { interval?: Window; intervals?: number } = {}) =>
+  decide({ step, interval: step, intervals: 2, samples: 100, ...more })
+const NOTHING = { monolith: reads(0), service: reads(0) }
+
+describe('the guard', () => {
+  it('goes on when the service is no worse and has been watched long enough', () => {
+    const good = { monolith: reads(1_000), service: reads(200) }
+    expect(watch(good, { intervals: 1 })).toEqual({ kind: 'continue' })
+    expect(watch(good)).toEqual({ kind: 'promote' })
+    expect(watch({ monolith: reads(1_000, 2), service: reads(200, 1) })).toEqual({ kind: 'promote' })
+  })
+
+  it.each([
+    ['the service', { monolith: reads(1_000), service: reads(99) }, 'the service has had 99 of 100 reads'],
+    ['the monolith', { monolith: reads(99), service: reads(1_000) }, 'the monolith has had 99 of 100 reads'],
+    ['nobody', NOTHING, 'the service has had 0 of 100 reads'],
+  ])('pauses, and never goes on, with too few reads of %s', (_who, step, because) => {
+    for (const intervals of [1, 2, 1_000]) expect(watch(step, { intervals })).toEqual({ kind: 'pause', because })
+  })
+
+  it('sends reads back for failures that the monolith does not have, in the last interval or in all', () => {
+    const broken = { monolith: reads(1_000, 1), service: reads(5, 15) }
+    const back = { kind: 'back', because: expect.stringMatching(/^75\.0 % of the service's 20 reads failed/) }
+    expect(watch(broken)).toEqual(back)
+    // What it did before does not hide what it does now, nor the other way round.
+    const before = { monolith: reads(9_000), service: reads(9_000) }
+    expect(watch(before, { interval: broken })).toMatchObject({
+      kind: 'back',
+      because: expect.stringMatching(/in the last interval$/),
+    })
+    const creeping = { monolith: reads(9_000), service: reads(9_000, 90) }
+    expect(watch(creeping, { interval: NOTHING })).toMatchObject({
+      kind: 'back',
+      because: expect.stringMatching(/since this share was set$/),
+    })
+  })
+
+  it('does not call back for what chance explains, for less than is tolerated, or for what the monolith does as well', () => {
+    expect(watch({ monolith: reads(1_000), service: reads(118, 2) })).toEqual({ kind: 'promote' })
+    // Surely more, by four in a thousand.
+    expect(watch({ monolith: reads(100_000), service: reads(99_600, 400) })).toEqual({ kind: 'promote' })
+    expect(watch({ monolith: reads(970, 30), service: reads(194, 6) })).toEqual({ kind: 'promote' })
+    // Of fewer than twenty nothing is said, be they all failures.
+    expect(watch({ monolith: reads(1_000), service: reads(0, 19) })).toMatchObject({ kind: 'pause' })
+    expect(watch({ monolith: reads(3, 16), service: reads(0, 19) })).toMatchObject({ kind: 'pause' })
+  })
+
+  it('goes nowhere while both fail', () => {
+    const both = { monolith: reads(500, 500), service: reads(100, 100) }
+    expect(watch(both)).toEqual({ kind: 'pause', because: 'both sides fail: the service 50.0 % of its reads' })
+  })
+
+  it('sends reads back for a 99th percentile that is worse by more than a bound, and not for one within it', () => {
+    const monolith = reads(1_000, 0, [
+      [0.995, 4],
+      [0.005, 40],
+    ])
+    const slow = reads(400, 0, [
+      [0.95, 4],
+      [0.05, 40],
+    ])
+    expect(watch({ monolith, service: slow })).toEqual({
+      kind: 'back',
+      because:
+        "5.0 % of the service's answers took longer than 7.59 ms, and 0.5 % of the monolith's, in the last interval",
+    })
+    expect(watch({ monolith, service: reads(400, 0, [[1, 7.5]]) })).toEqual({ kind: 'promote' })
+    expect(
+      watch({
+        monolith,
+        service: reads(400, 0, [
+          [0.99, 4],
+          [0.01, 40],
+        ]),
+      }),
+    ).toEqual({ kind: 'promote' })
+    // Surely more, and no more than one in a hundred.
+    const mostly = {
+      service: reads(10_000, 0, [
+        [0.992, 4],
+        [0.008, 40],
+      ]),
+      monolith: reads(10_000),
+    }
+    expect(watch(mostly)).toEqual({ kind: 'promote' })
+    // Failing fast is not being fast, and answers that were none are not slow.
+    expect(watch({ monolith, service: reads(0, 400) })).toMatchObject({
+      kind: 'back',
+      because: expect.stringMatching(/failed/),
+    })
+  })
+})
