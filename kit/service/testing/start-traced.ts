@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { endWithRunner } from '../../../tests/support/end-with-runner.ts'
 
 type Line = { msg?: string; url?: string; loaded?: string; traceId?: string }
 
@@ -23,9 +24,8 @@ const TELL_LOADED = `data:text/javascript,${encodeURIComponent(`import { registe
 registerHooks({ load: (url, context, next) => (console.log(JSON.stringify({ loaded: url })), next(url, context)) })`)}`
 
 export async function startTraced(options: object): Promise<Started> {
-  const child = spawn(process.execPath, ['--import', TELL_LOADED, PROCESS, JSON.stringify(options)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const args = ['--import', TELL_LOADED, PROCESS, JSON.stringify(options)]
+  const child = endWithRunner(spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }))
   const exited = once(child, 'exit').then(([code]) => code as number | null)
   const lines: Line[] = []
   const output = createInterface(child.stdout)
