@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import amqp from 'amqplib'
 import pg from 'pg'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, it } from 'vitest'
 import { postgresAdminUrl, rabbitApi } from '../../tests/support/infra.ts'
 import { accountUrl, brokerApi, brokerDefinitions, importDefinitions } from '../provision/broker.ts'
 import { connected, inDatabase } from '../provision/database.ts'
@@ -24,7 +24,8 @@ async function makeDatabase(name: string, marked = true): Promise<string> {
   return name
 }
 
-it.concurrent('drops the databases of a run that lives no more, and nobody else’s', async () => {
+// Each with the `expect` of its own context: the global one is that of the test that began last.
+it.concurrent('drops the databases of a run that lives no more, and nobody else’s', async ({ expect }) => {
   const [killed, alive, used] = [runName(0), runName(0), runName(0)]
   const end = await sayAlive(postgresAdminUrl(), alive)
   await makeDatabase(`${killed}_seed`)
@@ -55,7 +56,7 @@ it.concurrent('drops the databases of a run that lives no more, and nobody else�
   }
 })
 
-it.concurrent('deletes the accounts and virtual hosts of such a run', async () => {
+it.concurrent('deletes the accounts and virtual hosts of such a run', async ({ expect }) => {
   const hour = 3_600_000
   const [killed, used, young] = [runName(1), runName(1), runName(Date.now() - hour / 2)].map((run) =>
     worldAccount(run, 'shop'),
