@@ -1,17 +1,17 @@
 import { connect, type Socket } from 'node:net'
 
-/** Sends bytes as they are and returns all that comes back until the peer closes, or `quietMs` pass without a byte. */
+/**
+ * Sends bytes as they are and returns all that comes back until the peer closes, or `quietMs` pass without a byte after
+ * the first one: how long that one takes is the machine's affair.
+ */
 export function sendRaw(port: number, bytes: string, quietMs = 300): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let received = ''
-    const done = () => {
-      socket.destroy()
-      resolve(received)
-    }
-    socket.setTimeout(quietMs, done)
+    socket.on('timeout', () => socket.destroy())
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1')
+      socket.setTimeout(quietMs)
     })
     socket.on('error', reject)
     socket.on('close', () => resolve(received))
