@@ -35,6 +35,8 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 60_000,
           maxWorkers,
+          // What is pure leaves nothing behind in its process, and most of its time would be the loading of modules.
+          isolate: false,
         },
       ),
       project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers: 1 }),

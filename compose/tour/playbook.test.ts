@@ -74,7 +74,10 @@ test('every line of an executed block is a whole command', () => {
   const lines = chapters
     .flatMap((chapter) => chapter.steps.flatMap(executed))
     .flatMap((block) => block.command.split('\n').map((line) => ({ line, at: block.line })))
-  const broken = lines.filter(({ line }) => spawnSync('sh', ['-n', '-c', line]).status !== 0 || /\\$/.test(line))
-  expect(broken).toEqual([])
+  // One shell for all of them, which asks another one about each: a process of ours is dear to fork.
+  const each = 'for line; do sh -n -c "$line" 2>&- || printf "%s\\n" "$line"; done'
+  const asked = spawnSync('sh', ['-c', each, 'sh', ...lines.map(({ line }) => line)], { encoding: 'utf8' })
+  expect([asked.status, asked.stdout]).toEqual([0, ''])
+  expect(lines.filter(({ line }) => /\\$/.test(line))).toEqual([])
   expect(lines.filter(({ line }) => line.trim() === '')).toEqual([])
 })
