@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { SETS } from './tests/support/services.ts'
 
 const ignored = ['**/node_modules/**', '**/.banyan/**']
 
@@ -12,10 +13,14 @@ const project = (name: string, include: string[], exclude: string[], more: objec
   test: { name, include, exclude: [...ignored, ...exclude], sequence: { groupOrder: order++ }, ...more },
 })
 
-// Two at a time on two cores as well, where Vitest would take one. Not those of `int`: some look at what they have made
-// on the servers they share, and mean nobody else's.
+// Two at a time on two cores as well, where Vitest would take one.
 const maxWorkers = Math.max(2, availableParallelism() - 1)
-const services = { globalSetup: ['tests/support/global-setup.ts'], testTimeout: 60_000, hookTimeout: 120_000 }
+const services = {
+  globalSetup: ['tests/support/global-setup.ts'],
+  setupFiles: ['tests/support/own-services.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+}
 
 const containers = {
   globalSetup: ['tests/containers/engine.ts'],
@@ -39,7 +44,7 @@ export default defineConfig({
           isolate: false,
         },
       ),
-      project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers: 1 }),
+      project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers: SETS }),
       project('system', ['**/*.system.test.ts'], [], {
         testTimeout: 600_000,
         hookTimeout: 300_000,

@@ -1,38 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { listeners } from '../../tests/support/listeners.ts'
 import { descendants, type Seen, stillRunning } from '../../tests/support/processes.ts'
 import { becomesTrue } from './wait.ts'
 
-type Infra = { process: ChildProcess; ports: number[]; family: Seen[]; folder: string }
+type Infra = { process: ChildProcess; ports: number[]; family: Seen[]; folders: string[] }
 const started: ChildProcess[] = []
 
 afterEach(() => {
   for (const process of started.splice(0)) process.stdin?.end()
 })
 
-async function startInfra(): Promise<Infra> {
+async function startInfra(sets = 1): Promise<Infra> {
   const file = fileURLToPath(new URL('infra.ts', import.meta.url))
   const { DATABASE_URL: _, AMQP_URL: __, UNLEASH_URL: ___, ...env } = process.env
-  const child = spawn(process.execPath, [file, '--management'], { stdio: ['pipe', 'pipe', 'inherit'], env })
+  const args = [file, '--management', '--sets', String(sets)]
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
   started.push(child)
-  let text = ''
-  for await (const part of child.stdout) {
-    text += part
-    if (text.includes('\n')) break
-  }
-  const urls = Object.values(JSON.parse(text) as Record<string, string>).filter((value) => value.includes('://'))
+  const lines: Record<string, string>[] = []
+  for await (const line of createInterface({ input: child.stdout })) if (lines.push(JSON.parse(line)) === sets) break
+  const urls = lines.flatMap((line) => Object.values(line)).filter((value) => value.includes('://'))
   const family = descendants(child.pid ?? 0)
-  const epmd = family.map((each) => /epmd -port (\d+)/.exec(each.command)?.[1]).find(Boolean)
-  const folder = family.map((each) => /\/var\/tmp\/banyan-\d+\/stack-[\w-]+/.exec(each.command)?.[0]).find(Boolean)
+  const inCommands = (pattern: RegExp) => [
+    ...new Set(family.flatMap((each) => pattern.exec(each.command)?.slice(-1) ?? [])),
+  ]
+  const epmds = inCommands(/epmd -port (\d+)/)
+  const folders = inCommands(/\/var\/tmp\/banyan-\d+\/stack-[\w-]+/)
+  expect([epmds.length, folders.length]).toEqual([sets, sets])
   return {
     process: child,
-    ports: [...urls.map((url) => Number(new URL(url).port)), Number(epmd)],
+    ports: [...urls.map((url) => Number(new URL(url).port)), ...epmds.map(Number)],
     family,
-    folder: folder ?? '',
+    folders,
   }
 }
 
@@ -49,7 +52,7 @@ async function expectNothingLeft(infra: Infra): Promise<void> {
     expect(stillRunning(infra.family)).toEqual([]),
   )
   for (const port of infra.ports) expect(await answers(port)).toBe(false)
-  await becomesTrue('its data to be removed', async () => !existsSync(infra.folder), 5_000)
+  await becomesTrue('its data to be removed', async () => !infra.folders.some((folder) => existsSync(folder)), 5_000)
 }
 
 /** Erlang's own port among them, which is in no URL. */
@@ -59,9 +62,11 @@ function expectLoopbackOnly(infra: Infra): void {
   expect(found.filter(({ address }) => address !== 'loopback')).toEqual([])
 }
 
-test('servers listen on loopback alone, and a SIGKILL of the starter leaves no server, no epmd and no data behind', async () => {
-  const infra = await startInfra()
-  expect(infra.family.length).toBeGreaterThan(8)
+test('two sets of servers listen on loopback alone, and a SIGKILL of the starter leaves no server, no epmd and no data behind', async () => {
+  const infra = await startInfra(2)
+  expect(infra.family.length).toBeGreaterThan(16)
+  // Four addresses and an epmd of each set, and none of both.
+  expect(new Set(infra.ports).size).toBe(10)
   expect(infra.ports.every((port) => port > 0)).toBe(true)
   for (const port of infra.ports) expect(await answers(port)).toBe(true)
   expectLoopbackOnly(infra)

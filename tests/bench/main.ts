@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import { setup } from '../support/global-setup.ts'
+import { startServices } from '../support/services.ts'
 import type { Row } from './row.ts'
 
 const BENCHES: Record<string, () => Promise<Row[]>> = {
@@ -30,7 +30,8 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-const stopServices = await setup()
+const services = await startServices(1)
+Object.assign(process.env, services?.sets[0])
 const rows: Row[] = []
 const broken: string[] = []
 try {
@@ -46,7 +47,7 @@ try {
     )
   }
 } finally {
-  await stopServices?.()
+  await services?.stop()
 }
 const machine = { cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), node: process.version }
 console.log(markdown(rows))

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { mutant } from '../../compose/parity/mutant.ts'
 import { MUTATIONS } from '../../compose/parity/mutation-list.ts'
-import { setup } from '../support/global-setup.ts'
 import { startRecordedShop } from './recorded-shop.ts'
 import { recordedTraffic } from './recorded-traffic.ts'
 import { parity, readReport } from './run-parity.ts'
@@ -13,7 +12,6 @@ const folder = mkdtempSync(join(tmpdir(), 'banyan-recorded-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 it('a recording that is replayed three times asks the same and is judged the same, and notices a broken service', async () => {
-  const end = await setup()
   const shop = await startRecordedShop(join(folder, 'recordings'))
   await shop.start()
   const { requests, secrets } = await recordedTraffic(shop.url, shop.admin)
@@ -33,7 +31,6 @@ it('a recording that is replayed three times asks the same and is judged the sam
   const written = [last, logs].flatMap((from) => readdirSync(from).map((file) => join(from, file)))
   const files = [said, ...[recording, ...written].map((file) => readFileSync(file, 'utf8'))].join('\n')
   rmSync(broken, { recursive: true })
-  await end?.()
   expect(code, said).toBe(1)
   expect(readReport(last).asked).toBe(seen[0]!.asked)
   expect(written).toContain(join(logs, 'inventory-service.log'))

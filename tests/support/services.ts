@@ -1,0 +1,57 @@
+/** The servers that tests use: those of the environment if all are named, else embedded ones. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const NAMES = [
+  'TEST_POSTGRES_URL',
+  'TEST_AMQP_URL',
+  'TEST_RABBITMQ_API',
+  'TEST_UNLEASH_URL',
+  'TEST_UNLEASH_CLIENT_TOKEN',
+  'TEST_UNLEASH_ADMIN_TOKEN',
+]
+const areNamed = NAMES.every((name) => process.env[name])
+/** What is started takes servers of these addresses instead of its own (compose/embedded/servers.ts). */
+const areShared = ['DATABASE_URL', 'AMQP_URL', 'UNLEASH_URL'].some((name) => process.env[name])
+
+/** How many sets of servers there can be, each for one worker: an environment names one. */
+export const SETS = areNamed || areShared ? 1 : 2
+
+/** One PostgreSQL, one RabbitMQ and one Unleash, as the variables of the environment that name them. */
+export type Services = Record<string, string>
+
+/**
+ * @param worker from 1 on, as Vitest numbers them; one that follows another takes over its number
+ * @returns the set that only this worker uses
+ */
+export function servicesOf(worker: number, sets: readonly Services[]): Services {
+  const mine = sets[worker - 1]
+  if (!mine) throw new Error(`worker ${worker} has no servers to itself: ${sets.length} sets of them were started`)
+  return mine
+}
+
+/**
+ * Starts embedded servers.
+ * @param count how many sets of them
+ * @returns the sets, and the function that ends them; nothing where the environment names the servers
+ */
+export async function startServices(count: number): Promise<{ sets: Services[]; stop(): Promise<void> } | undefined> {
+  if (areNamed) return undefined
+  const infra = fileURLToPath(new URL('../../compose/embedded/infra.ts', import.meta.url))
+  const args = [infra, '--management', '--sets', String(count)]
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const sets: Services[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    // MADE_DATABASES is absent where the databases cannot be copied: then each test migrates its own.
+    const named = Object.entries(JSON.parse(line) as Services).map(([name, value]) => [`TEST_${name}`, value])
+    if (sets.push(Object.fromEntries(named)) === count) break
+  }
+  if (sets.length < count) throw new Error('the embedded services ended before they were up; their reason stands above')
+  const stop = async () => {
+    child.stdin.end()
+    await ended
+  }
+  return { sets, stop }
+}
