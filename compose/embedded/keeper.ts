@@ -4,7 +4,7 @@
  * what it was told to remove, and ends. The KeeperSpec comes as JSON in KEEPER_SPEC: a command line would show its secrets.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export type Command = {
@@ -60,10 +60,17 @@ async function keep(spec: KeeperSpec): Promise<void> {
   for (const one of beside) await endGroup(one, 'SIGTERM', 1000)
   for (const one of spec.afterwards)
     spawnSync(one.command, one.args, { env: one.env, stdio: 'ignore', timeout: 20_000 })
-  if (!isKept)
-    // Retried: where the starter was killed, another keeper's server may still write beside it.
-    for (const path of spec.scrap) rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  if (!isKept) for (const path of spec.scrap) remove(path)
   process.exit(code ?? 0)
+}
+
+/**
+ * Retried: where the starter was killed, another keeper's server may still write beside it. And looked at again: what
+ * another keeper removes in the same moment ends Node's removal half done, without a word.
+ */
+function remove(path: string): void {
+  for (let tries = 0; existsSync(path) && tries < 100; tries += 1)
+    rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }
 
 /** In a session of its own: Ctrl-C does not reach it, and one signal reaches all that it starts in turn. */
