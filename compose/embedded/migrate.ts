@@ -13,6 +13,9 @@ export async function migrate(root: string, database: string, ownerUrl: string):
   await runToEnd(`the migrations of ${database}`, join(root, 'migrations/src/migrate.ts'), [database], env)
 }
 
+/** Whose operators see and ask by the console. */
+const ROLES = ['--proxies', 'banyan_proxy']
+
 /**
  * Runs `banyan init`: the control database's tables and one row per planned context.
  * @param controlUrl `banyan_control` as its owner
@@ -20,7 +23,7 @@ export async function migrate(root: string, database: string, ownerUrl: string):
  */
 export async function initControl(root: string, controlUrl: string, plans: string): Promise<void> {
   const env = { CONTROL_DATABASE_URL: controlUrl, BANYAN_PLANS: plans }
-  await runToEnd('banyan init', join(root, 'migrations/src/cli.ts'), ['init'], env)
+  await runToEnd('banyan init', join(root, 'migrations/src/cli.ts'), ['init', ...ROLES], env)
 }
 
 async function runToEnd(what: string, file: string, args: string[], env: Record<string, string>): Promise<void> {

@@ -147,3 +147,63 @@ do $$ begin
       for each statement execute function banyan.audit_is_append_only();
   end if;
 end $$;
+
+-- Writes down what is wanted, and wakes the mover; null where the context has an open intent already.
+create or replace function banyan.ask(
+  of_context text, what text, with_args jsonb, from_source text, by_whom text, because text
+) returns bigint language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  asked bigint;
+begin
+  insert into banyan.intents (context, verb, args, source, who, why)
+  values (of_context, what, with_args, from_source, by_whom, because)
+  on conflict (context) where state in ('pending', 'running') do nothing returning id into asked;
+  if asked is not null then
+    perform pg_notify('banyan_intents', of_context);
+  end if;
+  return asked;
+end $$;
+
+-- All that a proxy's role may ask for: a switch or a rollback, from the console, in somebody's name and for a reason.
+-- SECURITY DEFINER because a right to insert intents would be a right to any verb, under any source.
+create or replace function banyan.ask_at_console(
+  of_context text, what text, by_whom text, because text, without_parity boolean
+) returns bigint language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if (what in ('switch', 'rollback')) is not true or btrim(by_whom) <> '' is not true or btrim(because) <> '' is not true then
+    raise exception 'the console asks for a switch or rollback, with a name and a reason' using errcode = '22023';
+  end if;
+  return banyan.ask(
+    of_context, what,
+    case when without_parity and what = 'switch' then jsonb_build_object('withoutParity', because) else '{}' end,
+    'console', by_whom, because);
+end $$;
+
+-- Takes back a switch or rollback that waits for its turn, and asks the mover to call off one that it has begun;
+-- null where there is neither.
+create or replace function banyan.call_off_at_console(of_context text, by_whom text, because text) returns text
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  found_state text;
+begin
+  update banyan.intents set
+    args = args || jsonb_build_object('abort', because || ' (' || by_whom || ')'),
+    settled_at = case state when 'pending' then clock_timestamp() end,
+    result = case state when 'pending' then jsonb_build_object('because', 'cancelled by ' || by_whom) end,
+    state = case state when 'pending' then 'cancelled' else state end
+  where context = of_context and verb in ('switch', 'rollback') and state in ('pending', 'running')
+  returning state into found_state;
+  if found_state = 'cancelled' then
+    insert into banyan.audit (who, what, context, why, result)
+    values (by_whom, 'abort', of_context, because, 'cancelled');
+  elsif found_state is not null then
+    perform pg_notify('banyan_intents', of_context);
+  end if;
+  return found_state;
+end $$;
+
+revoke execute on function
+  banyan.ask(text, text, jsonb, text, text, text),
+  banyan.ask_at_console(text, text, text, text, boolean),
+  banyan.call_off_at_console(text, text, text)
+from public;

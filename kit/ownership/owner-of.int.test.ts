@@ -47,9 +47,12 @@ describe('installing', () => {
     expect(await ownerOf(fromPg(owner), 'inventory')).toEqual({ owner: 'service', term: 2n })
   })
 
+  let installed = ''
+
   /** As a new role that was installed as `kind`. */
   async function installedAs(kind: 'watchers' | 'proxies', work: () => Promise<void>): Promise<void> {
     const role = `watch_${randomBytes(4).toString('hex')}`
+    installed = role
     await owner.query(`create role ${role}`)
     try {
       await installControl(fromPg(owner), kind === 'watchers' ? { watchers: { [role]: ['s'] } } : { proxies: [role] })
@@ -92,10 +95,13 @@ describe('installing', () => {
   const NOTE = "insert into banyan.audit (who, what) values ('x', 'x')"
   const ASK = "insert into banyan.intents (context, verb, source, who) values ('inventory', 'switch', 'cli', 'x')"
 
+  const ASK_AT_CONSOLE = "select banyan.ask_at_console('inventory', 'switch', 'ann', 'why not', false) as id"
+  const CALL_OFF = "select banyan.call_off_at_console('inventory', 'ann', 'why not') as state"
+
   it('lets a watcher subscribe and announce itself, and change nothing else', async () => {
     await installedAs('watchers', async () => {
       await owner.query("insert into banyan.instances (service, id, url) values ('s', 'i', 'http://x')")
-      for (const refused of [SET_OWNER, SET_READS, NOTE, ASK])
+      for (const refused of [SET_OWNER, SET_READS, NOTE, ASK, ASK_AT_CONSOLE, CALL_OFF])
         await expect(owner.query(refused)).rejects.toThrow('permission denied')
     })
   })
@@ -106,6 +112,30 @@ describe('installing', () => {
       await owner.query(SET_READS)
       await owner.query(NOTE)
       for (const refused of [SET_OWNER, ASK]) await expect(owner.query(refused)).rejects.toThrow('permission denied')
+    })
+  })
+
+  it('lets a proxy’s operators ask for a switch, once, and call it off, before it began and after', async () => {
+    await installedAs('proxies', async () => {
+      const intents = async () => {
+        await owner.query('reset role')
+        return (await owner.query('select id, verb, source, who, why, state, args from banyan.intents order by id'))
+          .rows
+      }
+      const asProxy = async (statement: string) => {
+        await owner.query(`set role ${installed}`)
+        return (await owner.query(statement)).rows[0]
+      }
+      const { id } = await asProxy(ASK_AT_CONSOLE)
+      expect(await asProxy(ASK_AT_CONSOLE)).toEqual({ id: null })
+      const asked = { id, verb: 'switch', source: 'console', who: 'ann', why: 'why not', args: {} }
+      expect(await intents()).toEqual([{ ...asked, state: 'pending' }])
+      await owner.query("update banyan.intents set state = 'running'")
+      expect(await asProxy(CALL_OFF)).toEqual({ state: 'running' })
+      expect(await intents()).toEqual([{ ...asked, state: 'running', args: { abort: 'why not (ann)' } }])
+      await owner.query("update banyan.intents set state = 'pending'")
+      expect(await asProxy(CALL_OFF)).toEqual({ state: 'cancelled' })
+      expect(await asProxy(CALL_OFF)).toEqual({ state: null })
     })
   })
 })

@@ -7,16 +7,10 @@ import { readSighting, type Sighting } from '../control/sightings.ts'
 import { type Intent, onTheMove, type Stored } from '../control/stored.ts'
 import { readSubscribers, type Subscriber } from '../control/subscribers.ts'
 import { lastVerification, type Verification } from '../control/verifications.ts'
-import { copyProgress } from '../data/copy-progress.ts'
+import { type CopySum, copyProgress, sumOfCopy } from '../data/copy-progress.ts'
 import type { Setup } from '../setup.ts'
 
-export type CopyStatus = {
-  done: number
-  total: number
-  perSecond: number
-  etaSeconds: number | null
-  aside: number
-  finished: boolean
+export type CopyStatus = CopySum & {
   /** Why the mover copies nothing at this moment: the lag, or the source's load. */
   waitsFor: string | null
 }
@@ -75,23 +69,9 @@ export async function readStatus(setup: Setup, context: string): Promise<Status>
 async function readCopy(setup: Setup, stored: Stored, seen: Sighting['seen']): Promise<Status['copy']> {
   try {
     const sides = setup.sides(await setup.plan(stored.context))
-    const tables = await copyProgress({ context: stored.context, move: stored.move, to: sides.service })
-    if (tables.length === 0) return null
-    const sum = (pick: (table: (typeof tables)[number]) => number) => tables.reduce((all, one) => all + pick(one), 0)
-    const done = sum((table) => table.rowsCopied)
-    const finished = tables.every((table) => table.done)
-    const began = Math.min(...tables.map((table) => table.startedAt.getTime()))
-    const seconds = (Math.max(...tables.map((table) => table.changedAt.getTime())) - began) / 1000
-    const total = finished
-      ? done
-      : Math.max(
-          done,
-          sum((table) => table.totalEstimate),
-        )
-    const perSecond = seconds > 0 ? Math.round(done / seconds) : 0
-    const etaSeconds = finished ? 0 : perSecond > 0 ? Math.ceil((total - done) / perSecond) : null
-    const waitsFor = !finished && typeof seen.copyWaitsFor === 'string' ? seen.copyWaitsFor : null
-    return { done, total, perSecond, etaSeconds, aside: sum((table) => table.aside), finished, waitsFor }
+    const copy = sumOfCopy(await copyProgress({ context: stored.context, move: stored.move, to: sides.service }))
+    if (copy === null) return null
+    return { ...copy, waitsFor: !copy.finished && typeof seen.copyWaitsFor === 'string' ? seen.copyWaitsFor : null }
   } catch (error) {
     return { unknown: error instanceof Error ? error.message : String(error) }
   }

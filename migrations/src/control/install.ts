@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ControlRoles, fromPg, installControl } from '@banyan/kit/ownership'
-import type { ClientBase } from 'pg'
+import pg, { type ClientBase } from 'pg'
 import { addContexts } from './contexts.ts'
 
 /**
@@ -15,6 +15,9 @@ export async function installControlDatabase(
   roles: ControlRoles,
 ): Promise<string[]> {
   await installControl(fromPg(db), roles)
-  await db.query(await readFile(join(import.meta.dirname, 'engine.sql'), 'utf8'))
+  for (const file of ['engine.sql', 'console.sql'])
+    await db.query(await readFile(join(import.meta.dirname, file), 'utf8'))
+  for (const role of roles.proxies ?? [])
+    await db.query(`grant execute on function banyan.console_state() to ${pg.escapeIdentifier(role)}`)
   return addContexts(db, contexts)
 }

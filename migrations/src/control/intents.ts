@@ -23,13 +23,15 @@ const OPEN = `select *, extract(epoch from clock_timestamp() - created_at) * 100
 
 /** Writes down what is wanted; null when this context has an open intent already. */
 export async function askFor(db: Queryable, ask: Ask): Promise<bigint | null> {
-  const { rows } = await db.query(
-    `insert into banyan.intents (context, verb, args, source, who, why) values ($1, $2, $3, $4, $5, $6)
-     on conflict (context) where state in ('pending', 'running') do nothing returning id`,
-    [ask.context, ask.verb, ask.args ?? {}, ask.source, ask.who, ask.why ?? null],
-  )
-  if (rows[0]) await db.query("select pg_notify('banyan_intents', $1)", [ask.context])
-  return rows[0] ? BigInt(rows[0].id) : null
+  const { rows } = await db.query('select banyan.ask($1, $2, $3, $4, $5, $6)::text as id', [
+    ask.context,
+    ask.verb,
+    ask.args ?? {},
+    ask.source,
+    ask.who,
+    ask.why ?? null,
+  ])
+  return rows[0].id === null ? null : BigInt(rows[0].id)
 }
 
 /** The one open intent of a context, if any. */

@@ -21,7 +21,37 @@ export interface CopyProgress {
   readonly changedAt: Date
 }
 
+/** A whole context's copy, for people. */
+export type CopySum = {
+  readonly done: number
+  readonly total: number
+  readonly perSecond: number
+  readonly etaSeconds: number | null
+  /** Rows that wait because they collided with another unique key. */
+  readonly aside: number
+  readonly finished: boolean
+}
+
 const FIRST_CHUNK_ROWS = 5000
+
+/** @returns null before the copy has begun */
+export function sumOfCopy(tables: readonly CopyProgress[]): CopySum | null {
+  if (tables.length === 0) return null
+  const sum = (pick: (table: CopyProgress) => number) => tables.reduce((all, one) => all + pick(one), 0)
+  const done = sum((table) => table.rowsCopied)
+  const finished = tables.every((table) => table.done)
+  const began = Math.min(...tables.map((table) => table.startedAt.getTime()))
+  const seconds = (Math.max(...tables.map((table) => table.changedAt.getTime())) - began) / 1000
+  const total = finished
+    ? done
+    : Math.max(
+        done,
+        sum((table) => table.totalEstimate),
+      )
+  const perSecond = seconds > 0 ? Math.round(done / seconds) : 0
+  const etaSeconds = finished ? 0 : perSecond > 0 ? Math.ceil((total - done) / perSecond) : null
+  return { done, total, perSecond, etaSeconds, aside: sum((table) => table.aside), finished }
+}
 
 /** Fixes every table's border, once; capture has to be installed before. Run again, it changes nothing. */
 export async function startCopy(lane: Lane): Promise<void> {

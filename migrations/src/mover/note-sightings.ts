@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { noteSeen } from '../control/sightings.ts'
 import { relayBacklog } from '../data/changes-relay.ts'
+import { copyProgress, sumOfCopy } from '../data/copy-progress.ts'
 import type { Runtime } from './runtime.ts'
 
 const NOTE_MS = 1_000
@@ -15,6 +16,7 @@ export async function noteSightings(runtimes: readonly Runtime[], stop: AbortSig
           await noteSeen(run.control, context, {
             blocked: run.blocked.now,
             copyWaitsFor: run.copyWaitsFor.now,
+            copy: await copy(run),
             backlog: await backlog(run),
           })
       } catch (err) {
@@ -23,6 +25,12 @@ export async function noteSightings(runtimes: readonly Runtime[], stop: AbortSig
     }
     await sleep(NOTE_MS, undefined, { signal: stop }).catch(() => undefined)
   }
+}
+
+/** How far the copy is: only the mover, and who has its accounts, can ask the target. */
+async function copy(run: Runtime): Promise<Record<string, unknown> | null> {
+  const sum = sumOfCopy(await copyProgress(await run.lanes.of('to-service')))
+  return sum && { ...sum, waitsFor: sum.finished ? null : run.copyWaitsFor.now }
 }
 
 async function backlog(run: Runtime): Promise<Record<string, unknown>> {
