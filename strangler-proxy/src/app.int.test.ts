@@ -106,6 +106,8 @@ beforeAll(async () => {
     JWT_ISSUER: 'banyan-shop',
     JWT_AUDIENCE: 'banyan-shop',
     OPS_TOKEN,
+    CONSOLE_OPERATORS: [],
+    CONSOLE_SESSION_MINUTES: 1,
     RECORD_FOLDER: recordings,
     RECORD_CLAIMS: ['role'],
     MIRROR_MAX_LAG_MS: 5_000,

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { createFlags } from '@banyan/kit/flags'
+import { createFlagAdmin } from '@banyan/kit/flags/admin'
 import { watchOwnership } from '@banyan/kit/ownership'
 import { createHealth, createTokenVerifier, type Health, type Logger } from '@banyan/kit/service'
 import type { Express } from 'express'
@@ -26,6 +27,7 @@ import { readyOnce } from './known.ts'
 import { createProxyMetrics } from './metrics.ts'
 import { createMirror } from './mirror/mirror.ts'
 import { createOpsApp } from './ops/app.ts'
+import { createTraffic } from './ops/console/traffic.ts'
 import { createRecorder } from './record/recorder.ts'
 import { compileRoutes } from './routes/match.ts'
 import type { RouteTable } from './routes/parse.ts'
@@ -57,7 +59,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const cookies = createCookies(signer, { secure: config.COOKIE_SECURE })
   const inFlight = createInFlight()
   const hold = createHold({ onPause: (ms) => metrics.paused(ms) })
-  const pool = new pg.Pool({ connectionString: config.CONTROL_DATABASE_URL, max: 2, connectionTimeoutMillis: 2_000 })
+  const pool = new pg.Pool({ connectionString: config.CONTROL_DATABASE_URL, max: 4, connectionTimeoutMillis: 2_000 })
   pool.on('error', (err) => logger.warn({ err }, 'an idle connection to the control database broke'))
   const ownership = watchOwnership({
     connectionString: config.CONTROL_DATABASE_URL,
@@ -81,7 +83,9 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     logger,
     ...(config.UNLEASH_BACKUP_PATH ? { backupPath: config.UNLEASH_BACKUP_PATH } : {}),
   })
+  const traffic = createTraffic()
   const metrics = createProxyMetrics({
+    answered: traffic.note,
     inFlight: () => inFlight.total(),
     held: () => hold.stats().waiting,
     staleMs: () => ownership.staleMs(),
@@ -152,13 +156,24 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const health = readyOnce(ownership.ready, createHealth())
   const contexts = Object.keys(table.services)
   const sources = { ownership, flags, hold, inFlight, upstreams, recorder, mirror, match, contexts }
+  const ops = createOpsApp({
+    ...{ sources, pool, token: config.OPS_TOKEN, logger, health, metrics: metrics.http },
+    console: {
+      operators: config.CONSOLE_OPERATORS,
+      sessionMs: config.CONSOLE_SESSION_MINUTES * 60_000,
+      secure: config.COOKIE_SECURE,
+      traffic,
+      flagAdmin: flagAdminOf(config),
+    },
+  })
   return {
     ready: within(START_WITHIN_MS, Promise.allSettled([ownership.ready, flags.ready, instances.ready, names.ready])),
     handler: createHandler(parts),
     upgrade: createUpgrader(parts),
-    ops: createOpsApp({ sources, pool, token: config.OPS_TOKEN, logger, health, metrics: metrics.http }),
+    ops: ops.app,
     health,
     async close() {
+      ops.close()
       hold.close()
       instances.close()
       names.close()
@@ -182,6 +197,14 @@ function verifierOf(config: ProxyConfig) {
   const expected = { issuer, audience, typ: 'at+jwt' }
   if (jwks !== undefined) return createTokenVerifier({ ...expected, jwks })
   return jwksUrl === undefined ? null : createTokenVerifier({ ...expected, jwksUrl })
+}
+
+function flagAdminOf({
+  UNLEASH_URL: url,
+  UNLEASH_ADMIN_TOKEN: adminToken,
+  UNLEASH_ENVIRONMENT: environment,
+}: ProxyConfig) {
+  return adminToken === undefined ? null : createFlagAdmin({ url, adminToken, environment })
 }
 
 function withoutAddress(services: Readonly<Record<string, string>>, config: ProxyConfig) {

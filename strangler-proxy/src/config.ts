@@ -1,5 +1,6 @@
 import { jsonVariable, processConfig } from '@banyan/kit/service'
 import { z } from 'zod'
+import { operatorsVariable } from './ops/console/operators.ts'
 
 const secret = z.string().min(16, 'must have at least 16 characters')
 const httpUrl = z.url({ protocol: /^http$/ })
@@ -42,6 +43,11 @@ export const proxyConfig = processConfig
     /** The issuer unless told. */
     JWT_AUDIENCE: z.string().min(1).optional(),
     OPS_TOKEN: secret,
+    /** Who may log in at the console: `[{"name", "role": "viewer" or "operator", "secret": a hash}]`; nobody unless told. */
+    CONSOLE_OPERATORS: operatorsVariable.default([]),
+    CONSOLE_SESSION_MINUTES: z.coerce.number().min(0.01).max(1_440).default(480),
+    /** For the console's sliders; without it shares are shown and not set. */
+    UNLEASH_ADMIN_TOKEN: z.string().min(1).optional(),
     /** Where recordings go; without it none can be made. */
     RECORD_FOLDER: z.string().min(1).optional(),
     /** What of a token is recorded beside a stand-in for its subject. */

@@ -36,6 +36,8 @@ export interface Readings {
   leaseValid(): boolean
   flagsStaleMs(): number
   groups(): readonly Group[]
+  /** Whoever else wants to know of each answer. */
+  answered?(side: string, status: number, ms: number): void
 }
 
 /** From 1 ms on, each half as long again: fine enough to tell a 99th percentile that is worse from one that is not. */
@@ -113,7 +115,10 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
   return {
     http,
     decided: ({ side, reason }, context) => decisions(side, reason, context ?? ''),
-    answered: (side, status, ms) => observe(answers, [side, `${Math.floor(status / 100)}xx`], ms),
+    answered(side, status, ms) {
+      read.answered?.(side, status, ms)
+      observe(answers, [side, `${Math.floor(status / 100)}xx`], ms)
+    },
     read(context, side, outcome, ms) {
       // A client that went away, and a side that did nothing, say nothing of how the side does.
       if (outcome.kind === 'gone' || outcome.kind === 'refused') return

@@ -3,6 +3,8 @@ import type { Express } from 'express'
 import type pg from 'pg'
 import { z } from 'zod'
 import { requireBearer } from './bearer.ts'
+import type { ConsoleOptions } from './console/console.ts'
+import { createConsole } from './console/console.ts'
 import { setReads } from './kill-switch.ts'
 import { addMirror } from './mirror.ts'
 import { addRecording } from './recording.ts'
@@ -10,7 +12,16 @@ import { type RoutingSources, showRouting } from './routing.ts'
 
 const change = z.strictObject({ reads: z.enum(['owner', 'flag']), why: z.string().max(500).optional() })
 
-/** The operators' listener: health and metrics for machines; what is routed where, and the kill switch, with a token. */
+export type Ops = {
+  readonly app: Express
+  /** Ends the console's streams, which would otherwise keep the listener from closing. */
+  close(): void
+}
+
+/**
+ * The operators' listener: health and metrics for machines; what is routed where, and the kill switch, with a token; the
+ * console for people, with a login of its own.
+ */
 export function createOpsApp(options: {
   readonly sources: RoutingSources
   readonly pool: pg.Pool
@@ -18,7 +29,8 @@ export function createOpsApp(options: {
   readonly logger: Logger
   readonly health: Health
   readonly metrics: Metrics
-}): Express {
+  readonly console: Pick<ConsoleOptions, 'operators' | 'sessionMs' | 'secure' | 'traffic' | 'flagAdmin'>
+}): Ops {
   const { logger, health, metrics, pool, sources } = options
   const app = createApp({ logger, health, metrics })
   const operator = requireBearer(options.token)
@@ -37,5 +49,8 @@ export function createOpsApp(options: {
   })
   addMirror(app, { operator, ...sources })
   addRecording(app, { operator, pool, recorder: sources.recorder })
-  return finishApp(app, { logger })
+  const page = createConsole({ ...options.console, sources, pool, logger })
+  app.get('/', (_req, res) => res.redirect('/console/'))
+  app.use('/console', page.routes)
+  return { app: finishApp(app, { logger }), close: page.close }
 }

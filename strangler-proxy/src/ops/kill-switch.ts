@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { recordAudit } from './audit.ts'
 
 export type Reads = 'flag' | 'owner'
 
@@ -22,17 +23,9 @@ export async function setReads(
       if (before !== change.reads) {
         await client.query('update banyan.contexts set reads = $2 where context = $1', [change.context, change.reads])
       }
-      await client.query(
-        `insert into banyan.audit (who, what, context, old, new, why, result)
-         values ($1, 'reads', $2, $3, $4, $5, 'done')`,
-        [
-          change.who,
-          change.context,
-          JSON.stringify({ reads: before }),
-          JSON.stringify({ reads: change.reads }),
-          change.why,
-        ],
-      )
+      const { who, context, why } = change
+      const line = { who, what: 'reads', context, why, old: { reads: before }, new: { reads: change.reads } }
+      await recordAudit(client, { ...line, result: 'done' })
     }
     await client.query('commit')
     return before ?? null

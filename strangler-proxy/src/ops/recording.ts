@@ -3,6 +3,7 @@ import type { Express, RequestHandler } from 'express'
 import type pg from 'pg'
 import { z } from 'zod'
 import type { Recorder, RecordingState } from '../record/recorder.ts'
+import { recordAudit } from './audit.ts'
 
 const order = z.strictObject({
   share: z.number().gt(0).max(1),
@@ -36,8 +37,5 @@ export function addRecording(
 }
 
 async function audit(pool: pg.Pool, what: string, why: string | null, old: RecordingState, next: object) {
-  await pool.query(
-    `insert into banyan.audit (who, what, context, old, new, why, result) values ('operator', $1, null, $2, $3, $4, 'done')`,
-    [what, JSON.stringify(old), JSON.stringify(next), why],
-  )
+  await recordAudit(pool, { who: 'operator', what, why, old, new: next, result: 'done' })
 }

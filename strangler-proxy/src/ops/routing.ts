@@ -12,6 +12,7 @@ export interface RoutingSources {
   readonly flags: {
     share(flag: string): number | null
     freshness(): { readonly lastFetchMs: number | null; readonly ok: boolean; readonly error: string | null }
+    on(event: 'change', listener: () => void): () => void
   }
   readonly hold: { stats(): HoldStats }
   readonly inFlight: InFlight
@@ -23,7 +24,7 @@ export interface RoutingSources {
 }
 
 /** The routing as this proxy sees it now, with how old that is. */
-export function showRouting(from: RoutingSources): object {
+export function showRouting(from: RoutingSources) {
   const staleMs = from.ownership.staleMs()
   return {
     ownership: {
@@ -38,7 +39,7 @@ export function showRouting(from: RoutingSources): object {
   }
 }
 
-function showContext(context: string, from: RoutingSources): object {
+function showContext(context: string, from: RoutingSources) {
   const known = from.ownership.get(context)
   const flag = { name: `${context}-reads`, share: from.flags.share(`${context}-reads`) }
   const inFlight = from.inFlight.count(context)

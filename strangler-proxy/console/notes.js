@@ -1,0 +1,68 @@
+/** What an operator should know of a context now: what is asked for and what it waits for, what was refused, what is wrong. */
+import { act } from './api.js'
+import { askWhy } from './dialog.js'
+import { fill, h } from './dom.js'
+import { span } from './format.js'
+
+/** How long a refusal stays in sight. */
+const RECENT_MS = 10 * 60_000
+
+export function notes(element, state, context, mayAct) {
+  const all = [...asked(state, context), ...ended(context), ...wrong(context)]
+  fill(element, all, () => all.map((note) => draw(note, context, mayAct)))
+}
+
+function draw({ kind, text, detail, callOff }, context, mayAct) {
+  const button =
+    callOff && mayAct ? h('button.quiet.small', { onclick: () => askToCallOff(context) }, 'Call off…') : null
+  return h(`p.note.${kind}`, {}, h('b', {}, text), detail ? ` ${detail}` : '', button)
+}
+
+function asked({ control }, { intent }) {
+  if (!intent) return []
+  const by = `${intent.verb}, asked for by ${intent.who}${intent.source === 'flag' ? ' (flag)' : ''}`
+  const waits = intent.waitsFor
+    ? `waits for ${intent.waitsFor}`
+    : intent.state === 'running'
+      ? 'is under way'
+      : control.mover
+        ? 'waits for its turn'
+        : 'waits for a mover: none is running'
+  const callOff = intent.verb === 'switch' || intent.verb === 'rollback'
+  return [{ kind: 'wait', text: by, detail: waits, callOff }]
+}
+
+function ended({ last }) {
+  if (!last || !['refused', 'failed'].includes(last.state) || last.agoMs > RECENT_MS) return []
+  const ago = last.agoMs < 60_000 ? 'just now' : `${span(last.agoMs)} ago`
+  const detail = `${ago}; ${last.state === 'refused' ? 'it waits for ' : ''}${last.because ?? 'no reason noted'}`
+  return [{ kind: 'bad', text: `${last.verb} ${last.state}`, detail }]
+}
+
+function wrong({ blocked, phase, owner, writesFlag, context, subscribers }) {
+  const found = []
+  if (blocked) found.push({ kind: 'bad', text: 'a change is blocked', detail: blocked })
+  if (subscribers?.lapsed > 0)
+    found.push({
+      kind: 'warn',
+      text: 'a proxy or worker has let its lease end',
+      detail: `${subscribers.lapsed} of them`,
+    })
+  const said = writesFlag === 100 ? 'service' : writesFlag === 0 ? 'monolith' : null
+  if (phase !== null && phase !== 'completed' && phase !== 'switching' && said !== null && said !== owner)
+    found.push({
+      kind: 'warn',
+      text: `the flag ${context}-writes is at ${writesFlag} %`,
+      detail: `while the ${owner} owns the writes; it is only shown, until somebody flips it`,
+    })
+  return found
+}
+
+function askToCallOff({ context, intent }) {
+  askWhy({
+    title: `Call off the ${intent?.verb ?? 'change'} of ${context}?`,
+    text: 'Before its point of no return everything is as it was. After it, it goes on to its end.',
+    action: 'Call it off',
+    send: ({ why }) => act(context, 'call-off', { why }),
+  })
+}

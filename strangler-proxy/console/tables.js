@@ -1,0 +1,98 @@
+/** Instances and the audit. */
+import { olderAudit } from './api.js'
+import { at, fill, h, show } from './dom.js'
+import { moment, span } from './format.js'
+import { tell } from './news.js'
+
+const SILENT_MS = 3_000
+let lines = []
+
+export function showInstances(state) {
+  const rows = [
+    ...state.upstreams.monolith.map((url) => ({ service: 'monolith', url, fixed: true })),
+    ...state.instances.filter((one) => !state.upstreams.monolith.includes(one.url)),
+  ]
+  fill(
+    at('instances'),
+    rows.map((one) => [one.service, one.url, one.build, health(one)[1]]),
+    () =>
+      rows.length > 0 ? rows.map(instance) : [h('tr', {}, h('td', { colSpan: 5 }, 'No process announces itself.'))],
+  )
+}
+
+function instance(one) {
+  const [kind, text] = health(one)
+  return h(
+    'tr',
+    {},
+    h('td', {}, h(`span.state.${kind}`, {}, text)),
+    h('td', {}, one.service),
+    h('td', {}, h('code', {}, one.url)),
+    h('td', {}, one.startedAt ? moment(one.startedAt) : '–'),
+    h('td', {}, one.build ? h('code', { title: one.build }, one.build.slice(0, 12)) : '–'),
+  )
+}
+
+function health({ fixed, silentMs }) {
+  if (fixed) return ['none', 'configured']
+  return silentMs < SILENT_MS
+    ? ['ok', 'announces itself']
+    : ['warn', `silent for ${span(Math.floor(silentMs / 5_000) * 5_000)}`]
+}
+
+/** @param newest the last lines, newest first; what was asked for beyond them stays */
+export function showAudit(newest) {
+  const oldest = newest.at(-1)?.id ?? 0
+  lines = [...newest, ...lines.filter((line) => line.id < oldest)]
+  draw()
+}
+
+function draw() {
+  fill(
+    at('audit'),
+    lines.map((line) => line.id),
+    () => lines.map(auditLine),
+  )
+}
+
+function auditLine(line) {
+  const result = line.result ?? ''
+  const kind = ['done', 'committed'].includes(result)
+    ? 'ok'
+    : ['refused', 'failed', 'aborted'].includes(result)
+      ? 'bad'
+      : 'none'
+  return h(
+    'tr',
+    {},
+    h('td', {}, h('time', { dateTime: line.at, title: line.at }, moment(line.at))),
+    h('td', {}, line.who),
+    h('td', {}, line.what),
+    h('td', {}, line.context ?? ''),
+    h('td', {}, result ? h(`span.state.${kind}`, {}, result) : ''),
+    h('td', {}, change(line), line.why ? h('q', {}, line.why) : ''),
+  )
+}
+
+/** What there was, and what there is, as short as it can be told. */
+function change({ old, new: now }) {
+  if (!old && !now) return ''
+  const flat = (value) =>
+    Object.entries(value ?? {})
+      .filter(([, one]) => one !== null && typeof one !== 'object')
+      .map(([name, one]) => `${name} ${one}`)
+      .join(', ')
+  const text = old && now ? `${flat(old)} → ${flat(now)}` : flat(now ?? old)
+  return h('span.change', { title: JSON.stringify({ old, new: now }) }, `${text} `)
+}
+
+at('older').addEventListener('click', async () => {
+  try {
+    const older = await olderAudit(lines.at(-1)?.id ?? 1)
+    show(at('older'), older.length > 0)
+    lines = [...lines, ...older]
+    draw()
+  } catch (error) {
+    tell(error.message, true)
+  }
+})

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest'
+import { createLoginBrake } from './login-brake.ts'
+
+it('lets an address that was wrong wait twice as long each time, half a minute at most, and no other one', () => {
+  let now = 0
+  const brake = createLoginBrake(() => now)
+  const waits: number[] = []
+  for (let tries = 0; tries < 9; tries += 1) {
+    expect(brake.begin('a')).toBe(0)
+    const wait = brake.begin('a')
+    waits.push(wait)
+    now += wait
+  }
+  expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
+  expect(brake.begin('b')).toBe(0)
+})
+
+it('counts an attempt as wrong from its beginning, so that many at once are no way around it', () => {
+  const brake = createLoginBrake(() => 0)
+  expect([brake.begin('a'), brake.begin('a'), brake.begin('a')]).toEqual([0, 500, 500])
+})
+
+it('forgets what was wrong with the right one, and after a quarter of an hour', () => {
+  let now = 0
+  const brake = createLoginBrake(() => now)
+  brake.begin('a')
+  brake.right('a')
+  expect(brake.begin('a')).toBe(0)
+  expect(brake.begin('a')).toBe(500)
+  now += 16 * 60_000
+  expect(brake.begin('a')).toBe(0)
+  expect(brake.begin('a')).toBe(500)
+})

@@ -1,0 +1,71 @@
+import { type Logger, Problem } from '@banyan/kit/service'
+import type { Router } from 'express'
+import { z } from 'zod'
+import type { AuditLine } from '../audit.ts'
+import { isSameOrigin, requireSession, sessionOf } from './gate.ts'
+import { createLoginBrake } from './login-brake.ts'
+import { createIdentify, type Operator } from './operators.ts'
+import type { Session, Sessions } from './sessions.ts'
+
+const credentials = z.strictObject({ name: z.string().min(1).max(64), secret: z.string().min(1).max(200) })
+
+/** Log in, log out, and who am I. */
+export function addLogin(
+  router: Router,
+  options: {
+    readonly operators: readonly Operator[]
+    readonly sessions: Sessions
+    readonly audit: (line: AuditLine) => Promise<void>
+    readonly logger: Logger
+  },
+): void {
+  const { operators, sessions, audit, logger } = options
+  const identify = createIdentify(operators)
+  const brake = createLoginBrake()
+
+  router.post('/login', async (req, res) => {
+    if (!isSameOrigin(req)) throw new Problem(403, 'no-proof', 'Log in from the console’s own page.')
+    const { name, secret } = credentials.parse(req.body)
+    if (operators.length === 0)
+      throw new Problem(409, 'no-operators', 'Nobody may log in: the proxy was started without CONSOLE_OPERATORS.')
+    const address = req.socket.remoteAddress ?? ''
+    const waitMs = brake.begin(address)
+    if (waitMs > 0) {
+      logger.warn({ address, waitMs: Math.round(waitMs) }, 'a login at the console came too soon after a wrong one')
+      const seconds = Math.ceil(waitMs / 1000)
+      throw new Problem(429, 'too-soon', `After a wrong login the next one waits; try again in ${seconds} s.`, {
+        headers: { 'Retry-After': String(seconds) },
+      })
+    }
+    const operator = await identify(name, secret)
+    if (operator === null) {
+      // An unknown name is not kept: people type their secrets into the wrong field.
+      const who = operators.some((one) => one.name === name) ? name : 'unknown'
+      logger.warn({ address, who }, 'a wrong login at the console')
+      void audit({ who, what: 'login', why: `from ${address}`, result: 'refused' })
+      throw new Problem(401, 'wrong-login', 'Name or secret is wrong.')
+    }
+    brake.right(address)
+    const { session, setCookie } = sessions.open(operator)
+    logger.info({ address, who: name, role: operator.role }, 'logged in at the console')
+    void audit({ who: name, what: 'login', why: `from ${address}`, result: 'done' })
+    res.set('Set-Cookie', setCookie).json(shown(session))
+  })
+
+  router.get('/session', requireSession(sessions), (_req, res) => {
+    res.json(shown(sessionOf(res)))
+  })
+
+  router.post('/logout', requireSession(sessions), (req, res) => {
+    if (!isSameOrigin(req)) throw new Problem(403, 'no-proof', 'Log out from the console’s own page.')
+    res
+      .set('Set-Cookie', sessions.end(sessionOf(res)))
+      .status(204)
+      .end()
+  })
+}
+
+/** The proof is given to whoever has the cookie: another site's page can send the cookie, but not read the answer. */
+function shown({ name, role, csrf }: Session): object {
+  return { name, role, csrf }
+}

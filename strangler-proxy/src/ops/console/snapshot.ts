@@ -1,0 +1,28 @@
+import type { RoutingSources } from '../routing.ts'
+import { showRouting } from '../routing.ts'
+import type { Control } from './read-control.ts'
+
+/** Where a share cannot be set from here. */
+export const NO_ADMIN_TOKEN =
+  'Shares are read-only here: this proxy was started without UNLEASH_ADMIN_TOKEN. Set them in Unleash, or by `banyan shift`.'
+
+/** What the page shows: what this proxy knows of itself, beside what the control database says. */
+export function snapshot(from: RoutingSources, control: Control, canShift: boolean): object {
+  const routing = showRouting(from)
+  const said = new Map(control.contexts.map((one) => [one.context, one]))
+  return {
+    ownership: routing.ownership,
+    flags: { ok: routing.flags.ok, error: routing.flags.error, canShift, why: canShift ? null : NO_ADMIN_TOKEN },
+    control: { error: control.error, mover: control.mover },
+    hold: routing.hold,
+    recording: { on: from.recorder.state().on },
+    contexts: routing.contexts.map((one) => ({
+      ...said.get(one.context),
+      ...one,
+      writesFlag: from.flags.share(`${one.context}-writes`),
+    })),
+    upstreams: routing.upstreams,
+    instances: control.instances,
+    audit: control.audit,
+  }
+}
