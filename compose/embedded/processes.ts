@@ -86,6 +86,7 @@ const PROXY: ProcessRow = {
     CONTROL_DATABASE_URL: facts.databases.proxy,
     UNLEASH_URL: facts.unleash?.url ?? '',
     UNLEASH_TOKEN: facts.unleash?.clientToken ?? '',
+    UNLEASH_ADMIN_TOKEN: facts.unleash?.adminToken ?? '',
     UNLEASH_ENVIRONMENT: 'development',
     ROUTES: `${facts.root}/strangler-proxy/shop/routes.yaml`,
     MONOLITH_URL: at(facts.ports[MONOLITH.name]),
@@ -94,6 +95,7 @@ const PROXY: ProcessRow = {
     JWT_JWKS: facts.keys.userJwks,
     JWT_ISSUER: 'banyan-shop',
     OPS_TOKEN: facts.keys.opsToken,
+    CONSOLE_OPERATORS: facts.keys.console.operators,
     RECORD_FOLDER: `${facts.root}/.banyan/recordings`,
   }),
   ready: ({ ports }) => readyAt(ports.ops),
@@ -185,6 +187,14 @@ export function moverEnv(facts: Facts): Record<string, string> {
   }
 }
 
+function operatorsAddresses({ ports, keys }: Facts): Record<string, string> {
+  const { name, secret } = keys.console
+  return {
+    ...{ PROXY_URL: at(ports.proxy), OPS_URL: at(ports.ops), OPS_TOKEN: keys.opsToken },
+    ...{ CONSOLE_URL: `${at(ports.ops)}/console/`, CONSOLE_NAME: name, CONSOLE_SECRET: secret },
+  }
+}
+
 /** What people and the playbook's blocks use besides: where everything is, and who may enter. */
 export function addresses(facts: Facts): Record<string, string> {
   const { ports, stage } = facts
@@ -195,6 +205,6 @@ export function addresses(facts: Facts): Record<string, string> {
     MAIL_URL: at(ports.mailHttp),
     ADMIN_EMAIL: facts.admin.email,
     ADMIN_PASSWORD: facts.admin.password,
-    ...(stage >= 1 ? { PROXY_URL: at(ports.proxy), OPS_URL: at(ports.ops), OPS_TOKEN: facts.keys.opsToken } : {}),
+    ...(stage >= 1 ? operatorsAddresses(facts) : {}),
   }
 }

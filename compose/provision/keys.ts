@@ -1,5 +1,5 @@
 /** Keys of a stack: ES256 pairs for users' tokens and for calls between processes, and the proxy's secrets. */
-import { randomBytes } from 'node:crypto'
+import { randomBytes, scryptSync } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 
 export type Keys = {
@@ -14,6 +14,8 @@ export type Keys = {
   cookieKey: string
   overrideKey: string
   opsToken: string
+  /** Who logs in at the operators' console, and what the proxy knows of them: no secret. */
+  console: { name: string; secret: string; operators: string }
   paymentProviderKey: string
 }
 
@@ -35,8 +37,19 @@ export async function newKeys(processes: readonly string[]): Promise<Keys> {
     overrideKey: randomBytes(32).toString('base64url'),
     // Hexadecimal: people pass it as an argument, where a leading hyphen would read as another option.
     opsToken: randomBytes(18).toString('hex'),
+    console: consoleLogin(),
     paymentProviderKey: randomBytes(18).toString('base64url'),
   }
+}
+
+/** The proxy's own format for an operator: strangler-proxy/README.md. */
+function consoleLogin(): Keys['console'] {
+  const name = 'operator'
+  const secret = randomBytes(15).toString('hex')
+  const salt = randomBytes(16)
+  const hash = scryptSync(secret, salt, 32, { N: 16_384, r: 8, p: 1 })
+  const hashed = `scrypt:16384:8:1:${salt.toString('base64url')}:${hash.toString('base64url')}`
+  return { name, secret, operators: JSON.stringify([{ name, role: 'operator', secret: hashed }]) }
 }
 
 async function pair(kid: string): Promise<{ private: JWK; public: JWK }> {

@@ -87,13 +87,17 @@ export async function newSecrets(hosts: { postgres: string; rabbitmq: string }):
       UNLEASH_DEFAULT_ADMIN_PASSWORD: newPassword(),
     },
     flags: { UNLEASH_ADMIN_TOKEN: flags.admin },
+    // For people, and for no container: the proxy knows the hash alone.
+    'console-login': { CONSOLE_NAME: keys.console.name, CONSOLE_SECRET: keys.console.secret },
     proxy: {
       CONTROL_DATABASE_URL: postgres('banyan_proxy', 'banyan_control'),
       UNLEASH_TOKEN: flags.client,
+      UNLEASH_ADMIN_TOKEN: flags.admin,
       COOKIE_KEY: keys.cookieKey,
       OVERRIDE_KEY: keys.overrideKey,
       JWT_JWKS: keys.userJwks,
       OPS_TOKEN: keys.opsToken,
+      CONSOLE_OPERATORS: keys.console.operators,
     },
     mover: {
       ...controlling,

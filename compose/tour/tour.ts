@@ -80,7 +80,12 @@ function welcome({ name, env, facts, unleashLogin, logs }: Stack): void {
   columns([
     ['shop', `${env.SHOP_URL}/api/products`],
     ['login', `${facts.admin.email} / ${facts.admin.password}`],
-    ...(ops ? ([['operators', `${ops}   token ${facts.keys.opsToken}`]] as const) : []),
+    ...(ops
+      ? ([
+          ['console', `${env.CONSOLE_URL}   ${env.CONSOLE_NAME} / ${env.CONSOLE_SECRET}`],
+          ['operators', `${ops}   token ${facts.keys.opsToken}`],
+        ] as const)
+      : []),
     ...(unleashLogin && facts.unleash
       ? ([
           ['flags', `${new URL(facts.unleash.url).origin}   ${unleashLogin.username} / ${unleashLogin.password}`],

@@ -5,7 +5,7 @@ import { type Check, isOnce, isOurs, perService, VIEWERS } from '../support/chec
 const BEGIN_AS_ROOT = ['postgres', 'rabbitmq']
 /** Written in other languages than JavaScript. */
 const WITHOUT_NODE = [...BEGIN_AS_ROOT, ...VIEWERS]
-const SENSITIVE = /PASSWORD|SECRET|TOKEN|_KEYS?$|JWKS|DATABASE_URL|AMQP_URL/
+const SENSITIVE = /PASSWORD|SECRET|TOKEN|OPERATORS|_KEYS?$|JWKS|DATABASE_URL|AMQP_URL/
 const CREDENTIALS = /:\/\/[^/\s:@]+:[^/\s@]+@/
 
 export const hardeningChecks: Check[] = [

@@ -12,7 +12,7 @@ import {
   workloads,
 } from '../support/objects.ts'
 
-const SENSITIVE = /PASSWORD|SECRET|TOKEN|_KEYS?$|JWKS|DATABASE_URL|AMQP_URL/
+const SENSITIVE = /PASSWORD|SECRET|TOKEN|OPERATORS|_KEYS?$|JWKS|DATABASE_URL|AMQP_URL/
 /** `FILE` names a file, not what is in it; the seconds of a token are no token. */
 const HARMLESS = /_FILE$|_SECONDS$/
 const hashed = (name: string) => /-[a-z0-9]{10}$/.test(name)

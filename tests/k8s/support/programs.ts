@@ -64,6 +64,7 @@ const facts = (stage: Stage): Facts => ({
     cookieKey: any,
     overrideKey: any,
     opsToken: any,
+    console: { name: any, secret: any, operators: any },
     paymentProviderKey: any,
   },
   databases: { control: any, watch: () => any, proxy: any, side: () => ({ owner: any, app: any, mover: any }) },
