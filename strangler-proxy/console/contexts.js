@@ -1,6 +1,6 @@
 /** The list of contexts: rows are made once, so that what has the focus keeps it while pictures come in. */
 import { contextRow } from './context-row.js'
-import { at } from './dom.js'
+import { at, say, show } from './dom.js'
 
 let rows = new Map()
 
@@ -10,6 +10,8 @@ export function forgetContexts() {
 }
 
 export function showContexts(state, mayAct) {
+  say(at('shares'), state.flags.why ?? '')
+  show(at('shares'), state.flags.why !== null)
   for (const context of state.contexts) {
     let row = rows.get(context.context)
     if (row === undefined) {

@@ -21,7 +21,7 @@ function picture(state) {
   showContexts(state, session.role === 'operator')
   showInstances(state)
   if (state.control.error === null) showAudit(state.audit)
-  showMirror(state.mirror ?? null)
+  showMirror(state.mirror)
   trafficGoesOn(state.traffic)
   announce(before, state)
   before = state

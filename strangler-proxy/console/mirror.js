@@ -1,37 +1,85 @@
-/** What reads that were sent to both sides came to: counts, and differences with both answers side by side. */
+/** What reads that were asked of both sides came to: counts, and what differed with both answers side by side. */
 import { mirrorSamples } from './api.js'
 import { at, fill, h, show } from './dom.js'
 import { count, moment } from './format.js'
+import { tell } from './news.js'
 
-let asked = null
+const WAITS = { 'not-in-step': 'until both sides hold the data', behind: 'until the other side has caught up' }
+let shown = null
 
-/** @param mirror the counts as the proxy gives them, null where it mirrors nothing */
-export function showMirror(mirror) {
-  show(at('mirror'), mirror !== null)
-  if (mirror === null || JSON.stringify(mirror) === asked) return
-  asked = JSON.stringify(mirror)
-  mirrorSamples()
-    .then((samples) => draw(mirror, samples))
-    .catch(() => draw(mirror, []))
+/** @param contexts their counts, as the proxy tells them */
+export function showMirror(contexts) {
+  const used = contexts.filter((one) => one.mirrored > 0 || one.flag.share > 0)
+  show(at('mirror'), used.length > 0)
+  fill(at('mirror-counts'), used.map(counted), () => used.map(row))
+  const mismatched = used.reduce((sum, one) => sum + one.mismatched, 0)
+  if (mismatched === shown || used.length === 0) return
+  shown = mismatched
+  showSamples()
 }
 
-function draw(mirror, samples) {
-  fill(at('mirror-body'), [mirror, samples], () => [h('pre', {}, JSON.stringify(mirror)), ...samples.map(sample)])
+async function showSamples() {
+  try {
+    const { samples } = await mirrorSamples()
+    fill(
+      at('mirror-samples'),
+      samples.map((one) => one.id),
+      () => samples.map(sample),
+    )
+  } catch (error) {
+    shown = null
+    tell(error.message, true)
+  }
 }
 
-function sample(one) {
+function counted({ context, flag, mirrored, compared, mismatched, alikeAtLeast, waitsFor, dropped }) {
+  const left = Object.values(dropped).reduce((sum, one) => sum + one, 0)
+  const alike = compared > 0 ? `${(alikeAtLeast * 100).toFixed(2)} %` : '–'
+  const state = waitsFor
+    ? ['warn', `stands still ${WAITS[waitsFor]}`]
+    : mismatched > 0
+      ? ['bad', 'differs']
+      : ['ok', 'alike']
+  const share = flag.share === null ? '–' : `${flag.share} %`
+  return { context, state, texts: [share, count(mirrored), count(compared), count(mismatched), alike, count(left)] }
+}
+
+function row(one) {
+  const { context, state, texts } = counted(one)
+  const [kind, text] = state
+  return h(
+    'tr',
+    {},
+    h('td', {}, context),
+    h('td', {}, h(`span.state.${kind}`, {}, text)),
+    ...texts.map((number) => h('td', {}, number)),
+  )
+}
+
+function sample({ at: when, method, url, route, context, owner, answers, differences, replay }) {
+  const other = owner === 'monolith' ? 'service' : 'monolith'
+  const paths = [...new Set(differences.map((one) => one.path))]
   return h(
     'details',
     {},
-    h('summary', {}, `${moment(one.at)} ${one.context} ${one.path}`),
-    h('div.both', {}, body('monolith', one.monolith), body('service', one.service)),
+    h(
+      'summary',
+      {},
+      h('time', { dateTime: when }, moment(when)),
+      ` ${context} `,
+      h('code', { title: route }, `${method} ${url}`),
+      h('span.change', {}, ` differs at ${paths.slice(0, 4).join(', ')}${paths.length > 4 ? ', …' : ''}`),
+    ),
+    h('div.both', {}, answer(owner, answers.owner, ', the owner'), answer(other, answers.other, '')),
+    replay ? h('p.replay', {}, 'Ask both again: ', h('code', {}, replay)) : null,
   )
 }
 
-const body = (side, answer) =>
-  h(
+function answer(side, document, role) {
+  return h(
     'div',
     {},
-    h(`span.side.${side}`, {}, `${side} ${count(answer?.status ?? 0)}`),
-    h('pre', {}, JSON.stringify(answer?.body, null, 2)),
+    h(`span.side.${side}`, {}, `${side}${role}`),
+    h('pre', { tabIndex: 0, 'aria-label': `answer of the ${side}` }, JSON.stringify(document, null, 2) ?? 'no answer'),
   )
+}

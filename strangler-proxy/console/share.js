@@ -6,6 +6,9 @@ import { tell } from './news.js'
 /** What was set needs Unleash's next poll to come back; until then the slider stays where it was put. */
 const ECHO_MS = 4_000
 
+/** The phases in which reads go to both sides. */
+const SPLIT = ['ready', 'switching', 'aborting', 'switched']
+
 /** No flag of that name, or one whose share is not one number. */
 const UNKNOWN = 'no single share'
 
@@ -70,8 +73,9 @@ export function createShare(name, mayAct) {
       pulled = context.reads === 'owner'
       moved = context.phase === 'completed'
       show(slider, !moved)
-      slider.disabled = !mayAct || !state.flags.canShift
-      slider.title = state.flags.why ?? ''
+      const early = SPLIT.includes(context.phase) || share > 0 ? null : `A share waits for ${name} to be ready.`
+      slider.disabled = !mayAct || !state.flags.canShift || early !== null
+      slider.title = state.flags.why ?? early ?? ''
       if (chosen === null) slider.value = String(share ?? 0)
       draw()
     },

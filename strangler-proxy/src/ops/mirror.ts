@@ -16,24 +16,32 @@ const question = z.strictObject({
 
 type Sources = Pick<RoutingSources, 'mirror' | 'match' | 'flags' | 'contexts'>
 
-/** What mirrored reads showed, samples of what differed, and the same question once more. */
-export function addMirror(app: Express, { operator, ...from }: Sources & { operator: RequestHandler }): void {
-  const { mirror } = from
-  app.get('/mirror', operator, (_req, res) => {
-    res.json({
-      contexts: from.contexts.map((context) => ({
-        context,
-        flag: { name: `${context}-shadow`, share: from.flags.share(`${context}-shadow`) },
-        ...mirror.state(context),
-      })),
-    })
-  })
-  app.get('/mirror/samples', operator, (req, res) => {
+/** What became of the mirrored reads of each context. */
+export function showMirror(from: Omit<Sources, 'match'>) {
+  return from.contexts.map((context) => ({
+    context,
+    flag: { name: `${context}-shadow`, share: from.flags.share(`${context}-shadow`) },
+    ...from.mirror.state(context),
+  }))
+}
+
+/** Answers with what differed, of one context where the query names it, and the command that asks the same again. */
+export function sendSamples(mirror: Sources['mirror']): RequestHandler {
+  return (req, res) => {
     const { context } = req.query
     const base = `http://${req.get('host')}`
     const samples = mirror.samples.list(typeof context === 'string' ? context : undefined)
     res.json({ samples: samples.map((sample) => ({ ...sample, replay: replayCommand(base, sample) })) })
+  }
+}
+
+/** What mirrored reads showed, samples of what differed, and the same question once more. */
+export function addMirror(app: Express, { operator, ...from }: Sources & { operator: RequestHandler }): void {
+  const { mirror } = from
+  app.get('/mirror', operator, (_req, res) => {
+    res.json({ contexts: showMirror(from) })
   })
+  app.get('/mirror/samples', operator, sendSamples(mirror))
   app.post('/mirror/replay', operator, async (req, res) => {
     const { method, url, headers, authorization } = question.parse(req.body)
     const target = normaliseTarget(url)

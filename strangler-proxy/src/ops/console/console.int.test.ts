@@ -26,6 +26,7 @@ let shares: [string, number][]
 let unleashFails: boolean
 let hint: () => void
 const known = new Map([['goods', ownershipOf('goods', { phase: 'ready' })]])
+const SAMPLE = { context: 'goods', method: 'GET', url: '/api/goods', headers: {}, signedIn: false, differences: [] }
 const logged: object[] = []
 
 beforeAll(async () => {
@@ -101,6 +102,7 @@ function sources(): RoutingSources {
     inFlight: { count: () => 0 },
     upstreams: { all: () => ({ monolith: [] }) },
     recorder: { state: () => ({ on: false }) },
+    mirror: { state: () => ({ mirrored: 7, mismatched: 1 }), samples: { list: () => [SAMPLE] } },
     contexts: ['goods'],
   } as never
 }
@@ -322,6 +324,19 @@ describe('the stream', () => {
     )
     await fetch(`${url}/console/logout`, { method: 'POST', headers: { cookie: ann.cookie } })
     await stream.ended
+  })
+
+  it('tells what mirrored reads showed, and beside it what differed', async () => {
+    const ann = await sessionOf('ann')
+    const stream = await open(ann)
+    expect((await stream.next('state')).mirror).toMatchObject([{ context: 'goods', mirrored: 7, mismatched: 1 }])
+    const samples = () => fetch(`${url}/console/mirror/samples`, { headers: { cookie: ann.cookie } })
+    expect(await (await samples()).json()).toMatchObject({
+      samples: [{ ...SAMPLE, replay: expect.stringContaining('curl') }],
+    })
+    await fetch(`${url}/console/logout`, { method: 'POST', headers: { cookie: ann.cookie } })
+    await stream.ended
+    expect((await samples()).status).toBe(401)
   })
 
   it('says that the control database does not let it see, and goes on', async () => {

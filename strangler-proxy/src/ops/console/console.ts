@@ -4,6 +4,7 @@ import { Router } from 'express'
 import type pg from 'pg'
 import { z } from 'zod'
 import { type AuditLine, recordAudit } from '../audit.ts'
+import { sendSamples } from '../mirror.ts'
 import type { RoutingSources } from '../routing.ts'
 import { addActions } from './actions.ts'
 import { createFeed } from './feed.ts'
@@ -59,6 +60,7 @@ export function createConsole(options: ConsoleOptions): { readonly routes: Route
   routes.get('/audit', loggedIn, async (req, res) => {
     res.json(await readAudit(pool, page.parse(req.query).before, LINES))
   })
+  routes.get('/mirror/samples', loggedIn, sendSamples(sources.mirror))
   const allowed = [loggedIn, requireOperator(audit)]
   addActions(routes, { allowed, sources, pool, flagAdmin, changed: () => feed.poke(), logger })
   addPage(routes)

@@ -1,3 +1,4 @@
+import { showMirror } from '../mirror.ts'
 import type { RoutingSources } from '../routing.ts'
 import { showRouting } from '../routing.ts'
 import type { Control } from './read-control.ts'
@@ -22,6 +23,7 @@ export function snapshot(from: RoutingSources, control: Control, canShift: boole
       writesFlag: from.flags.share(`${one.context}-writes`),
     })),
     upstreams: routing.upstreams,
+    mirror: showMirror(from),
     instances: control.instances,
     audit: control.audit,
   }

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest'
+import { createSessions } from './sessions.ts'
+
+const ANN = { name: 'ann', role: 'operator', secret: '' } as const
+const cookieOf = (setCookie: string) => setCookie.split(';')[0]!
+
+it('ends with its time, whatever the browser still sends', () => {
+  const ended = createSessions({ lifeMs: 0, secure: false })
+  const { session, setCookie } = ended.open(ANN)
+  expect([ended.of(cookieOf(setCookie)), ended.isOpen(session)]).toEqual([null, false])
+  const lasting = createSessions({ lifeMs: 60_000, secure: false })
+  expect(lasting.of(`other=1; ${cookieOf(lasting.open(ANN).setCookie)}`)).toMatchObject({ name: 'ann', role: 'operator' })
+})
+
+it('has a cookie for TLS alone where it is told so, and takes it away at its end', () => {
+  const sessions = createSessions({ lifeMs: 60_000, secure: true })
+  const { session, setCookie } = sessions.open(ANN)
+  expect(setCookie).toMatch(/; HttpOnly; SameSite=Strict; Secure$/)
+  expect(sessions.end(session)).toMatch(/^banyan-console=; Max-Age=0;/)
+  expect(sessions.of(cookieOf(setCookie))).toBe(null)
+})
+
+it('is never another one’s, and there are only so many: the oldest makes room', () => {
+  const sessions = createSessions({ lifeMs: 60_000, secure: false })
+  const opened = Array.from({ length: 201 }, () => sessions.open(ANN))
+  expect(new Set(opened.flatMap(({ session }) => [session.id, session.csrf])).size).toBe(402)
+  expect([0, 1, 200].map((index) => sessions.isOpen(opened[index]!.session))).toEqual([false, true, true])
+})
