@@ -7,16 +7,21 @@ import { tell } from './news.js'
 const SILENT_MS = 3_000
 let lines = []
 
-export function showInstances(state) {
-  const rows = [
-    ...state.upstreams.monolith.map((url) => ({ service: 'monolith', url, fixed: true })),
-    ...state.instances.filter((one) => !state.upstreams.monolith.includes(one.url)),
-  ]
+/** Where this proxy sends requests, with what it knows of each; and who announces itself without being asked anything. */
+export function showInstances({ upstreams, instances }) {
+  const announced = new Map(instances.map((one) => [one.url, one]))
+  const asked = upstreams.flatMap(({ side, context, up, instances: all }) =>
+    all.map((one) => {
+      const { service = context ?? side, ...more } = announced.get(one.url) ?? {}
+      announced.delete(one.url)
+      return { ...more, ...one, service, up }
+    }),
+  )
+  const rows = [...asked, ...announced.values()]
   fill(
     at('instances'),
-    rows.map((one) => [one.service, one.url, one.build, health(one)[1]]),
-    () =>
-      rows.length > 0 ? rows.map(instance) : [h('tr', {}, h('td', { colSpan: 5 }, 'No process announces itself.'))],
+    rows.map((one) => [one.service, one.url, one.build, ...health(one)]),
+    () => (rows.length > 0 ? rows.map(instance) : [h('tr', {}, h('td', { colSpan: 5 }, 'No process is known.'))]),
   )
 }
 
@@ -33,11 +38,13 @@ function instance(one) {
   )
 }
 
-function health({ fixed, silentMs }) {
-  if (fixed) return ['none', 'configured']
-  return silentMs < SILENT_MS
-    ? ['ok', 'announces itself']
-    : ['warn', `silent for ${span(Math.floor(silentMs / 5_000) * 5_000)}`]
+function health({ state, up, silentMs }) {
+  const silent = silentMs >= SILENT_MS ? `silent for ${span(Math.floor(silentMs / 5_000) * 5_000)}` : null
+  if (state === undefined) return silent ? ['warn', silent] : ['none', 'is asked nothing by this proxy']
+  if (state === 'fails its checks') return ['bad', state]
+  if (!up) return ['bad', `${state}; its breaker is open`]
+  if (state !== 'answers') return ['warn', state]
+  return silent ? ['warn', `${state}, ${silent}`] : ['ok', state]
 }
 
 /** @param newest the last lines, newest first; what was asked for beyond them stays */

@@ -27,6 +27,14 @@ let unleashFails: boolean
 let hint: () => void
 const known = new Map([['goods', ownershipOf('goods', { phase: 'ready' })]])
 const SAMPLE = { context: 'goods', method: 'GET', url: '/api/goods', headers: {}, signedIn: false, differences: [] }
+const GROUP = {
+  ...{ side: 'service', context: 'goods', isUp: () => true },
+  instances: () => [
+    { url: 'http://one', healthy: true, downUntil: 0, load: 2 },
+    { url: 'http://two', healthy: true, downUntil: Number.POSITIVE_INFINITY, load: 0 },
+    { url: 'http://three', healthy: false, downUntil: 0, load: 0 },
+  ],
+}
 const logged: object[] = []
 
 beforeAll(async () => {
@@ -35,7 +43,7 @@ beforeAll(async () => {
   control.on('error', () => undefined)
   await control.query(`create role ${role} ${loginClause()}`)
   const client = await control.connect()
-  await installControlDatabase(client, ['goods'], { watchers: [], proxies: [role] })
+  await installControlDatabase(client, ['goods'], { proxies: [role] })
   client.release()
   const asProxy = new URL(database.url)
   asProxy.username = role
@@ -100,7 +108,7 @@ function sources(): RoutingSources {
     flags: { share: () => 5, freshness: () => ({ lastFetchMs: 1, ok: true, error: null }), on: () => () => undefined },
     hold: { stats: () => ({ waiting: 0 }) },
     inFlight: { count: () => 0 },
-    upstreams: { all: () => ({ monolith: [] }) },
+    upstreams: { all: () => ({ monolith: [] }), groups: () => [GROUP] },
     recorder: { state: () => ({ on: false }) },
     mirror: { state: () => ({ mirrored: 7, mismatched: 1 }), samples: { list: () => [SAMPLE] } },
     contexts: ['goods'],
@@ -322,6 +330,19 @@ describe('the stream', () => {
     await stream.state((contexts) =>
       expect(contexts).toMatchObject([{ intent: null, last: { state: 'refused', because } }]),
     )
+    await fetch(`${url}/console/logout`, { method: 'POST', headers: { cookie: ann.cookie } })
+    await stream.ended
+  })
+
+  it('tells which instances are asked, and why others are not', async () => {
+    const ann = await sessionOf('ann')
+    const stream = await open(ann)
+    expect((await stream.next('state')).upstreams).toMatchObject([
+      {
+        ...{ side: 'service', context: 'goods', up: true },
+        instances: [{ state: 'answers' }, { state: 'put aside after failures' }, { state: 'fails its checks' }],
+      },
+    ])
     await fetch(`${url}/console/logout`, { method: 'POST', headers: { cookie: ann.cookie } })
     await stream.ended
   })

@@ -9,7 +9,10 @@ it('ends with its time, whatever the browser still sends', () => {
   const { session, setCookie } = ended.open(ANN)
   expect([ended.of(cookieOf(setCookie)), ended.isOpen(session)]).toEqual([null, false])
   const lasting = createSessions({ lifeMs: 60_000, secure: false })
-  expect(lasting.of(`other=1; ${cookieOf(lasting.open(ANN).setCookie)}`)).toMatchObject({ name: 'ann', role: 'operator' })
+  expect(lasting.of(`other=1; ${cookieOf(lasting.open(ANN).setCookie)}`)).toMatchObject({
+    name: 'ann',
+    role: 'operator',
+  })
 })
 
 it('has a cookie for TLS alone where it is told so, and takes it away at its end', () => {

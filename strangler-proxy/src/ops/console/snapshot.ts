@@ -1,3 +1,4 @@
+import type { Group } from '../../balance/group.ts'
 import { showMirror } from '../mirror.ts'
 import type { RoutingSources } from '../routing.ts'
 import { showRouting } from '../routing.ts'
@@ -22,9 +23,20 @@ export function snapshot(from: RoutingSources, control: Control, canShift: boole
       ...one,
       writesFlag: from.flags.share(`${one.context}-writes`),
     })),
-    upstreams: routing.upstreams,
+    upstreams: from.upstreams.groups().map(showGroup),
     mirror: showMirror(from),
     instances: control.instances,
     audit: control.audit,
   }
+}
+
+/** Whether this proxy sends requests to an instance now, and why not. */
+function showGroup(group: Group) {
+  const now = performance.now()
+  const { side, context } = group
+  const instances = group.instances().map(({ url, healthy, downUntil, load }) => ({
+    ...{ url, load },
+    state: !healthy ? 'fails its checks' : downUntil > now ? 'put aside after failures' : 'answers',
+  }))
+  return { side, context, up: group.isUp(), instances }
 }
