@@ -7,6 +7,8 @@ it('lets an address that was wrong wait twice as long each time, half a minute a
   const waits: number[] = []
   for (let tries = 0; tries < 9; tries += 1) {
     expect(brake.begin('a')).toBe(0)
+    now += 2_000
+    brake.ended('a', false)
     const wait = brake.begin('a')
     waits.push(wait)
     now += wait
@@ -15,7 +17,7 @@ it('lets an address that was wrong wait twice as long each time, half a minute a
   expect(brake.begin('b')).toBe(0)
 })
 
-it('counts an attempt as wrong from its beginning, so that many at once are no way around it', () => {
+it('lets one attempt of an address after the other, so that many at once are no way around it', () => {
   const brake = createLoginBrake(() => 0)
   expect([brake.begin('a'), brake.begin('a'), brake.begin('a')]).toEqual([0, 500, 500])
 })
@@ -23,11 +25,16 @@ it('counts an attempt as wrong from its beginning, so that many at once are no w
 it('forgets what was wrong with the right one, and after a quarter of an hour', () => {
   let now = 0
   const brake = createLoginBrake(() => now)
-  brake.begin('a')
-  brake.right('a')
+  const wrong = () => {
+    expect(brake.begin('a')).toBe(0)
+    brake.ended('a', false)
+    return brake.begin('a')
+  }
+  expect(wrong()).toBe(500)
+  now += 500
   expect(brake.begin('a')).toBe(0)
-  expect(brake.begin('a')).toBe(500)
+  brake.ended('a', true)
+  expect(wrong()).toBe(500)
   now += 16 * 60_000
-  expect(brake.begin('a')).toBe(0)
-  expect(brake.begin('a')).toBe(500)
+  expect(wrong()).toBe(500)
 })

@@ -1,11 +1,11 @@
 /** Slows down who guesses: an address that was wrong waits before it may try again, each time twice as long. */
 export type LoginBrake = {
   /**
-   * An attempt sets out, and counts as wrong until it was right: those beside it wait, too.
-   * @returns milliseconds to wait instead; 0 when it may go on
+   * An attempt sets out; those beside it wait until it has ended.
+   * @returns milliseconds to wait instead; 0 when it may go on, and `ended` is to be told how it went
    */
   begin(address: string): number
-  right(address: string): void
+  ended(address: string, right: boolean): void
 }
 
 const FIRST_MS = 500
@@ -13,21 +13,30 @@ const MOST_MS = 30_000
 const FORGOTTEN_AFTER_MS = 15 * 60_000
 const REMEMBERED = 10_000
 
+type Tries = { wrong: number; underWay: boolean; until: number }
+
 /** @param now milliseconds of a clock that never goes back */
 export function createLoginBrake(now: () => number = () => performance.now()): LoginBrake {
-  const wrong = new Map<string, { times: number; until: number }>()
+  const known = new Map<string, Tries>()
   return {
     begin(address) {
       const at = now()
-      const before = wrong.get(address)
+      const before = known.get(address)
+      if (before?.underWay) return FIRST_MS
       if (before && at < before.until) return before.until - at
-      const times = before && at < before.until + FORGOTTEN_AFTER_MS ? before.times + 1 : 1
-      wrong.delete(address)
-      const [oldest] = wrong.keys()
-      if (wrong.size >= REMEMBERED && oldest !== undefined) wrong.delete(oldest)
-      wrong.set(address, { times, until: at + Math.min(FIRST_MS * 2 ** (times - 1), MOST_MS) })
+      const wrong = before && at < before.until + FORGOTTEN_AFTER_MS ? before.wrong : 0
+      known.delete(address)
+      const [oldest] = known.keys()
+      if (known.size >= REMEMBERED && oldest !== undefined) known.delete(oldest)
+      known.set(address, { wrong, underWay: true, until: at })
       return 0
     },
-    right: (address) => void wrong.delete(address),
+    ended(address, right) {
+      const wrong = (known.get(address)?.wrong ?? 0) + 1
+      // From now and not from its beginning: on a busy machine checking a secret takes longer than the first wait.
+      const until = now() + Math.min(FIRST_MS * 2 ** (wrong - 1), MOST_MS)
+      if (right) known.delete(address)
+      else known.set(address, { wrong, underWay: false, until })
+    },
   }
 }

@@ -37,7 +37,12 @@ export function addLogin(
         headers: { 'Retry-After': String(seconds) },
       })
     }
-    const operator = await identify(name, secret)
+    let operator: Operator | null = null
+    try {
+      operator = await identify(name, secret)
+    } finally {
+      brake.ended(address, operator !== null)
+    }
     if (operator === null) {
       // An unknown name is not kept: people type their secrets into the wrong field.
       const who = operators.some((one) => one.name === name) ? name : 'unknown'
@@ -45,7 +50,6 @@ export function addLogin(
       void audit({ who, what: 'login', why: `from ${address}`, result: 'refused' })
       throw new Problem(401, 'wrong-login', 'Name or secret is wrong.')
     }
-    brake.right(address)
     const { session, setCookie } = sessions.open(operator)
     logger.info({ address, who: name, role: operator.role }, 'logged in at the console')
     void audit({ who: name, what: 'login', why: `from ${address}`, result: 'done' })
