@@ -115,6 +115,8 @@ it.skipIf(missing)(named('switches, pulls the kill switch and releases it, and r
 })
 
 it.skipIf(missing)(named('finds all of that in the audit, and logs out'), async () => {
+  // The mover's last word on an intent comes a moment after what it was about.
+  await page.locator('#audit tr').filter({ hasText: 'rollback (asked by console)' }).first().waitFor()
   const lines = await page.locator('#audit tr').allInnerTexts()
   const name = system.stack.env.CONSOLE_NAME ?? ''
   for (const [what, result, why] of [

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { createLogger } from '@banyan/kit/service'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { until } from '../../../test-support/raw.ts'
 import { createFeed } from './feed.ts'
 
@@ -66,4 +66,24 @@ it('takes no picture while nobody looks, and one at a time while somebody does',
   feed.close()
   await answer.text()
   server.close()
+})
+
+it('shows what has changed at once, and otherwise each second', async () => {
+  vi.useFakeTimers()
+  let looks = 0
+  const look = async () => ({ looks: ++looks })
+  const feed = createFeed({ look, first: () => ({}), logger: createLogger({ name: 'feed', level: 'silent' }) })
+  const page = { writeHead: () => page, write: () => true, once: () => page, end: () => page, writableNeedDrain: false }
+  feed.attach(page as never, () => true)
+  await vi.advanceTimersByTimeAsync(10)
+  expect(looks).toBe(1)
+  await vi.advanceTimersByTimeAsync(500)
+  expect(looks).toBe(1)
+  feed.poke()
+  await vi.advanceTimersByTimeAsync(10)
+  expect(looks).toBe(2)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(looks).toBe(3)
+  feed.close()
+  vi.useRealTimers()
 })
