@@ -44,7 +44,7 @@ export async function newKeys(processes: readonly string[]): Promise<Keys> {
 
 /** The proxy's own format for an operator: strangler-proxy/README.md. */
 function consoleLogin(): Keys['console'] {
-  const name = 'operator'
+  const name = 'ops'
   const secret = randomBytes(15).toString('hex')
   const salt = randomBytes(16)
   const hash = scryptSync(secret, salt, 32, { N: 16_384, r: 8, p: 1 })

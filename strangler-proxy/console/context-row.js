@@ -49,7 +49,8 @@ export function contextRow(name, mayAct) {
       owner.className = `side ${context.owner}`
       say(owner, context.owner)
       say(change, context.owner === 'service' ? 'Roll back…' : 'Switch…')
-      show(change, context.phase !== 'completed')
+      show(change, context.phase !== null && context.phase !== 'completed')
+      show(kill, context.phase !== null)
       change.disabled = !mayAct || Boolean(context.intent)
       const pulled = context.reads === 'owner'
       kill.setAttribute('aria-pressed', String(pulled))
@@ -67,9 +68,10 @@ function bar(share) {
   return h('progress', { max: 1, value: share, 'aria-label': 'rows copied' })
 }
 
-function facts({ term, inFlight, hold, subscribers }) {
+function facts({ phase, term, inFlight, hold, subscribers }) {
+  if (phase === null) return 'no plan of it yet'
   const watched = subscribers ? `, ${subscribers.proxies} ${subscribers.proxies === 1 ? 'proxy' : 'proxies'}` : ''
-  return `term ${term ?? '–'}${watched}${inFlight > 0 ? `, ${inFlight} in flight` : ''}${hold ? ', writes held' : ''}`
+  return `term ${term}${watched}${inFlight > 0 ? `, ${inFlight} in flight` : ''}${hold ? ', writes held' : ''}`
 }
 
 function askForOwner(context) {

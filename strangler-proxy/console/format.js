@@ -10,7 +10,11 @@ export function span(ms) {
   return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`
 }
 
-export const milliseconds = (ms) => (ms === null ? '–' : ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`)
+export function milliseconds(ms) {
+  if (ms === null) return '–'
+  if (ms >= 1_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+  return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`
+}
 
 /** The time of day, and the day where it is another one. */
 export function moment(text) {

@@ -10,7 +10,7 @@ const BETWEEN = { switching: 'ready', aborting: 'ready' }
 export function track({ phase, step, paused }) {
   const at = phase === null ? -1 : WAY.indexOf(BETWEEN[phase] ?? phase)
   const dots = WAY.map((_, index) => h(`i${index < at ? '.past' : index === at ? '.here' : ''}`))
-  const text = phase === null ? 'not known' : `${phase}${step ? ` (${step})` : ''}${paused ? ', paused' : ''}`
+  const text = phase === null ? 'not on the move' : `${phase}${step ? ` (${step})` : ''}${paused ? ', paused' : ''}`
   return [h('span.track', { 'aria-hidden': 'true' }, ...dots), h('b', {}, text)]
 }
 

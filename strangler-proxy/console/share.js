@@ -30,6 +30,7 @@ export function createShare(name, mayAct) {
   const element = h('div.slide', {}, said, slider, buttons)
   let share = null
   let moved = false
+  let planned = true
   let pulled = false
   const percentage = (percent) => `${percent} % at the service${pulled ? ', but the kill switch is on' : ''}`
 
@@ -57,7 +58,17 @@ export function createShare(name, mayAct) {
 
   function draw() {
     const waits = performance.now() < echoUntil
-    say(said, moved ? 'all at the service' : share === null && chosen === null ? UNKNOWN : percentage(chosen ?? share))
+    const percent = chosen ?? share
+    say(
+      said,
+      !planned
+        ? 'all at the monolith'
+        : moved
+          ? 'all at the service'
+          : percent === null
+            ? UNKNOWN
+            : percentage(percent),
+    )
     say(apply, `Set ${chosen} %`)
     show(buttons, chosen !== null && !waits)
   }
@@ -72,7 +83,8 @@ export function createShare(name, mayAct) {
       }
       pulled = context.reads === 'owner'
       moved = context.phase === 'completed'
-      show(slider, !moved)
+      planned = context.phase !== null
+      show(slider, planned && !moved)
       const early = SPLIT.includes(context.phase) || share > 0 ? null : `A share waits for ${name} to be ready.`
       slider.disabled = !mayAct || !state.flags.canShift || early !== null
       slider.title = state.flags.why ?? early ?? ''

@@ -34,7 +34,7 @@ function instance(one) {
     h('td', {}, one.service),
     h('td', {}, h('code', {}, one.url)),
     h('td', {}, one.startedAt ? moment(one.startedAt) : '–'),
-    h('td', {}, one.build ? h('code', { title: one.build }, one.build.slice(0, 12)) : '–'),
+    h('td', {}, one.build ? h('code', { title: one.build }, one.build.split('+').at(-1).slice(0, 12)) : '–'),
   )
 }
 
