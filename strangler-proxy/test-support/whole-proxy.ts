@@ -28,6 +28,8 @@ export async function startWholeProxy(options: {
     SERVICE_URLS: { ...options.services },
     ...{ COOKIE_KEY: 'a cookie key for tests', COOKIE_SECURE: false, OVERRIDE_KEY: 'an override key for tests' },
     OPS_TOKEN,
+    CONSOLE_OPERATORS: [],
+    CONSOLE_SESSION_MINUTES: 1,
     RECORD_CLAIMS: ['role'],
     ...(options.mirrorInto === undefined ? {} : { MIRROR_FOLDER: options.mirrorInto }),
     MIRROR_MAX_LAG_MS: 5_000,
