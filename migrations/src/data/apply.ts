@@ -171,10 +171,12 @@ async function readBorder(tx: Tx, lane: Lane): Promise<bigint> {
 async function readLarge(lane: Lane, changes: readonly Change[]): Promise<Change[]> {
   const large = changes.filter((change) => change.large)
   if (large.length === 0) return [...changes]
-  const { rows } = await lane.from.query<{ id: string; row: string }>(
-    'select id, row::text as row from banyan.changes where id = any ($1::bigint[])',
-    [large.map((change) => change.id)],
-  )
+  const read = ({ tx }: Held) =>
+    tx.query<{ id: string; row: string }>(
+      'select id, row::text as row from banyan.changes where id = any ($1::bigint[])',
+      [large.map((change) => change.id)],
+    )
+  const { rows } = await underToken(lane.from, lane, 'share', read, BRIEF)
   const found = new Map(rows.map((row) => [row.id, row.row]))
   return changes.flatMap((change) => {
     if (!change.large) return [change]

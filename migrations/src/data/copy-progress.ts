@@ -2,6 +2,7 @@
 import { keyAfter, lastKey, sourceKeyed } from './key-range.ts'
 import type { Db, Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
+import { ask } from './open-db.ts'
 import { literal, qualified } from './sql-text.ts'
 import { type Held, PIECE, underToken } from './token.ts'
 
@@ -76,7 +77,8 @@ export async function startCopy(lane: Lane): Promise<void> {
 
 /** @returns one entry a table whose copy has begun in this move */
 export async function copyProgress(lane: Pick<Lane, 'context' | 'move'> & { to: Db }): Promise<CopyProgress[]> {
-  const { rows } = await lane.to.query<CopyProgress>(
+  const { rows } = await ask<CopyProgress>(
+    lane.to,
     `select p.tbl, p.border, p.position, p.rows_copied::float8 as "rowsCopied",
         greatest(p.total_estimate, p.rows_copied)::float8 as "totalEstimate", p.chunk_rows as "chunkRows", p.done,
         p.started_at as "startedAt", p.changed_at as "changedAt",

@@ -7,7 +7,7 @@ import { inRange, isKey, type KeyRange, keyAfter, sourceKeyed } from './key-rang
 import type { Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
 import { lostLock } from './lock-retry.ts'
-import { Unanswered, withConnection } from './open-db.ts'
+import { ask, Unanswered, withConnection } from './open-db.ts'
 import { qualified } from './sql-text.ts'
 import { type Held, PIECE, type TokenOptions, underToken, underTokenOn } from './token.ts'
 
@@ -183,7 +183,8 @@ async function copyThroughChunkTable(
 
 /** Rows that collided are read anew: by now the applier has moved on, or they are no longer there. */
 async function retryAside(lane: Lane, table: TableMove, progress: CopyProgress, bounds: TokenOptions): Promise<number> {
-  const { rows } = await lane.to.query<{ key: string }>(
+  const { rows } = await ask<{ key: string }>(
+    lane.to,
     `select key from banyan.copy_aside where context = $1 and tbl = $2 limit ${ASIDE_KEYS}`,
     [lane.context, tableId(table.target)],
   )

@@ -132,7 +132,8 @@ export async function validateCrossingKeys(db: Db, claim: Claim): Promise<{ name
 }
 
 async function remembered(db: Db, claim: Claim) {
-  const { rows } = await db.query<{ tbl: string; name: string; definition: string }>(
+  const { rows } = await ask<{ tbl: string; name: string; definition: string }>(
+    db,
     'select tbl, name, definition from banyan.crossing_keys where context = $1 order by tbl, name',
     [claim.context],
   )

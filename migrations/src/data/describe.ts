@@ -1,6 +1,7 @@
 /** Reads a table's shape from the catalogue, and pairs two shapes into a table move. */
 import type { ColumnMove, Db, TableMove, TableName } from './lane.ts'
 import { tableId } from './lane.ts'
+import { ask } from './open-db.ts'
 
 export interface ColumnShape {
   readonly name: string
@@ -26,7 +27,8 @@ export type ColumnRule = { target?: string; forward?: string; back?: string } | 
 
 /** @returns the table's shape, or null if there is no such ordinary or partitioned table */
 export async function describeTable(db: Db, table: TableName): Promise<TableShape | null> {
-  const { rows } = await db.query(
+  const { rows } = await ask(
+    db,
     `select c.oid::text as oid, c.relkind = 'p' or c.relispartition
         or exists (select from pg_inherits where c.oid in (inhrelid, inhparent)) as inherited
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -34,14 +36,16 @@ export async function describeTable(db: Db, table: TableName): Promise<TableShap
     [table.schema, table.name],
   )
   if (!rows[0]) return null
-  const columns = await db.query(
+  const columns = await ask<ColumnShape>(
+    db,
     `select a.attname as name, format_type(a.atttypid, -1) as type, a.attgenerated <> '' as generated,
         a.attidentity = 'a' as "identityAlways", a.attnotnull as "notNull",
         a.atthasdef or a.attidentity <> '' as "hasDefault"
       from pg_attribute a where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped order by a.attnum`,
     [rows[0].oid],
   )
-  const key = await db.query(
+  const key = await ask(
+    db,
     `select a.attname as name, not i.indimmediate as deferrable
       from pg_index i cross join unnest(i.indkey::int2[]) with ordinality k(attnum, place)
         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum

@@ -1,5 +1,6 @@
 /** Tombstones go only together with a border at or below which changes are discarded (rule 14). */
 import type { Lane } from './lane.ts'
+import { ask } from './open-db.ts'
 import { BRIEF, type Held, underToken } from './token.ts'
 
 /** A moment at the source: the highest id it had given out, and what was open then. */
@@ -11,13 +12,15 @@ export interface Moment {
 
 /** Takes the moment whose end `purgeTombstones` waits for: whoever took an id up to it has a number below `horizon`. */
 export async function takeMoment(lane: Lane): Promise<Moment> {
-  const last = await lane.from.query<{ id: string | null }>(
+  const last = await ask<{ id: string | null }>(
+    lane.from,
     `select pg_sequence_last_value(pg_get_serial_sequence('banyan.changes', 'id')::regclass) as id`,
+    [],
   )
   // In this order: a horizon read together with the id could be older than the transaction that took it. And a number
   // of our own, not the snapshot's xmax: that one is only past what has completed, so that on a quiet server the
   // very transaction that is open would stand beyond it.
-  const open = await lane.from.query<{ horizon: string }>('select pg_current_xact_id()::text as horizon')
+  const open = await ask<{ horizon: string }>(lane.from, 'select pg_current_xact_id()::text as horizon', [])
   return { id: BigInt(last.rows[0]!.id ?? 0), horizon: BigInt(open.rows[0]!.horizon) }
 }
 

@@ -1,7 +1,7 @@
 /** Rule 12: what every transaction of the mover does first in a participating database. */
 import type { Claim, Db, Tx } from './lane.ts'
 import { LOCK_TIMEOUT_MS, lostLock, retryLock } from './lock-retry.ts'
-import { withConnection } from './open-db.ts'
+import { ask, withConnection } from './open-db.ts'
 import { literal } from './sql-text.ts'
 
 /** A newer attempt has been here: this mover is a zombie and must do nothing any more. */
@@ -128,11 +128,13 @@ export async function raiseToken(
  * session is not idle, so no timeout of the server's ever ends it, and it holds the fence row (rule 23).
  */
 async function endStopped(db: Db): Promise<void> {
-  await db.query(
+  await ask(
+    db,
     `select pg_terminate_backend(pid) from pg_stat_activity
       where pid <> pg_backend_pid() and usename = session_user and datname = current_database()
         and application_name = current_setting('application_name') and state = 'active'
         and wait_event in ('ClientRead', 'ClientWrite') and query_start < clock_timestamp() - interval '3 s'`,
+    [],
   )
 }
 
