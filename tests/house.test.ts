@@ -40,9 +40,10 @@ describe('the house stays readable', () => {
       'kit/outbox/testing/child.ts',
       'strangler-proxy/src/streaming.test.ts',
       'tests/bench/proxy/processes.ts',
+      'tests/containers/broker-fallback.containers.test.ts',
       'tests/support/end-with-runner.test.ts',
       'tests/support/end-with-runner.ts',
-      'tests/support/global-setup.ts',
+      'tests/support/services.ts',
     ]
     expect(starts.filter((file) => !ends(textOf(file)) && !watched.includes(file))).toEqual([])
     expect(watched.filter((file) => !starts.includes(file))).toEqual([])
