@@ -1,5 +1,5 @@
 /** Listening, and the one way to stop: not ready → no new connections → drain → close what is behind → exit. */
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { trackConnections } from './connections.ts'
 import type { Health } from './health.ts'
@@ -25,6 +25,8 @@ export type ServeOptions = {
   graceMs: number
   /** Milliseconds between "not ready" and the last accepted connection, for load balancers that poll; 0 unless told. */
   unreadyMs?: number
+  /** Limits of requests, over those that are set here. */
+  http?: ServerOptions
   /** What to close afterwards, in this order: workers before the pools they use. Bounded by 5 s in all. */
   close?: readonly (() => Promise<unknown> | unknown)[]
   /** `'stdin'`: stop when standard input ends. */
@@ -43,7 +45,7 @@ const CLOSE_BOUND_MS = 5_000
  */
 export async function serve(options: ServeOptions): Promise<Served> {
   const { logger, health } = options
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 30_000 }, options.app)
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 30_000, ...options.http }, options.app)
   const connections = trackConnections(server)
   await listening(server, options.port, options.host)
   const { port } = server.address() as AddressInfo

@@ -112,6 +112,9 @@ beforeAll(async () => {
     RECORD_CLAIMS: ['role'],
     MIRROR_MAX_LAG_MS: 5_000,
     TRUSTED_HOPS: 0,
+    HEADERS_TIMEOUT_MS: 10_000,
+    REQUEST_TIMEOUT_MS: 300_000,
+    MAX_HEADER_BYTES: 16_384,
   }
   proxy = createProxy(config, parseRoutes(ROUTES, 'routes.yaml'), logger)
   await proxy.ready

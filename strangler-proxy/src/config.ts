@@ -59,6 +59,11 @@ export const proxyConfig = processConfig
     MIRROR_FOLDER: z.string().min(1).optional(),
     /** Mirrored reads are not compared while the other side's last applied heartbeat is older. */
     MIRROR_MAX_LAG_MS: z.coerce.number().int().min(100).default(5_000),
+    /** Milliseconds within which the headers of a request have to arrive, and all of it. */
+    HEADERS_TIMEOUT_MS: z.coerce.number().int().min(100).default(10_000),
+    REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).default(300_000),
+    /** Bytes that the headers of a request may have. */
+    MAX_HEADER_BYTES: z.coerce.number().int().min(1_024).max(262_144).default(16_384),
     /** How many proxies in front of this one write X-Forwarded-For. */
     TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
   })

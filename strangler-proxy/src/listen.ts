@@ -1,3 +1,4 @@
+import type { ServerOptions } from 'node:http'
 import { type Logger, type Served, serve, startTelemetry } from '@banyan/kit/service'
 import type { StranglerProxy } from './app.ts'
 import type { ProxyConfig } from './config.ts'
@@ -21,6 +22,7 @@ export async function listen(proxy: StranglerProxy, config: ProxyConfig, logger:
     health: proxy.health,
     logger,
     graceMs: config.SHUTDOWN_GRACE_MS,
+    http: limitsOf(config),
     lifeline: config.BANYAN_LIFELINE,
     close: [() => proxy.close(), () => ops.close(), () => telemetry.close()],
   })
@@ -28,4 +30,17 @@ export async function listen(proxy: StranglerProxy, config: ProxyConfig, logger:
   Object.assign(served.server, { shouldUpgradeCallback: isWebSocket })
   served.server.on('upgrade', proxy.upgrade)
   return served
+}
+
+/** How long and how large a request may be in arriving: whoever sends a byte a minute keeps no connection. */
+export function limitsOf(
+  config: Pick<ProxyConfig, 'HEADERS_TIMEOUT_MS' | 'REQUEST_TIMEOUT_MS' | 'MAX_HEADER_BYTES'>,
+): ServerOptions {
+  return {
+    headersTimeout: config.HEADERS_TIMEOUT_MS,
+    requestTimeout: Math.max(config.REQUEST_TIMEOUT_MS, config.HEADERS_TIMEOUT_MS),
+    // Node looks whether a time is over every 30 s unless told.
+    connectionsCheckingInterval: Math.min(config.HEADERS_TIMEOUT_MS / 2, 1_000),
+    maxHeaderSize: config.MAX_HEADER_BYTES,
+  }
 }

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Ownership } from '@banyan/kit/ownership'
 import { createLogger, type TokenVerifier } from '@banyan/kit/service'
@@ -32,6 +32,7 @@ export const OVERRIDE_KEY = 'an override key for tests'
 export interface TestProxy {
   readonly url: string
   readonly port: number
+  readonly server: Server
   readonly parts: Parts
   readonly recorder: Recorder
   readonly mirror: Mirror
@@ -50,6 +51,8 @@ export interface TestProxyOptions {
   readonly verifier?: TokenVerifier
   readonly hold?: HoldLimits
   readonly trustedHops?: number
+  /** Limits of its listener; Node's own unless told. */
+  readonly http?: ServerOptions
   readonly recordInto?: string
   readonly openWriter?: OpenWriter
   /** Whether a context's reads are mirrored. */
@@ -158,7 +161,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     logger: createLogger({ name: 'proxy under test', level: 'silent' }),
   }
   const server = createServer(
-    { shouldUpgradeCallback: options.takesEveryUpgrade ? () => true : isWebSocket },
+    { ...options.http, shouldUpgradeCallback: options.takesEveryUpgrade ? () => true : isWebSocket },
     createHandler(parts),
   )
   const upgrade = createUpgrader(parts)
@@ -168,6 +171,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    server,
     parts,
     recorder,
     mirror,
