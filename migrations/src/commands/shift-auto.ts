@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { recordAudit } from '../control/audit.ts'
+import { readContext } from '../control/contexts.ts'
 import { inTransaction } from '../control/transaction.ts'
 import { climb, type Ended, lineOf, type Progress } from '../guard/climb.ts'
 import { readsIn } from '../guard/reads.ts'
@@ -48,6 +49,8 @@ export async function shiftAuto(setup: Setup, out: Output, asked: Asked): Promis
     return out.result({ context, verb: 'shift', auto: shares, dryRun: true, steps }, steps.join('\n'))
   }
   const history: object[] = []
+  // A share whose setting failed may have been taken all the same.
+  let wanted = 0
   const ended = await climb({
     ...{ shares, intervalMs, samples, sleep },
     async read() {
@@ -55,21 +58,25 @@ export async function shiftAuto(setup: Setup, out: Output, asked: Asked): Promis
       return new Map([...said].map(([proxy, metrics]) => [proxy, readsIn(metrics, context)]))
     },
     async setShare(percent) {
+      wanted = percent
       const why = asked.why ? `climbs to ${shares.at(-1)} %: ${asked.why}` : `climbs to ${shares.at(-1)} %`
       await setShare(setup, { context, verb: 'shift', flag, percent, who, why })
     },
-    stillOurs: (percent) => stillOurs(setup, context, flag, percent),
+    stillOurs: (percent) => stillOurs(setup, context, flag, [percent, wanted]),
     say(progress) {
       history.push(jsonOf(progress))
       out.progress(`shift ${context}: ${lineOf(progress)}`, progress.share / 100)
     },
   }).finally(() => out.endProgress())
   if (ended.kind === 'back') {
-    const killed = await callBack(setup, asked, flag, ended)
-    throw new CalledBack(
-      `shift ${context}: called back from ${ended.share} %: ${ended.because}${killed ? `; the kill switch is on: POST /contexts/${context}/reads {"reads":"flag"} at the operators' listener lets the flag count again` : ''}`,
-      { context, verb: 'shift', flag, percent: 0, from: ended.share, because: ended.because, killed, history },
-    )
+    const { because, share: from } = ended
+    const { killed, noted } = await callBack(setup, asked, flag, ended)
+    const notes = [
+      `shift ${context}: called back from ${from} %: ${because}`,
+      ...(killed ? [`the kill switch is on; ${letGo(context)}`] : []),
+      ...(noted ? [] : ['the audit could not be written']),
+    ]
+    throw new CalledBack(notes.join('; '), { context, verb: 'shift', flag, percent: 0, from, because, killed, history })
   }
   out.result(
     { context, verb: 'shift', flag, percent: ended.share, history },
@@ -81,47 +88,67 @@ function sharesOf(written: string): number[] {
   const shares = written.split(',').map((one) => shareOf(one.trim()))
   const rising = shares.every((share, at) => share > (shares[at - 1] ?? 0))
   if (!rising) throw new Refused(`--auto to be rising shares above 0, such as 1,5,25,50,100; it is "${written}"`)
+  if (shares[0] === 100)
+    throw new Refused('--auto to begin below 100: there the monolith has no reads to be held against')
   return shares
 }
 
 /** Whoever sets the flag, throws the kill switch or switches meanwhile has decided otherwise: the climb is over. */
-async function stillOurs(setup: Setup, context: string, flag: string, percent: number): Promise<void> {
-  const { phase, reads } = await knownContext(setup, context)
+async function stillOurs(setup: Setup, context: string, flag: string, ours: readonly number[]): Promise<string | null> {
+  const asked = Promise.all([readContext(setup.control(), context), flagsOf(setup).share(flag)])
+  const seen = await asked.catch((error: Error) => error)
+  if (seen instanceof Error) return `whether it is still ours cannot be known: ${seen.message}`
+  const [stored, now] = seen
   const over = (what: string) =>
     new Error(`shift ${context}: ${what} while it climbed; the climb is over, and changed nothing more`)
-  if (phase === 'switched' || phase === 'completed') throw over(`${context} was switched`)
-  if (reads === 'owner') throw over('the kill switch was thrown')
-  const now = await flagsOf(setup).share(flag)
-  if (now !== percent) throw over(`${flag} was set to ${now === null ? 'something else' : `${now} %`}`)
+  if (stored?.phase === 'switched' || stored?.phase === 'completed') throw over(`${context} was switched`)
+  if (stored?.reads === 'owner') throw over('the kill switch was thrown')
+  if (now === null || !ours.includes(now))
+    throw over(`${flag} was set to ${now === null ? 'something else' : `${now} %`}`)
+  return null
 }
 
 /**
- * Sends the reads back: the flag to 0, and by the kill switch first where that is wanted, or where Unleash does not
- * take the flag. Says whether the kill switch is on.
+ * Sends the reads back: the flag to 0, and by the kill switch at once where that is wanted, or where Unleash does not
+ * take the flag. Neither waits for the other, nor for the audit.
+ * @returns whether the kill switch is on, and whether the audit says so
+ * @throws Error when neither could be done
  */
 async function callBack(
   setup: Setup,
   { context, killSwitch, who }: Asked,
   flag: string,
   { share, because }: Ended & { kind: 'back' },
-): Promise<boolean> {
+): Promise<{ killed: boolean; noted: boolean }> {
   const back = { who: `${who} (guard)`, context, why: because, result: 'called back' }
   const kill = () =>
     inTransaction(setup.control(), async (client) => {
       await client.query(`update banyan.contexts set reads = 'owner' where context = $1`, [context])
       await recordAudit(client, { ...back, what: 'reads', old: { reads: 'flag' }, new: { reads: 'owner' } })
     })
-  if (killSwitch) await kill()
-  const failed = await flagsOf(setup)
-    .setShare(flag, 0)
-    .then(
-      () => null,
-      (error: Error) => error,
+  const [flagged, early] = await Promise.all([
+    tried(flagsOf(setup).setShare(flag, 0)),
+    killSwitch ? tried(kill()) : null,
+  ])
+  const late = flagged !== null && !killSwitch ? await tried(kill()) : null
+  const killed = killSwitch ? early === null : flagged !== null && late === null
+  if (flagged !== null && !killed)
+    throw new Error(
+      `shift ${context}: it must go back from ${share} %, ${because}, and cannot: ${flagged.message}; ${(early ?? late)?.message}`,
     )
-  if (failed && !killSwitch) await kill()
-  const result = failed ? `Unleash did not take it: ${failed.message}` : back.result
-  await recordAudit(setup.control(), { ...back, what: 'shift', old: { [flag]: share }, new: { [flag]: 0 }, result })
-  return killSwitch === true || failed !== null
+  const result = flagged ? `Unleash did not take it: ${flagged.message}` : back.result
+  const line = { ...back, what: 'shift', old: { [flag]: share }, new: { [flag]: 0 }, result }
+  return { killed, noted: (await tried(recordAudit(setup.control(), line))) === null }
+}
+
+const letGo = (context: string) =>
+  `POST /contexts/${context}/reads {"reads":"flag"} at the operators' listener lets the flag count again`
+
+async function tried(work: Promise<unknown>): Promise<Error | null> {
+  return await work.then(
+    () => null,
+    (error: Error) => error,
+  )
 }
 
 function jsonOf({ share, intervals, decision, window }: Progress): object {

@@ -19,7 +19,7 @@ function world(shares: number[], failing: (share: number, interval: number) => b
       set.push(percent)
       interval = 0
     },
-    stillOurs: async () => undefined,
+    stillOurs: async () => null,
     async sleep() {
       const share = set.at(-1)!
       const ofService = Math.round((reads * share) / 100)
@@ -69,6 +69,7 @@ it('stays where it is while the proxies cannot be read, and ends when somebody e
     read: () => (++reads > 1 ? Promise.reject(new Error('away')) : options.read()),
     stillOurs: async () => {
       if (said.length === 3) throw new Error('the flag was set to 0 %')
+      return null
     },
   })
   await expect(ended).rejects.toThrow('the flag was set to 0 %')
@@ -76,6 +77,27 @@ it('stays where it is while the proxies cannot be read, and ends when somebody e
   expect(said.map(({ decision }) => decision)).toEqual(
     Array.from({ length: 3 }, () => ({ kind: 'pause', because: 'the proxies cannot be read: away' })),
   )
+})
+
+it('watches on while Unleash cannot be asked or does not take a share, and still sends reads back then', async () => {
+  const { options, set, said } = world([50, 100], (_share, at) => at > 6)
+  const away = new Error('away')
+  const ended = await climb({
+    ...options,
+    setShare: async (percent) => {
+      if (set.length > 0) throw away
+      await options.setShare(percent)
+    },
+    stillOurs: async () => (said.length < 3 ? 'Unleash cannot be asked' : null),
+  })
+  expect(ended).toMatchObject({ kind: 'back', share: 50 })
+  expect(set).toEqual([50])
+  expect(said.map(({ decision }) => ('because' in decision ? decision.because : decision.kind))).toEqual([
+    'continue',
+    ...Array.from({ length: 2 }, () => 'Unleash cannot be asked'),
+    ...Array.from({ length: 3 }, () => 'the share cannot be set to 100 %: away'),
+    expect.stringContaining('in the last interval'),
+  ])
 })
 
 it('reads a side of a context out of what a proxy exports, and counts a proxy that began anew from nothing', () => {

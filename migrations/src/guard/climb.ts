@@ -10,10 +10,11 @@ export type Climb = {
   read(): Promise<Reading>
   setShare(percent: number): Promise<void>
   /**
-   * Looks whether the share is still the one that was set, and the context where reads can be shifted.
+   * Looks whether the share is still the one that was set, and the context where reads can be shifted. Says what cannot
+   * be known just now; null when all is as it was.
    * @throws Error when somebody else has changed either: then it is theirs
    */
-  stillOurs(percent: number): Promise<void>
+  stillOurs(percent: number): Promise<string | null>
   sleep(ms: number): Promise<void>
   say(progress: Progress): void
 }
@@ -29,13 +30,13 @@ export type Ended = { kind: 'top'; share: number } | { kind: 'back'; share: numb
 export async function climb(options: Climb): Promise<Ended> {
   const { shares, intervalMs, samples, read, say } = options
   let earlier: Window['monolith'] | null = null
-  for (const share of shares) {
-    const start = await read()
-    await options.setShare(share)
+  let start = await read()
+  await options.setShare(shares[0]!)
+  for (const [at, share] of shares.entries()) {
     let last = start
     for (let intervals = 1; ; intervals++) {
       await options.sleep(intervalMs)
-      await options.stillOurs(share)
+      const unsure = await options.stillOurs(share)
       const now = await read().catch((error: Error) => error)
       if (now instanceof Error) {
         const because = `the proxies cannot be read: ${now.message}`
@@ -44,15 +45,28 @@ export async function climb(options: Climb): Promise<Ended> {
       }
       const watched: Watched = { step: between(start, now), interval: between(last, now), intervals, samples }
       last = now
-      const decision = decide(share === 100 && earlier ? against(earlier, watched) : watched)
+      let decision = decide(share === 100 && earlier ? against(earlier, watched) : watched)
+      if (decision.kind === 'promote') decision = await promote(shares[at + 1], unsure, options)
       say({ share, intervals, decision, window: watched.step })
       if (decision.kind === 'back') return { kind: 'back', share, because: decision.because }
       if (decision.kind !== 'promote') continue
       earlier = watched.step.monolith
+      start = now
       break
     }
   }
   return { kind: 'top', share: shares.at(-1)! }
+}
+
+/** Sets the next share, if there is one. Whatever fails, the present one is watched on: nobody may be left alone with it. */
+async function promote(next: number | undefined, unsure: string | null, options: Climb): Promise<Decision> {
+  if (unsure !== null) return { kind: 'pause', because: unsure }
+  try {
+    if (next !== undefined) await options.setShare(next)
+    return { kind: 'promote' }
+  } catch (error) {
+    return { kind: 'pause', because: `the share cannot be set to ${next} %: ${(error as Error).message}` }
+  }
 }
 
 /** The last reads of users whom the share had not reached yet, and of those who have just written, are no measure. */

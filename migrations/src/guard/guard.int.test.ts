@@ -175,6 +175,7 @@ describe('shift --auto', () => {
     [['shift', 'goods'], 'either a share or --auto'],
     [['shift', 'goods', '5', '--auto', '1,5'], 'either a share or --auto'],
     [['shift', 'goods', '--auto', '5,1'], 'rising shares'],
+    [['shift', 'goods', '--auto', '100'], 'to begin below 100'],
     [['shift', 'goods', '--auto', '1,500'], 'a whole number from 0 to 100'],
     [['shift', 'goods', '--auto', '1', '--interval', '0'], '--interval to be a whole number from 1 on'],
   ])('refuses %j before anything is done', async (args, why) => {
