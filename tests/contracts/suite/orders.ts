@@ -26,15 +26,16 @@ export function ordersContract(world: () => World): void {
       shippingAddress,
       ...change,
     })
-    /** As its client does: asks again by the key while the order is on its way, which on a slow machine it may be. */
-    const place = async (body: object, headers = key()) => {
+    /** As its client does: asks again while the order is on its way, which on a slow machine it may be. */
+    const settled = async (operation: string, input: object) => {
       const { client, customerToken: token } = world()
       for (;;) {
-        const answer = await client.call('placeOrder', { token, headers, body })
+        const answer = await client.call(operation, { token, ...input })
         if (answer.status !== 202) return answer
         await new Promise((resolve) => setTimeout(resolve, 100))
       }
     }
+    const place = (body: object, headers = key()) => settled('placeOrder', { headers, body })
 
     it('asks who it is first', async () => {
       const { client } = world()
@@ -128,11 +129,10 @@ export function ordersContract(world: () => World): void {
     })
 
     it('takes an order back, and answers alike when that is done', async () => {
-      const { client, customerToken: token } = world()
       const placed = await place(order())
       const path = { id: placed.body.id }
-      expect((await client.call('cancelOrder', { token, path })).body.status).toBe('cancelled')
-      expect((await client.call('cancelOrder', { token, path })).body.status).toBe('cancelled')
+      expect((await settled('cancelOrder', { path })).body.status).toBe('cancelled')
+      expect((await settled('cancelOrder', { path })).body.status).toBe('cancelled')
     })
 
     it('has a shipment and letters for it a little later', async () => {
