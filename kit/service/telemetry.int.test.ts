@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase, type Disposable } from '../../tests/support/infra.ts'
 import { newKey } from '../../tests/support/keys.ts'
-import { lineOf, type OtlpReceiver, startOtlpReceiver } from '../../tests/support/otlp-receiver.ts'
+import { lineOf, type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../../tests/support/otlp-receiver.ts'
 import { eventTopology } from '../broker/index.ts'
 import { installInbox } from '../inbox/install.ts'
 import { installOutbox } from '../outbox/install.ts'
@@ -59,6 +59,10 @@ test('what a request causes is one trace, over a call, the outbox, the broker an
   const ended = (name: string) => collector.spans.some((span) => span.name === name && span.service === 'first')
   await collector.until('the echo was heard', () => ended('process Followed'))
   await collector.until('the call is over', (all) => all.some(({ name }) => name === 'GET /asked/:id'))
+  // Two processes export, each in its own time: a child may come before its parent.
+  const isWhole = (all: readonly ReceivedSpan[]) =>
+    all.every((span) => span.traceId !== traceId || lineOf(span, all).at(-1)!.name === 'POST /do')
+  await collector.until('every span has its parent', isWhole)
 
   const spans = collector.spans.filter((span) => span.traceId === traceId)
   expect(collector.spans.filter((span) => !spans.includes(span))).toEqual([])
