@@ -1,4 +1,4 @@
-/** A process with the whole chassis: `POST /do` tells an event and asks the other process, if it has one. */
+/** A process with the whole chassis: `POST /do` tells an event and asks the other process, if it has one; that one answers the event. */
 import { Router } from 'express'
 import pg from 'pg'
 import { consume } from '../../inbox/index.ts'
@@ -41,15 +41,13 @@ function contexts({ db, broker, logger, callerOf }: ServiceParts<unknown, Pool>)
     res.json({})
   })
   if (!queue || !broker) return [{ routes }]
-  const handlers = {
-    async Happened(_event: unknown, tools: { append(next: ReturnType<typeof event>): Promise<string> }) {
-      logger.info('has heard')
-      await tools.append(event('Followed'))
-    },
-    async Followed() {
-      logger.info('has heard the echo')
-    },
+  const happened = async (_event: unknown, tools: { append(next: ReturnType<typeof event>): Promise<string> }) => {
+    logger.info('has heard')
+    await tools.append(event('Followed'))
   }
+  const followed = async () => logger.info('has heard the echo')
+  // Who asks hears the echo, and who is asked makes it: both would follow what happened, each in a way of its own.
+  const handlers: Record<string, typeof happened> = other ? { Followed: followed } : { Happened: happened }
   return [
     { routes, start: () => consume({ broker, queue, transaction: (work) => transaction(db, work), handlers, logger }) },
   ]
