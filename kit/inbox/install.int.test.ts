@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createTestDatabase } from '../../tests/support/infra.ts'
 import { installOutbox } from '../outbox/index.ts'
 import { fromPg, type Sql } from '../sql.ts'
+import { inTransaction } from '../testing/in-transaction.ts'
 import { handleOnce, installInbox } from './index.ts'
 import { purgeInbox } from './purge.ts'
 
@@ -21,17 +22,7 @@ beforeEach(async () => {
 })
 afterEach(() => drop())
 
-async function transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  try {
-    await client.query('begin')
-    const result = await work(fromPg(client))
-    await client.query('commit')
-    return result
-  } finally {
-    client.release()
-  }
-}
+const transaction = <T>(work: (sql: Sql) => Promise<T>): Promise<T> => inTransaction(pool, work)
 
 test('twenty installs at once leave one outbox and one inbox', async () => {
   const sql = fromPg(pool)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase } from '../../tests/support/infra.ts'
 import { currentContext, runInContext } from '../service/request-context.ts'
 import { fromPg, type Sql } from '../sql.ts'
+import { inTransaction } from '../testing/in-transaction.ts'
 import { createVirtualClock } from './clock.ts'
 import { defineSaga, ELSEWHERE, type StepCall } from './define.ts'
 import { SagaLater, SagaRefusal } from './errors.ts'
@@ -30,20 +31,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-const transaction = async <T>(work: (trx: Sql) => Promise<T>): Promise<T> => {
-  const client = await pool.connect()
-  try {
-    await client.query('begin')
-    const result = await work(fromPg(client))
-    await client.query('commit')
-    return result
-  } catch (error) {
-    await client.query('rollback')
-    throw error
-  } finally {
-    client.release()
-  }
-}
+const transaction = <T>(work: (trx: Sql) => Promise<T>): Promise<T> => inTransaction(pool, work)
 
 /** A callee with a database: doing and undoing are idempotent, and an undo that comes first leaves a tombstone. */
 const doIt = async (sql: Sql, saga: string, what: string) => {

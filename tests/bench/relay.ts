@@ -3,6 +3,7 @@ import pg from 'pg'
 import { type Broker, connectBroker, EVENTS_EXCHANGE, eventTopology } from '../../kit/broker/index.ts'
 import { consume, installInbox } from '../../kit/inbox/index.ts'
 import { append, fromPg, installOutbox, type Relay, type Sql, startRelay } from '../../kit/outbox/index.ts'
+import { inTransaction } from '../../kit/testing/in-transaction.ts'
 import { createTestDatabase, createTestVhost } from '../support/infra.ts'
 import { median, type Row } from './row.ts'
 
@@ -111,25 +112,17 @@ async function latency(bench: Bench): Promise<Row> {
     queue: QUEUE,
     logger,
     async transaction(work) {
-      const client = await pool.connect()
       let handled: string | undefined
-      try {
-        await client.query('begin')
-        const result = await work({
+      const result = await inTransaction(pool, (trx) =>
+        work({
           raw(text, bindings) {
             if (text.startsWith('insert into banyan.inbox ')) handled = String(bindings?.[1])
-            return fromPg(client).raw(text, bindings)
+            return trx.raw(text, bindings)
           },
-        })
-        await client.query('commit')
-        if (handled !== undefined) handledAt.set(handled, performance.now())
-        return result
-      } catch (error) {
-        await client.query('rollback')
-        throw error
-      } finally {
-        client.release()
-      }
+        }),
+      )
+      if (handled !== undefined) handledAt.set(handled, performance.now())
+      return result
     },
     handlers: {
       async Benchmarked({ id }, tools) {

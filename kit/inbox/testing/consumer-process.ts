@@ -2,7 +2,7 @@ import pg from 'pg'
 import { connectBroker } from '../../broker/index.ts'
 import { childOptions } from '../../outbox/testing/child.ts'
 import { armFailPoints } from '../../service/fail-points.ts'
-import { fromPg } from '../../sql.ts'
+import { inTransaction } from '../../testing/in-transaction.ts'
 import { consume } from '../index.ts'
 
 const { databaseUrl, brokerUrl, queue, failPoints } = childOptions<{
@@ -20,20 +20,7 @@ consume({
   queue,
   logger,
   concurrency: 4,
-  async transaction(work) {
-    const client = await pool.connect()
-    try {
-      await client.query('begin')
-      const result = await work(fromPg(client))
-      await client.query('commit')
-      return result
-    } catch (error) {
-      await client.query('rollback')
-      throw error
-    } finally {
-      client.release()
-    }
-  },
+  transaction: (work) => inTransaction(pool, work),
   handlers: {
     async Happened({ id }, { sql }) {
       await sql.raw('insert into effects (event_id) values (?)', [id])

@@ -5,6 +5,7 @@ import { createTestDatabase, createTestVhost, rabbitApi } from '../../../tests/s
 import { type Broker, connectBroker, type Log } from '../../broker/index.ts'
 import { installInbox } from '../../inbox/install.ts'
 import { fromPg, type Sql } from '../../sql.ts'
+import { inTransaction } from '../../testing/in-transaction.ts'
 import { installOutbox } from '../install.ts'
 
 export interface World {
@@ -66,21 +67,6 @@ export async function until(
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
-
-async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  try {
-    await client.query('begin')
-    const result = await work(fromPg(client))
-    await client.query('commit')
-    return result
-  } catch (error) {
-    await client.query('rollback').catch(() => undefined)
-    throw error
-  } finally {
-    client.release()
   }
 }
 

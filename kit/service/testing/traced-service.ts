@@ -3,7 +3,7 @@ import { Router } from 'express'
 import pg from 'pg'
 import { consume } from '../../inbox/index.ts'
 import { append } from '../../outbox/index.ts'
-import { fromPg, type Sql } from '../../sql.ts'
+import { inTransaction } from '../../testing/in-transaction.ts'
 import { type Context, readConfig, type ServiceParts, serviceConfig, startService } from '../index.ts'
 
 type Settings = { name: string; env: Record<string, string>; otherUrl?: string; queue?: string }
@@ -11,28 +11,13 @@ type Pool = pg.Pool & { destroy(): Promise<void> }
 
 const { name, env, otherUrl, queue }: Settings = JSON.parse(process.argv[2] ?? '{}')
 
-async function transaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
-  const client = await pool.connect()
-  try {
-    await client.query('begin')
-    const result = await work(fromPg(client))
-    await client.query('commit')
-    return result
-  } catch (error) {
-    await client.query('rollback')
-    throw error
-  } finally {
-    client.release()
-  }
-}
-
 const event = (type: string) => ({ context: name, stream: 'thing-1', type, version: 1, payload: {} })
 
 function contexts({ db, broker, logger, callerOf }: ServiceParts<unknown, Pool>): Context[] {
   const other = otherUrl ? callerOf('other', otherUrl) : undefined
   const routes = Router()
   routes.post('/do', async (_req, res) => {
-    await transaction(db, (sql) => append(sql, event('Happened')))
+    await inTransaction(db, (sql) => append(sql, event('Happened')))
     const answer = await other?.call({ method: 'GET', path: '/asked/7' })
     res.json({ answer: answer?.status ?? null })
   })
@@ -49,7 +34,10 @@ function contexts({ db, broker, logger, callerOf }: ServiceParts<unknown, Pool>)
   // Who asks hears the echo, and who is asked makes it: both would follow what happened, each in a way of its own.
   const handlers: Record<string, typeof happened> = other ? { Followed: followed } : { Happened: happened }
   return [
-    { routes, start: () => consume({ broker, queue, transaction: (work) => transaction(db, work), handlers, logger }) },
+    {
+      routes,
+      start: () => consume({ broker, queue, transaction: (work) => inTransaction(db, work), handlers, logger }),
+    },
   ]
 }
 

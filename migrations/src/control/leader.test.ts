@@ -1,23 +1,18 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type SilentServer, startSilentServer } from '../mover/testing/silent-server.ts'
 import { becomeLeader } from './leader.ts'
 
-let server: Server
-let url: string
+let server: SilentServer
 beforeEach(async () => {
-  // It takes connections and says nothing: a control database behind a line that was cut or has frozen.
-  server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  url = `postgres://mover@127.0.0.1:${(server.address() as AddressInfo).port}/control`
+  server = await startSilentServer()
 })
 afterEach(() => server.close())
 
 it('whoever seeks the lead at a server that says nothing stops when it is told to', async () => {
   const stop = new AbortController()
-  const seeking = becomeLeader(url, stop.signal)
-  const [socket] = (await once(server, 'connection')) as [Socket]
-  socket.on('error', () => undefined)
+  const seeking = becomeLeader(server.url, stop.signal)
+  const socket = await server.connected()
   stop.abort()
   expect(await seeking).toBeNull()
   socket.destroy()
@@ -25,12 +20,9 @@ it('whoever seeks the lead at a server that says nothing stops when it is told t
 
 it('the lead is sought again at a server that says nothing', async () => {
   const stop = new AbortController()
-  const seeking = becomeLeader(url, stop.signal)
+  const seeking = becomeLeader(server.url, stop.signal)
   const sockets: Socket[] = []
-  for (let times = 0; times < 2; times++) {
-    const [socket] = (await once(server, 'connection')) as [Socket]
-    sockets.push(socket.on('error', () => undefined))
-  }
+  for (let times = 0; times < 2; times++) sockets.push(await server.connected())
   stop.abort()
   expect(await seeking).toBeNull()
   for (const socket of sockets) socket.destroy()

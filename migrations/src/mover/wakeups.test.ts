@@ -1,23 +1,16 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, it } from 'vitest'
+import { type SilentServer, startSilentServer } from './testing/silent-server.ts'
 import { listenForWakeups } from './wakeups.ts'
 
-let server: Server
-let url: string
+let server: SilentServer
 beforeEach(async () => {
-  // It takes connections and says nothing: a control database behind a line that was cut or has frozen.
-  server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  url = `postgres://mover@127.0.0.1:${(server.address() as AddressInfo).port}/control`
+  server = await startSilentServer()
 })
 afterEach(() => server.close())
 
 async function connecting() {
-  const wakeups = listenForWakeups(url)
-  const [socket] = (await once(server, 'connection')) as [Socket]
-  socket.on('error', () => undefined)
-  return { wakeups, socket }
+  const wakeups = listenForWakeups(server.url)
+  return { wakeups, socket: await server.connected() }
 }
 
 it('closes while it connects to a server that says nothing', async () => {
@@ -36,8 +29,7 @@ it('closes while a server breaks the connection that is being made', async () =>
 it('connects again when a connection could not be made', async () => {
   const { wakeups, socket } = await connecting()
   socket.resetAndDestroy()
-  const [again] = (await once(server, 'connection')) as [Socket]
-  again.on('error', () => undefined)
+  const again = await server.connected()
   await wakeups.close()
   again.destroy()
 })
