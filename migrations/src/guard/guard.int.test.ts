@@ -59,6 +59,8 @@ beforeEach(async () => {
       () => false,
     ),
   )
+  // Reads by the share of the test before would be counted for the first one of this.
+  await until('the proxy has heard of it', 30_000, async () => (await shareAtTheProxy()) === 0)
 })
 afterEach(async () => {
   buying = false
@@ -111,6 +113,11 @@ const audit = async () =>
     .rows
 const readsOf = async () =>
   (await world.db.control.query(`select reads from banyan.contexts where context = 'goods'`)).rows[0]?.reads
+const shareAtTheProxy = async (): Promise<number | null> => {
+  const answer = await fetch(`${proxy.opsUrl}/routing`, { headers: { authorization: `Bearer ${OPS_TOKEN}` } })
+  const { contexts } = (await answer.json()) as { contexts: { context: string; flag: { share: number | null } }[] }
+  return contexts.find((one) => one.context === 'goods')?.flag.share ?? null
+}
 /** No read goes to the service any more: it is not asked while the monolith answers fifty. */
 const allAtTheMonolith = () =>
   until('all reads are at the monolith', 10_000, async () => {
