@@ -69,6 +69,11 @@ export function createFlags(options: FlagsOptions): Flags {
   return {
     ready: repository.settled,
     isOn(flag, { userId, sessionId }) {
+      // What is off is off for everybody, and most flags are most of the time: it is counted, and nobody is looked at.
+      if (repository.getToggle(flag)?.enabled !== true) {
+        unleash.count(flag, false)
+        return false
+      }
       const context = { ...(userId ? { userId } : {}), ...(sessionId ? { sessionId } : {}) }
       return unleash.isEnabled(flag, context, false)
     },

@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import {
   type Attributes,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
+  ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -31,13 +33,22 @@ const KINDS = {
   producer: SpanKind.PRODUCER,
   consumer: SpanKind.CONSUMER,
 }
-const tracer = trace.getTracer('@banyan/kit')
+const NAME = '@banyan/kit'
+const tracer = trace.getTracer(NAME)
+const NOTHING_BEGUN: Begun = { span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT), traceparent: undefined }
+
+/** Whether there is an SDK. Without one the API would come to nothing as well, at a cost that every request pays. */
+function isTracing(): boolean {
+  const provider = trace.getTracerProvider()
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(NAME) !== undefined
+}
 
 /**
  * Begins a span that somebody ends by `span.end()`.
  * @param name What is done, without ids: `publish OrderPlaced`.
  */
 export function beginSpan(name: string, options: SpanOptions = {}): Begun {
+  if (!isTracing()) return NOTHING_BEGUN
   const { kind = 'internal', attributes = {}, parent = currentContext()?.traceparent } = options
   const from = isTraceparent(parent) ? spanContextOf(parent) : undefined
   const span = tracer.startSpan(

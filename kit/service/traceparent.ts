@@ -14,7 +14,9 @@ let used = pool.length
  * @returns The `traceparent` to work under.
  */
 export function acceptTraceparent(received: string | undefined): string {
-  return isTraceparent(received) ? received : `00-${randomHex(16)}-${randomHex(8)}-01`
+  if (isTraceparent(received)) return received
+  const ids = randomHex(24)
+  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`
 }
 
 /** Whether a header may be taken over as it is. */

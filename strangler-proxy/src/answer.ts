@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ONE_WRITE_BYTES } from './body.ts'
 
 /** Headers of one hop, our own promises to each other, and what tells a client who answered: no client sees them. */
 const STRIPPED = new Set([
@@ -78,13 +79,17 @@ const NAMED = -2
 
 /**
  * The body, chunk by chunk, at the pace of whoever takes it. What `pipe` adds to that is looked after already: each
- * side is destroyed with the other by the forwarder.
+ * side is destroyed with the other by the forwarder. A small body that came whole goes out in one write with its head.
  */
 function pour(from: IncomingMessage, to: ServerResponse): void {
+  const length = Number(from.headers['content-length'])
   from.on('data', (chunk: Buffer) => {
-    if (!to.write(chunk)) from.pause()
+    if (chunk.length === length && length <= ONE_WRITE_BYTES) to.end(chunk.toString('latin1'), 'latin1')
+    else if (!to.write(chunk)) {
+      from.pause()
+      to.once('drain', () => from.resume())
+    }
   })
-  to.on('drain', () => from.resume())
   from.on('end', () => to.end())
 }
 

@@ -4,6 +4,12 @@ import { PassThrough, type Readable, Stream, Transform } from 'node:stream'
 /** Bodies up to here are kept while a context is on the move, so that a refused request can be sent again. */
 export const KEPT_BYTES = 1024 * 1024
 
+/**
+ * A whole body of up to this many bytes is sent as text: Node joins a head with text alone, and one write costs less
+ * than two. Any byte survives being Latin-1.
+ */
+export const ONE_WRITE_BYTES = 4_096
+
 export type Body =
   /** There is none, or all of it is here: the request can be sent again. */
   | { readonly kind: 'kept'; readonly bytes: Buffer | null }
@@ -60,7 +66,8 @@ export class WholeBody extends Stream {
   }
   override pipe<To extends NodeJS.WritableStream>(to: To): To {
     if (this.#bytes === null) to.end()
-    else to.end(this.#bytes)
+    else if (this.#bytes.length > ONE_WRITE_BYTES) to.end(this.#bytes)
+    else to.end(this.#bytes.toString('latin1'), 'latin1')
     return to
   }
 }

@@ -8,9 +8,10 @@ import { BodyTooLarge, hasBody, NO_BODY, WholeBody } from './body.ts'
 import { createSteadyMemory, isLarge, type SteadyMemory } from './steady-memory.ts'
 import type { Upstream } from './upstreams.ts'
 
-// One instance of http-proxy-middleware forwards everything. Its router is a function that reads what was decided
-// from the request, so nothing a client sends chooses a target. Its default plugins are left out: they format a URL
-// for every answer and answer errors themselves.
+// One instance of http-proxy-middleware forwards everything to what was decided, so nothing a client sends chooses a
+// target. Its default plugins are left out: they format a URL for every answer and answer errors themselves. Requests
+// go to the server that it hands its plugins: what it does before that is to parse the path for a filter and to await
+// a router, which nobody needs here (docs/decisions/0006).
 
 /**
  * `connect`: nothing was sent. `stale`: a connection that had been used before broke, which its upstream may have closed
@@ -91,18 +92,18 @@ export function createForward(passOn: PassOn): Forward {
     clearInterval(sweeper)
     sweeper = null
   }
+  let server!: Parameters<Plugin<Carrier, ServerResponse>>[0]
+  const handOver: Plugin<Carrier, ServerResponse> = (proxy) => {
+    server = proxy
+  }
   const middleware = createProxyMiddleware<Carrier, ServerResponse>({
     router: (req, _res, options) => {
-      const attempt = req[ATTEMPT]
-      const upstream = attempt?.sending.upstream ?? req[UPGRADE]!.upstream
-      options.agent = attempt && !attempt.sending.fresh ? upstream.agent : false
-      if (attempt) options.buffer = sourceOf(attempt)
-      else options.upgradeTimeout = req[UPGRADE]!.withinMs
+      const { upstream, withinMs } = req[UPGRADE]!
+      Object.assign(options, { agent: false, upgradeTimeout: withinMs })
       return upstream.target
     },
-    selfHandleResponse: true,
     ejectPlugins: true,
-    plugins: [settleAttempts(memory, passOn)],
+    plugins: [settleAttempts(memory, passOn), handOver],
   })
 
   const forward = (req: Carrier, res: ServerResponse, sending: Sending) =>
@@ -133,7 +134,13 @@ export function createForward(passOn: PassOn): Forward {
         attempt.large.push(memory.begin())
       }
       res.on('close', onClose)
-      middleware(req, res).catch((error: Error) => fail(attempt, error))
+      const { target, agent } = sending.upstream
+      server
+        .web(req, res, {
+          ...{ target, agent: sending.fresh ? false : agent },
+          ...{ buffer: sourceOf(attempt), selfHandleResponse: true },
+        })
+        .catch((error: Error) => fail(attempt, error))
     })
   return Object.assign(forward, {
     upgrade(req: Carrier, socket: Socket, head: Buffer, rising: Rising) {

@@ -2,6 +2,8 @@
 export const RESERVED = ['internal', 'metrics', 'health']
 
 const ESCAPED = /%[0-9a-f]{2}/i
+/** What every server reads alike. */
+const PLAIN = /^[A-Za-z0-9_-]+$/
 /** Escapes within escapes, deeper than anybody writes them; what is deeper still is refused. */
 const DEEPEST = 4
 
@@ -29,11 +31,11 @@ export function readEagerly(path: string): string | null {
  * the letters' case and form, cuts path parameters or drops dots and blanks at the end of a name.
  */
 export function isReserved(path: string): boolean {
+  const written = firstOf(path)
+  if (PLAIN.test(written) && !path.includes('%')) return RESERVED.includes(written.toLowerCase())
   const read = readEagerly(path)
   if (read === null) return true
-  const end = read.indexOf('/', 1)
-  const first = end === -1 ? read.slice(1) : read.slice(1, end)
-  const name = first.split(';', 1)[0]!.normalize('NFKC')
+  const name = firstOf(read).split(';', 1)[0]!.normalize('NFKC')
   return RESERVED.includes(
     name
       .replace(/[.\s]+$/, '')
@@ -41,4 +43,9 @@ export function isReserved(path: string): boolean {
       .toUpperCase()
       .toLowerCase(),
   )
+}
+
+function firstOf(path: string): string {
+  const end = path.indexOf('/', 1)
+  return end === -1 ? path.slice(1) : path.slice(1, end)
 }

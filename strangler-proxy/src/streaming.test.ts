@@ -55,6 +55,13 @@ beforeAll(async () => {
       res.on('close', () => {
         aborted += 1
       })
+    } else if (req.url === '/api/goods?echo') {
+      const chunks: Buffer[] = []
+      req.on('data', (chunk: Buffer) => chunks.push(chunk))
+      req.on('end', () => {
+        const body = Buffer.concat(chunks)
+        res.writeHead(200, { 'content-length': body.length }).end(body)
+      })
     } else if (req.url === '/empty') {
       res.writeHead(204).end()
     } else {
@@ -121,6 +128,16 @@ describe('answers', () => {
     expect(performance.now() - from).toBeLessThan(500)
     await reader.cancel()
     await Promise.all(streams.slice(1).map((one) => one.body!.cancel()))
+  })
+
+  it.each([1, 256, 4_096, 4_097])('come back byte for byte, as bodies go: %i bytes of every value', async (size) => {
+    const sent = Buffer.from(Array.from({ length: size }, (_, index) => 255 - (index % 256)))
+    for (const phase of ['idle', 'ready'] as const) {
+      proxy.own('goods', { phase })
+      const answer = await fetch(`${proxy.url}/api/goods?echo`, { method: 'POST', body: sent })
+      expect(Buffer.from(await answer.arrayBuffer()).equals(sent)).toBe(true)
+    }
+    proxy.own('goods', { phase: 'idle' })
   })
 
   it('keep their cookies as they are, and lose what belongs to the hop', async () => {

@@ -1,0 +1,167 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Body, keepBody, streamBody } from './body.ts'
+import { choose } from './choose.ts'
+import type { Facts } from './decide.ts'
+import type { Outcome } from './forward.ts'
+import { gate, isOnTheMove } from './gate.ts'
+import type { Parts } from './parts.ts'
+import { NO_ROUTE, type ProxyProblem } from './problem.ts'
+import type { Listening } from './record/recorder.ts'
+import { refuse } from './refuse.ts'
+import { afterOutcome, FAILING, TOO_LARGE } from './resend.ts'
+import type { Route } from './routes/route.ts'
+import { createSending } from './sending.ts'
+import type { RequestTrace } from './trace.ts'
+import type { Upstream } from './upstreams.ts'
+import { waitAtGate } from './wait-at-gate.ts'
+
+const NO_INSTANCE_WITHIN_MS = 2_000
+const NO_INSTANCE_PAUSE_MS = 50
+/** Milliseconds for requests that no rule names. */
+export const UNROUTED_DEADLINE_MS = 30_000
+
+/** What is known of a request when it sets out. */
+export interface Setting {
+  readonly started: number
+  readonly route: Route | null
+  readonly facts: Facts
+  /** The cookie of a session that began with it. */
+  readonly session: string | null
+  readonly listening: Listening
+  readonly trace: RequestTrace
+}
+
+/** Hold → forward, until it was answered or may not be sent again. */
+export async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, setting: Setting): Promise<void> {
+  const { started, route, facts, session, listening, trace } = setting
+  const { ownership } = parts
+  const body = await bodyOf(req, route, parts)
+  if (body.kind === 'gone') return
+  if (body.kind === 'too-large') return refuse(parts, req, res, TOO_LARGE)
+  const bytes = body.kind === 'kept' ? body.bytes : body.from
+  const arrived = body.kind === 'kept' && body.bytes !== null ? performance.now() : started
+  const deadlineAt = arrived + (route?.deadlineMs ?? UNROUTED_DEADLINE_MS)
+  let refusals = 0
+  let stale = 0
+  const tried: Upstream[] = []
+  let missingSince: number | null = null
+
+  for (;;) {
+    // No await may stand between an open gate and the entry in flight: a hold seen in between would be acknowledged
+    // although this request is on its way.
+    while (route !== null && gate(route, ownership) !== 'open') {
+      const waited = trace.held()
+      const refused = await waitAtGate(parts, route, res, body, deadlineAt)
+      waited(typeof refused === 'object' ? (refused?.code ?? 'open') : refused)
+      if (refused === 'gone') return
+      if (refused !== null) return refuse(parts, req, res, refused)
+    }
+    const choice = choose(route, ownership, parts.flag, facts, parts.upstreams, tried)
+    const { decision } = choice
+    // Where there is no other place, the same one once more: what failed may have been an old connection.
+    const upstream = choice.upstream ?? tried.at(-1) ?? null
+    if (upstream === null) {
+      if (route === null) return refuse(parts, req, res, NO_ROUTE)
+      // A service that has just come up, or is being replaced, is in the table within a moment.
+      missingSince ??= performance.now()
+      const until = Math.min(missingSince + NO_INSTANCE_WITHIN_MS, deadlineAt)
+      if (performance.now() >= until || res.destroyed) return refuse(parts, req, res, NO_INSTANCE)
+      await sleep(NO_INSTANCE_PAUSE_MS)
+      continue
+    }
+    const passage = upstream.group.enter(upstream, tried.length + stale > 0)
+    if (passage === null) return refuse(parts, req, res, FAILING)
+    parts.metrics.decided(decision, route?.context ?? null)
+    const ended = route?.access === 'write' ? parts.inFlight.enter(route.writes) : null
+    const { sending, elsewhere } = createSending(parts, {
+      req,
+      route,
+      choice,
+      upstream,
+      passage,
+      tried,
+      deadlineAt,
+      fresh: stale > 0,
+      body: bytes,
+      cookies: (status) => cookiesOf(parts, route, status, session),
+      answered: (from) => {
+        listening.answered(from)
+        parts.mirror.answered({ req, res, from, route, side: decision.side, facts })
+      },
+    })
+    const sent = performance.now()
+    const settled = trace.sent(decision, upstream)
+    let outcome: Outcome = { kind: 'gone' }
+    try {
+      outcome = await parts.forward(req, res, sending)
+    } finally {
+      settled(outcome)
+      ended?.()
+      passage.ended(outcome)
+    }
+    if (route?.access === 'read') parts.metrics.read(route.context, decision.side, outcome, performance.now() - sent)
+    if (outcome.kind === 'answered') {
+      parts.metrics.answered(decision.side, outcome.status, performance.now() - started)
+      return
+    }
+    const next = afterOutcome(outcome, {
+      route,
+      method: req.method ?? 'GET',
+      repeatable: body.kind === 'kept',
+      idempotencyKey: req.headers['idempotency-key'] !== undefined,
+      refusals,
+      failures: tried.length,
+      stale,
+      elsewhere: elsewhere() !== null,
+      leftMs: deadlineAt - performance.now(),
+    })
+    if (next.kind === 'done') return
+    if (next.kind === 'problem') return refuse(parts, req, res, next.problem)
+    if (next.why !== 'refused') {
+      if (!next.free && !(elsewhere() ?? upstream.group).budget.spend()) {
+        parts.metrics.retryDenied()
+        return refuse(parts, req, res, next.otherwise)
+      }
+      if (next.same) stale += 1
+      else tried.push(upstream)
+    }
+    parts.metrics.resent(next.why)
+    if (next.why === 'refused') {
+      refusals += 1
+      await Promise.all([ownership.refresh(next.afterMs), sleep(next.afterMs)])
+    }
+    if (res.destroyed) return
+    // Each sending adds listeners of its own to both; a long refusal must not look like a leak.
+    req.setMaxListeners(0)
+    res.setMaxListeners(0)
+  }
+}
+
+const NO_INSTANCE: ProxyProblem = {
+  status: 503,
+  code: 'no-instance',
+  detail: 'No instance of the service that answers this is up. Try again shortly.',
+  retryAfter: 1,
+}
+
+async function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promise<Body> {
+  const limit = route?.bodyLimit ?? null
+  return route !== null &&
+    route.writes.length > 0 &&
+    route.writes.some((context) => isOnTheMove(context, parts.ownership))
+    ? await keepBody(req, limit)
+    : streamBody(req, limit)
+}
+
+/** A write pins this client's reads to the owner, unless it was plainly refused; without a second side there is no need. */
+function cookiesOf(parts: Parts, route: Route | null, status: number, session: string | null): readonly string[] {
+  if (route === null || route.writes.length === 0 || (status >= 400 && status < 500)) return session ? [session] : NONE
+  const now = parts.ownership.now().getTime()
+  const written = route.writes
+    .filter((context) => isOnTheMove(context, parts.ownership))
+    .map((context) => parts.cookies.setWritten(context, now))
+  return session ? [session, ...written] : written
+}
+
+const NONE: readonly string[] = []

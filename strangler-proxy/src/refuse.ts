@@ -1,0 +1,14 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Parts } from './parts.ts'
+import { answerProblem, type ProxyProblem } from './problem.ts'
+
+/** Answers a request that goes nowhere, and counts it. */
+export function refuse(
+  parts: Pick<Parts, 'metrics'>,
+  req: IncomingMessage,
+  res: ServerResponse,
+  problem: ProxyProblem,
+): void {
+  parts.metrics.refused(problem.code)
+  answerProblem(res, problem, req.url?.split('?')[0])
+}
