@@ -3,7 +3,7 @@ import { type Operation, readContract } from './contract.ts'
 import { EXCHANGE, watchEffects } from './effects.ts'
 import { drawSequences, redraw, sequenceArbitrary, shrink } from './generate.ts'
 import { createIdentify } from './identity.ts'
-import { createMask } from './mask.ts'
+import { linesOf } from './lines.ts'
 import { createOperations } from './operations.ts'
 import { type Place, refusePlaces, secretsOf, unseenOf } from './places.ts'
 import { readBuild } from './read-build.ts'
@@ -15,7 +15,7 @@ import { createRunner, type Runner, type RunResult } from './run.ts'
 import { readParityFolder, type Settings } from './settings.ts'
 import { findForm, leaveOut } from './shorten.ts'
 import { createSide, type Side } from './side.ts'
-import type { Sequence, Step } from './step.ts'
+import type { Sequence } from './step.ts'
 import { createTeller } from './tell.ts'
 
 export type ParityOptions = {
@@ -89,7 +89,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       const shorter = reproductions.size < SHRUNK_AT_MOST ? await shorten(runner, sequences, finding) : undefined
       reproductions.set(spotOf(finding), {
         command: options.reproduce((shorter ?? sequence).name),
-        requests: (shorter?.steps ?? steps).map(lineOf),
+        requests: linesOf(shorter?.steps ?? steps),
       })
     }
     const after = await buildsOf(options)
@@ -168,16 +168,4 @@ async function openSide(place: Place, tables: readonly WatchedTable[], context: 
     amqp && database ? createTeller({ amqp, database, exchange: EXCHANGE, queue: `banyan.${context}`, now }) : undefined
   const identify = createIdentify(place.identities, now)
   return createSide({ name, baseUrl, identify, identities: Object.keys(place.identities), effects, teller })
-}
-
-/** Of steps as a scenario has them, where a secret may stand in the text of a body that is no JSON. */
-const mask = createMask([], { strict: true })
-
-function lineOf({ method, path, query, as, body, raw, form, together }: Step): string {
-  const asked = `${method} ${path}${query ? ` ${JSON.stringify(mask.value(query))}` : ''}`
-  const sent =
-    raw ?? (form ? JSON.stringify(mask.value(form)) : body === undefined ? '' : JSON.stringify(mask.value(body)))
-  return [mask.text(asked), as ? `as ${as}` : '', together ? `${together} at once` : '', mask.text(sent)]
-    .filter(Boolean)
-    .join(' ')
 }

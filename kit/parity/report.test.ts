@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { linesOf } from './lines.ts'
 import { createMask } from './mask.ts'
 import { isSuccess, observe } from './observation.ts'
 import { createOperations } from './operations.ts'
@@ -134,6 +135,60 @@ describe('reports', () => {
     const all = htmlOf(reportOf(runner.result()))
     expect(all).toContain('$.body.refreshToken is')
     for (const word of ['opaque', 'ann@', 'bob@', 'eve@']) expect(all).not.toContain(word)
+  })
+
+  it('hold no secret of a request or an answer that stands again where nothing tells it', async () => {
+    const words = {
+      password: 'planted horse',
+      query: 'planted-query',
+      cookie: 'planted-cookie',
+      key: 'planted-key',
+      bearer: 'planted-bearer',
+      form: 'planted-form',
+      answered: 'planted-answered',
+      row: 'planted-row',
+    }
+    const repeated = Object.fromEntries(
+      Object.values(words).map((word, at) => [`said${at}`, `${word} is what you said`]),
+    )
+    const side = (name: string, told: object): Side => ({
+      name,
+      ask: async () => {
+        const body = { ...told, accessToken: words.answered, 'planted@example.com': name }
+        const headers = { 'content-type': 'application/json', location: `/after?token=planted-${name}`, name }
+        return observe(200, headers, JSON.stringify(body))
+      },
+      effects: {
+        begin: async () => undefined,
+        collect: async () => ({
+          rows: { card_hints: { changed: [{ hash_of_token: words.row, hint: `${words.row} ${name}` }] } },
+        }),
+        close: async () => undefined,
+      },
+      close: async () => undefined,
+    })
+    const headers = {
+      ...{ cookie: `theme=dark; sid=${words.cookie}`, 'x-api-key': words.key },
+      authorization: `Bearer ${words.bearer}`,
+    }
+    const path = `/users?token=${words.query}`
+    const steps = [
+      { method: 'POST', path, headers, body: { password: words.password, confirm: words.password } },
+      { method: 'POST', path, form: { pin: words.form } },
+    ]
+    const runner = createRunner({
+      ...{ left: side('old', repeated), right: side('new', {}), rules: [], operations: createOperations([]) },
+      ...{ seed: 1, today: '2026-01-01' },
+    })
+    await runner.run([{ name: 's', kind: 'scenario', steps }])
+    const result = runner.result()
+    const all = [JSON.stringify(reportOf(result)), htmlOf(reportOf(result)), ...linesOf(steps)].join('\n')
+    expect(result.real.map(({ at }) => at)).toEqual(
+      expect.arrayContaining(['$.body.said0', '$.headers.location', '$.rows.card_hints.changed[*].hint']),
+    )
+    expect(all.match(/.{0,20}planted.{0,20}/g) ?? []).toEqual([])
+    // What is no secret stays to be read.
+    for (const word of ['is what you said', 'confirm', '"new"']) expect(all).toContain(word)
   })
 
   it('escape what they show', () => {

@@ -7,6 +7,7 @@ import { isSuccess } from './observation.ts'
 import type { Operations } from './operations.ts'
 import { patternOf } from './path.ts'
 import { createRuleBook, type Rule, type RuleBook } from './rules.ts'
+import { createSeenSecrets } from './seen-secrets.ts'
 import { createSettler, type Replay } from './settle.ts'
 import type { Side } from './side.ts'
 import { namesEffects, render, type Sequence, type Step, startVariables, type Variables } from './step.ts'
@@ -66,7 +67,10 @@ type Seen = Compared & { left: Taken; right: Taken }
 /** @param options.left the side that is right by definition, such as the monolith */
 export function createRunner(options: RunOptions): Runner {
   const { left, right, twin, operations } = options
-  const mask = createMask(options.secrets)
+  const secrets = createSeenSecrets()
+  const mask = createMask(options.secrets, { learned: secrets.learned, strict: true })
+  // By these places are counted, so what becomes of a name must not change while the run learns.
+  const inPlaces = createMask(options.secrets)
   const tally = createTally(mask)
   const book = createRuleBook(options.rules, options.today)
   // Ids of the twin pair with the left's in their own way.
@@ -89,9 +93,11 @@ export function createRunner(options: RunOptions): Runner {
     const variables = sides.map(() => startVariables(options.seed, number))
     const steps: Seen[] = []
     await Promise.all(sides.map((side) => side.effects?.begin()))
+    secrets.begin()
     for (const [at, step] of sequence.steps.entries()) {
       const acts = () => attribution.acts(nameOf(step.method, render(step, variables[0]!).path))
       const looked = closely || !isSafe(step) || namesEffects(step) || at === sequence.steps.length - 1 || acts()
+      for (const each of variables) secrets.sent(render(step, each))
       const tries = await Promise.allSettled(sides.map((side, of) => takeStep(side, step, variables[of]!, looked)))
       counts.requests += sides.length * (step.together ?? 1)
       const failed = tries.flatMap((each, of) => (each.status === 'rejected' ? [{ of, why: each.reason }] : []))
@@ -108,12 +114,26 @@ export function createRunner(options: RunOptions): Runner {
   function seenOf(step: Step, looked: boolean, one: Taken, other: Taken, again: Taken | undefined): Seen {
     const operation = nameOf(step.method, one.asked.path)
     const all = [one, other, ...(again ? [again] : [])]
+    const [sides, twice] = [
+      differencesOf(one, other, operation, book),
+      again && differencesOf(one, again, operation, twinBook),
+    ]
+    // Nothing is kept of documents in which all is as it should be.
+    if (sides.length > 0 || all.some(({ unmet: wrong }) => wrong.length > 0))
+      for (const { document } of all) secrets.seen(document)
     return {
       ...{ operation, left: one, right: other, looked },
       did: all.some(({ document: { rows, events } }) => !isNothing({ rows, events })),
-      sides: compare(one.document, other.document, operation, book),
-      again: again && compare(one.document, again.document, operation, twinBook),
+      ...{ sides, again: twice },
     }
+  }
+
+  /** A member may be called by what is somebody's own, as where addresses are the names. */
+  function differencesOf(one: Taken, other: Taken, operation: string, rules: RuleBook): Difference[] {
+    return compare(one.document, other.document, operation, rules).map((difference) => ({
+      ...difference,
+      path: inPlaces.text(difference.path),
+    }))
   }
 
   function comparing<T>(work: () => T): T {
@@ -135,7 +155,7 @@ export function createRunner(options: RunOptions): Runner {
 
   /** A path that the contract does not know stands for itself, with whatever was put into it. */
   function nameOf(method: string, path: string): string {
-    return mask.text(operations.nameOf(method, path))
+    return inPlaces.text(operations.nameOf(method, path))
   }
 
   function sentenceOf({ path, seen, wanted }: Taken['unmet'][number]): string {
