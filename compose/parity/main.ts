@@ -1,13 +1,15 @@
 /** `npm run parity -- <context>`: two isolated worlds, compared by `banyan parity`; ends with its exit code. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { endWithStarter } from '../embedded/lifeline.ts'
 import { ROOT } from '../embedded/stack.ts'
 import { HELP, readOptions } from './options.ts'
 import { startWorlds, type Worlds } from './worlds.ts'
 
-const INCONCLUSIVE = 2
+const [DIFFERENT, INCONCLUSIVE] = [1, 2]
+/** What `banyan parity --report` writes, in this order. */
+const REPORTS = ['report.html', 'report.json', 'junit.xml']
 let starting: Promise<Worlds> | undefined
 let comparing: ChildProcess | undefined
 let folder: string | undefined
@@ -30,6 +32,9 @@ async function main(): Promise<number> {
   }
   const { twin, 'service-file': serviceFile, clock: instant, logs } = own
   const clock = instant === undefined ? undefined : clockOf(instant)
+  const reports = resolve(ROOT, own.report ?? join('.banyan', `parity-${context}`))
+  // Whatever becomes of the worlds, what an earlier run proved is not what this one does.
+  for (const name of REPORTS) rmSync(join(reports, name), { force: true })
   // The environment of a running stack names its broker, by an account that may make no virtual hosts there.
   if (!process.env.RABBITMQ_API) delete process.env.AMQP_URL
   folder = join(ROOT, '.banyan', `parity-${context}-${process.pid}`)
@@ -38,7 +43,6 @@ async function main(): Promise<number> {
   const { stop: _, ...places } = await starting
   const sides = join(folder, 'sides.json')
   writeFileSync(sides, JSON.stringify(places), { mode: 0o600 })
-  const report = passed.includes('--report') ? [] : ['--report', join(ROOT, '.banyan', `parity-${context}`)]
   // What decides about the worlds stands in the command that a reader of the report repeats.
   const worlds = [
     ...(twin ? ['--twin'] : []),
@@ -46,12 +50,15 @@ async function main(): Promise<number> {
     ...(instant === undefined ? [] : ['--clock', instant]),
   ]
   const rerun = ['npm run parity --', ...worlds].join(' ')
-  const args = ['parity', context, '--sides', sides, '--rerun', rerun, ...report, ...passed]
+  const args = ['parity', context, '--sides', sides, '--rerun', rerun, ...passed, '--report', reports]
   // Through run.mjs, by which it learns of the running stack: --record writes into its control database.
   const command = [join(ROOT, 'compose/run.mjs'), 'migrations/src/cli.ts', ...args]
   const child = spawn(process.execPath, command, { cwd: ROOT, stdio: 'inherit' })
   comparing = child
-  return await new Promise((resolve) => child.on('close', (code) => resolve(code ?? INCONCLUSIVE)))
+  const code = await new Promise<number | null>((ended) => child.on('close', ended))
+  // A process that breaks down ends with 1 as well, but it leaves no report.
+  if (code === 0 || (code === DIFFERENT && existsSync(join(reports, REPORTS.at(-1)!)))) return code
+  return INCONCLUSIVE
 }
 
 /** @throws Error for anything but an instant: a time without a zone would be another one on each machine */

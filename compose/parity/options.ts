@@ -26,6 +26,7 @@ const OWN = {
   'service-file': { type: 'string' },
   clock: { type: 'string' },
   logs: { type: 'string' },
+  report: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 const PASSED = {
@@ -34,7 +35,6 @@ const PASSED = {
   tries: { type: 'string' },
   only: { type: 'string' },
   recording: { type: 'string' },
-  report: { type: 'string' },
   folder: { type: 'string' },
   coverage: { type: 'boolean' },
   record: { type: 'boolean' },

@@ -28,7 +28,16 @@ export function readReport(folder: string): Report {
  * Runs `npm run parity` on the servers that these tests use, in databases and virtual hosts of its own.
  * @param folder where the reports go
  */
-export async function parity(folder: string, ...options: string[]): Promise<{ code: number | null; said: string }> {
+export function parity(folder: string, ...options: string[]): Promise<{ code: number | null; said: string }> {
+  return parityIn({}, folder, ...options)
+}
+
+/** @param environment of the tester itself; its worlds have their own */
+export async function parityIn(
+  environment: Record<string, string>,
+  folder: string,
+  ...options: string[]
+): Promise<{ code: number | null; said: string }> {
   const { PATH, NODE_COMPILE_CACHE, TEST_POSTGRES_URL, TEST_AMQP_URL, TEST_RABBITMQ_API } = process.env
   const child = endWithRunner(
     spawn(process.execPath, [join(ROOT, 'compose/parity/main.ts'), ...options, '--report', folder], {
@@ -37,6 +46,7 @@ export async function parity(folder: string, ...options: string[]): Promise<{ co
       env: {
         ...{ PATH, NODE_COMPILE_CACHE },
         ...{ DATABASE_URL: TEST_POSTGRES_URL, AMQP_URL: TEST_AMQP_URL, RABBITMQ_API: TEST_RABBITMQ_API },
+        ...environment,
       },
     }),
   )
