@@ -1,4 +1,5 @@
 import { type AsyncMessage, Connection } from 'rabbitmq-client'
+import { formatOf } from './format.ts'
 
 export type EventWatch = {
   /** Forgets what has arrived. */
@@ -77,14 +78,17 @@ async function ready(why: () => unknown, consumer: { once(event: 'ready', listen
   clearTimeout(timer)
 }
 
-/** Its attributes and its data; what is new with each event and each run is left out. */
-function toComparable({ routingKey, headers = {}, body }: AsyncMessage): unknown {
+/**
+ * How it was sent, its attributes and its data. Of what is new with each event and each run there is the form, so that
+ * an attribute which is missing, or which no subscriber could read, is told from one that is there.
+ */
+export function toComparable({ routingKey, durable, headers = {}, body }: AsyncMessage): unknown {
   const attributes = Object.fromEntries(
     Object.entries(headers as Record<string, unknown>)
-      .filter(([name]) => name.startsWith('ce-') && !PER_EVENT.has(name))
-      .map(([name, value]) => [name.slice(3), value]),
+      .filter(([name]) => name.startsWith('ce-'))
+      .map(([name, value]) => [name.slice(3), PER_EVENT.has(name) ? formatOf(value) : value]),
   )
-  return { routingKey, ...attributes, data: dataOf(body) }
+  return { routingKey, durable, ...attributes, data: dataOf(body) }
 }
 
 const PER_EVENT = new Set(['ce-id', 'ce-time', 'ce-sequence'])

@@ -48,7 +48,7 @@ export function observe(
   return {
     status,
     headers: Object.fromEntries(kept),
-    cookies: Object.fromEntries(cookies),
+    cookies: Object.fromEntries(numbered(cookies)),
     ...(body === undefined ? {} : { body }),
   }
 }
@@ -64,15 +64,24 @@ function readBody(text: string, type: string): unknown {
   }
 }
 
-/** The cookie by name; of when it ends only that it says so, since the instant is another with each answer. */
+/** The cookie by name; of when it ends only whether it is over, since the instant is another with each answer. */
 function readCookie(line: string): [string, Record<string, string>] {
   const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
   const [name, value] = cut(pair)
   const told = attributes.map((attribute) => {
     const [key, said] = cut(attribute)
-    return [key.toLowerCase(), key.toLowerCase() === 'expires' ? 'given' : said]
+    if (key.toLowerCase() !== 'expires') return [key.toLowerCase(), said]
+    return ['expires', Date.parse(said) <= Date.now() ? 'past' : 'given']
   })
   return [name, { value, ...Object.fromEntries(told) }]
+}
+
+/** The last of one name keeps it, as clients do; those before it, as for other paths, are `name#1` and so on. */
+function numbered<T>(cookies: readonly [string, T][]): [string, T][] {
+  return cookies.map(([name, cookie], at) => {
+    const same = (others: readonly [string, T][]) => others.filter(([other]) => other === name).length
+    return [same(cookies.slice(at + 1)) > 0 ? `${name}#${same(cookies.slice(0, at)) + 1}` : name, cookie]
+  })
 }
 
 function cut(text: string): [string, string] {
