@@ -1,4 +1,4 @@
-import type { Report } from './report.ts'
+import { placeOf, type Report } from './report.ts'
 import { xml } from './report-junit.ts'
 
 const HEADLINES = {
@@ -75,8 +75,8 @@ function varyingOf({ noise }: Report): string {
 
 function rulesOf({ rules }: Report): string {
   if (rules.length === 0) return ''
-  const rows = rules.map(({ at, kind, reason, until, used, expired }) => [
-    at,
+  const rows = rules.map(({ kind, reason, until, used, expired, ...rule }) => [
+    placeOf(rule),
     kind,
     reason,
     expired ? `${until} (over)` : until,

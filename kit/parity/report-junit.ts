@@ -31,8 +31,10 @@ const failed = (message: string, text: string) => `<failure message="${xml(messa
 
 const NAMES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
+/** All that is no `Char` of XML 1.0. */
+const NOT_IN_XML = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu
+
 /** Escaped for XML and HTML; characters that XML cannot hold become the replacement character. */
 export function xml(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML forbids
-  return text.replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '\ufffd').replaceAll(/[&<>"']/g, (c) => NAMES[c]!)
+  return text.replaceAll(NOT_IN_XML, '\ufffd').replaceAll(/[&<>"']/g, (c) => NAMES[c]!)
 }

@@ -5,7 +5,7 @@ import { isSuccess, observe } from './observation.ts'
 import { createOperations } from './operations.ts'
 import { createReport, EXIT_CODES } from './report.ts'
 import { htmlOf } from './report-html.ts'
-import { junitOf } from './report-junit.ts'
+import { junitOf, xml } from './report-junit.ts'
 import { ruleShape } from './rules.ts'
 import { createRunner, type RunResult } from './run.ts'
 import type { Side } from './side.ts'
@@ -49,6 +49,13 @@ describe('the verdict', () => {
     expect(reportOf({ compared: 100, rules: [use] }).verdict).toBe('different')
     expect(reportOf({ compared: 100, rules: [{ ...use, used: 3, expired: true }] }).verdict).toBe('different')
     expect(reportOf({ compared: 100, rules: [{ ...use, used: 3 }] }).verdict).toBe('alike')
+  })
+
+  it('names the operation of a rule that holds for it alone', () => {
+    const use = { rule: { ...rule, operation: 'get' }, kind: 'ignore' as const, used: 0, expired: false }
+    const unused = reportOf({ compared: 100, rules: [use] })
+    expect(unused.reasons).toEqual(['the rule at $.a of get matched nothing; take it out'])
+    expect(htmlOf(unused)).toContain('<td>$.a of get</td>')
   })
 
   it('is different for an expectation not met', () => {
@@ -192,6 +199,7 @@ describe('reports', () => {
   })
 
   it('escape what they show', () => {
+    expect(xml('a\u0000b\uffffc\ud800 🫖\n<')).toBe('a\ufffdb\ufffdc\ufffd 🫖\n&lt;')
     expect(htmlOf(report)).not.toContain('<script>')
     expect(junitOf(report)).toContain('<testsuite name="parity orders" tests="2" failures="2"')
   })

@@ -37,7 +37,16 @@ export type Report = {
   noise: Finding[]
   unmet: RunResult['unmet']
   unhealthy: RunResult['unhealthy']
-  rules: { at: string; kind: string; reason: string; until: string; used: number; expired: boolean }[]
+  rules: {
+    at: string
+    /** Where it alone holds. */
+    operation?: string | undefined
+    kind: string
+    reason: string
+    until: string
+    used: number
+    expired: boolean
+  }[]
 }
 
 /** Exit code of a run: nothing compared is never 0. */
@@ -98,8 +107,9 @@ export function createReport(
     noise: result.noise,
     unmet: result.unmet,
     unhealthy: result.unhealthy,
-    rules: result.rules.map(({ rule: { at, reason, until }, kind, used, expired }) => ({
+    rules: result.rules.map(({ rule: { at, operation, reason, until }, kind, used, expired }) => ({
       at,
+      operation,
       kind,
       reason,
       until,
@@ -128,10 +138,10 @@ function decide(
   const failures = [
     ...(real.length > 0 ? [`${count(real.length, 'difference')} that no rule allows and no noise explains`] : []),
     ...(unmet.length > 0 ? [`${count(unmet.length, 'expectation')} of the scenarios not met`] : []),
-    ...rules.filter((rule) => rule.expired).map(({ rule }) => `the rule at ${rule.at} ended on ${rule.until}`),
+    ...rules.filter((rule) => rule.expired).map(({ rule }) => `the rule at ${placeOf(rule)} ended on ${rule.until}`),
     ...rules
       .filter((rule) => !partial && !rule.expired && rule.used === 0 && !isUnseen(rule.rule.at))
-      .map(({ rule }) => `the rule at ${rule.at} matched nothing; take it out`),
+      .map(({ rule }) => `the rule at ${placeOf(rule)} matched nothing; take it out`),
   ]
   const doubts = [
     ...unhealthy.map(({ side, what, times }) => `${side} gave no answer ${count(times, 'time')}: ${what}`),
@@ -150,5 +160,8 @@ function decide(
   return { verdict: 'alike', reasons: [`${count(compared, 'comparison')} without a difference`] }
 }
 
+/** Two rules of one place may hold for operations of their own. */
+export const placeOf = ({ at, operation }: { at: string; operation?: string | undefined }) =>
+  operation === undefined ? at : `${at} of ${operation}`
 const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`
 const round = (value: number, parts: number) => Math.round(value * parts) / parts
