@@ -91,6 +91,10 @@ describe('rules', () => {
     expect(pairs([1, 2, 1], [7, 8, 7])).toEqual([])
     expect(pairs([1, 2, 1], [7, 8, 9])).toEqual(['$.list[2].id value'])
     expect(pairs([1, 2], [7, 7])).toEqual(['$.list[1].id value'])
+    const told = (left: string, right: string) =>
+      differences({ list: [{ id: 1 }, { id: left }] }, { list: [{ id: 7 }, { id: right }] }, rule)
+    expect(told('1', '7')).toEqual([])
+    expect(told('1', '8')).toEqual(['$.list[1].id value'])
   })
 
   it('count their use, and end on their day', () => {
@@ -132,6 +136,10 @@ describe('path patterns', () => {
     ['$..id', '$.id', true],
     ['$..id', '$.items[3].lines[0].id', true],
     ['$..id', '$.items[3].orderid', false],
+    ['$.events..id', '$.events[0].data.id', true],
+    ['$.events..id', '$.events[0].id', true],
+    ['$.events..id', '$.events.id', true],
+    ['$.events..id', '$.eventsof.id', false],
     ['$.headers.*', '$.headers.x-request-id', true],
     ['$.headers.*', '$.headers.a.b', false],
     ['$.items[0]', '$.items[0]', true],

@@ -14,7 +14,7 @@ export function matcher(pattern: string): (path: string) => boolean {
     .replaceAll('*', '[^.[\\]]+')
     .replaceAll(/\[(\d+)\]/g, '\\[$1\\]')
     .replaceAll(/\.(?!\+)/g, '\\.')
-    .replaceAll('\u0000', '(?:\\..*)?[.]')
+    .replaceAll('\u0000', '(?:[.[].*)?[.]')
     .replaceAll('\u0001', '\\[\\d+\\]')
   const whole = new RegExp(`^${source}$`)
   return (path) => whole.test(path)

@@ -86,7 +86,7 @@ export function createRuleBook(rules: readonly Rule[], today: string): RuleBook 
     expired: rule.until < today,
   }))
   const found = new Map<string, typeof entries>()
-  const pairs = new Map<string, { there: Map<unknown, unknown>; back: Map<unknown, unknown> }>()
+  const pairs = new Map<string, { there: Map<string, string>; back: Map<string, string> }>()
   return {
     at(operation, path) {
       const key = `${operation} ${path}`
@@ -102,7 +102,9 @@ export function createRuleBook(rules: readonly Rule[], today: string): RuleBook 
       for (const hit of hits) hit.used++
       return hits.map((hit) => hit.rule)
     },
-    pair(name, left, right) {
+    pair(name, one, other) {
+      // A number in an answer may be a text in an event, and is the same id.
+      const [left, right] = [String(one), String(other)]
       const known = pairs.get(name) ?? { there: new Map(), back: new Map() }
       pairs.set(name, known)
       if (!known.there.has(left) && !known.back.has(right)) {
