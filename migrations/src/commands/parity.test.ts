@@ -117,3 +117,16 @@ it('asks two sides by the tokens that it is given, and refuses to ask by one tha
   expect(readReport()).toMatchObject({ verdict: 'alike', unmet: [] })
   expect(said + readFileSync(join(folder, 'report.html'), 'utf8')).not.toContain(TOKEN)
 }, 60_000)
+
+it('sends nothing that writes to sides that are not declared copies, nor anything else of such a run', async () => {
+  const sides = ['--left', await start(false), '--right', await start(false)]
+  const options = goods([200], [{ get: '/prices/1' }, { delete: '/prices/7' }])
+  const run = (...more: string[]) => ended(process.execPath, [CLI, ...options, ...sides, ...more])
+  const refusal = 'DELETE /prices/7 writes, and left and right is not declared a sandbox'
+  expect(await run()).toEqual({ code: 2, said: expect.stringContaining(refusal) })
+  expect(await run('--twin', await start(false))).toEqual({ code: 2, said: expect.stringContaining('and twin is not') })
+  expect(asked).toBe(0)
+  expect((await run('--sandbox')).code).toBe(0)
+  // The read is repeated to know the noise, the write is not; each side says before and after what it runs.
+  expect(asked).toBe(3 + 2 + 2 * 2)
+}, 60_000)
