@@ -22,8 +22,25 @@ const services = {
   hookTimeout: 120_000,
 }
 
+// Those of `int` that lean the most on what a server does: a few for every run with containers, more with `-all`, and
+// all of them with TEST_INFRA=containers npm run test:int.
+const ON_CONTAINERS = ['kit/inbox', 'tests/support']
+const ON_CONTAINERS_ALL = ['kit/outbox', 'kit/ownership', 'migrations/src/data']
+const onContainers = (name: string, folders: string[]) =>
+  project(
+    name,
+    folders.map((folder) => `${folder}/**/*.int.test.ts`),
+    [],
+    {
+      ...services,
+      globalSetup: ['tests/containers/engine.ts', ...services.globalSetup],
+      env: { TEST_INFRA: 'containers' },
+      maxWorkers: 1,
+    },
+  )
+
 const containers = {
-  globalSetup: ['tests/containers/engine.ts'],
+  globalSetup: ['tests/containers/engine.ts', 'tests/containers/images.ts'],
   testTimeout: 600_000,
   hookTimeout: 300_000,
   fileParallelism: false,
@@ -56,6 +73,8 @@ export default defineConfig({
         hookTimeout: 300_000,
         fileParallelism: false,
       }),
+      onContainers('int-on-containers', ON_CONTAINERS),
+      onContainers('int-on-containers-all', ON_CONTAINERS_ALL),
       project('containers', ['**/*.containers.test.ts'], [], containers),
       project('containers-all', ['**/*.containers-all.test.ts'], [], containers),
     ],

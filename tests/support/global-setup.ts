@@ -12,7 +12,10 @@ declare module 'vitest' {
 /** @returns The function that ends what was started here; nothing when the environment named the servers. */
 export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const files = project.vitest.state.getPaths().filter((path) => project.matchesTestGlob(path))
-  const services = await startServices(Math.min(project.config.maxWorkers, files.length))
+  const services = await startServices(
+    Math.min(project.config.maxWorkers, files.length),
+    project.config.env?.TEST_INFRA,
+  )
   if (services) project.provide('services', services.sets)
   return services?.stop
 }

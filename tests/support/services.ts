@@ -1,4 +1,7 @@
-/** The servers that tests use: those of the environment if all are named, else embedded ones. */
+/**
+ * The servers that tests use: those of the environment if all are named, else embedded ones, or containers with
+ * `TEST_INFRA=containers`.
+ */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -31,14 +34,27 @@ export function servicesOf(worker: number, sets: readonly Services[]): Services 
   return mine
 }
 
+/** Each prints a line of JSON for every set of servers, and ends them when its stdin closes. */
+const STARTERS: Record<string, string> = {
+  embedded: '../../compose/embedded/infra.ts',
+  containers: './container-services.ts',
+}
+
 /**
- * Starts embedded servers.
+ * Starts servers.
  * @param count how many sets of them
+ * @param kind `embedded` or `containers`; what a project does not say, the environment says
  * @returns the sets, and the function that ends them; nothing where the environment names the servers
+ * @throws for a kind that there is not
  */
-export async function startServices(count: number): Promise<{ sets: Services[]; stop(): Promise<void> } | undefined> {
+export async function startServices(
+  count: number,
+  kind = process.env.TEST_INFRA ?? 'embedded',
+): Promise<{ sets: Services[]; stop(): Promise<void> } | undefined> {
   if (areNamed) return undefined
-  const infra = fileURLToPath(new URL('../../compose/embedded/infra.ts', import.meta.url))
+  const starter = STARTERS[kind]
+  if (!starter) throw new Error(`TEST_INFRA=${kind}: there are ${Object.keys(STARTERS).join(', ')}`)
+  const infra = fileURLToPath(new URL(starter, import.meta.url))
   const args = [infra, '--management', '--sets', String(count)]
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
@@ -48,7 +64,7 @@ export async function startServices(count: number): Promise<{ sets: Services[]; 
     const named = Object.entries(JSON.parse(line) as Services).map(([name, value]) => [`TEST_${name}`, value])
     if (sets.push(Object.fromEntries(named)) === count) break
   }
-  if (sets.length < count) throw new Error('the embedded services ended before they were up; their reason stands above')
+  if (sets.length < count) throw new Error('the servers ended before they were up; their reason stands above')
   const stop = async () => {
     child.stdin.end()
     await ended
