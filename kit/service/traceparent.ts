@@ -1,12 +1,13 @@
 /** W3C trace context as text: https://www.w3.org/TR/trace-context/#traceparent-header */
-import { randomFillSync } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { SpanContext } from '@opentelemetry/api'
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** One call for many ids: a call for each of them costs as much as the rest of a request's headers. */
-const pool = Buffer.allocUnsafeSlow(4_096)
-let used = pool.length
+/** Digits for many ids: a call for each of them costs as much as the rest of a request's headers. */
+let pool = ''
+let used = 0
+const POOL_BYTES = 4_096
 
 /**
  * @param received A header from outside. Only version 00 with ids that are not all zero is taken over; anything else
@@ -50,10 +51,10 @@ export function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): str
 }
 
 function randomHex(bytes: number): string {
-  if (used + bytes > pool.length) {
-    randomFillSync(pool)
+  if (used + bytes * 2 > pool.length) {
+    pool = randomBytes(POOL_BYTES).toString('hex')
     used = 0
   }
-  used += bytes
-  return pool.toString('hex', used - bytes, used)
+  used += bytes * 2
+  return pool.slice(used - bytes * 2, used)
 }

@@ -145,12 +145,12 @@ const NO_INSTANCE: ProxyProblem = {
   retryAfter: 1,
 }
 
-async function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promise<Body> {
+function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promise<Body> | Body {
   const limit = route?.bodyLimit ?? null
   return route !== null &&
     route.writes.length > 0 &&
     route.writes.some((context) => isOnTheMove(context, parts.ownership))
-    ? await keepBody(req, limit)
+    ? keepBody(req, limit)
     : streamBody(req, limit)
 }
 

@@ -5,6 +5,7 @@ import { createProxyMiddleware, type Plugin } from 'http-proxy-middleware'
 import type { PassOn } from './answer.ts'
 import { Bag, type Bagged } from './bag.ts'
 import { BodyTooLarge, hasBody, NO_BODY, WholeBody } from './body.ts'
+import { discard, ignore } from './discard.ts'
 import { createSteadyMemory, isLarge, type SteadyMemory } from './steady-memory.ts'
 import type { Upstream } from './upstreams.ts'
 
@@ -80,7 +81,6 @@ const UPGRADE = Symbol('upgrade')
 /** The forwarder's code for an upgrade without an answer in time. */
 const UPGRADE_LATE = 'ERR_UPSTREAM_UPGRADE_TIMEOUT'
 const SWEEP_MS = 50
-const DISCARD_WITHIN_MS = 500
 
 export function createForward(passOn: PassOn): Forward {
   const open = new Bag<Attempt>()
@@ -181,6 +181,7 @@ const settleAttempts =
         discard(from, attempt.request)
         return
       }
+      attempt.sending.upstream.keepAlive = from.headers['keep-alive']
       const status = from.statusCode ?? 502
       if (!attempt.sending.takes(status)) {
         attempt.settle({ kind: 'failed', cause: 'unavailable' })
@@ -200,26 +201,6 @@ const settleAttempts =
     })
     proxy.on('econnreset', (_error, req) => req[ATTEMPT]?.settle({ kind: 'gone' }))
   }
-
-/**
- * Reads a refusal to its end, which frees its connection; one that does not end soon is cut. The forwarder's listeners
- * go: whatever becomes of this answer, they would cut off the client or fail the next sending, which has its own.
- */
-function discard(from: IncomingMessage, request: ClientRequest | null): void {
-  request?.removeAllListeners('error').on('error', ignore)
-  // The forwarder adds its own to the answer once this handler has returned.
-  process.nextTick(() => {
-    from.removeAllListeners('error').removeAllListeners('close').on('error', ignore)
-    const cut = setTimeout(() => from.destroy(), DISCARD_WITHIN_MS)
-    from.once('close', () => {
-      clearTimeout(cut)
-      if (!from.complete) request?.destroy()
-    })
-    from.resume()
-  })
-}
-
-const ignore = () => undefined
 
 function fail(attempt: Attempt, error: Error): void {
   if (error instanceof BodyTooLarge) {

@@ -1,11 +1,12 @@
 import { createMetrics, type Metrics } from '@banyan/kit/service'
-import { Counter, Gauge, Histogram } from 'prom-client'
+import { Gauge } from 'prom-client'
 import type { Group } from './balance/group.ts'
 import type { Decision } from './decide.ts'
 import type { Outcome } from './forward.ts'
+import { counted, gauge, type Registers, timed } from './instruments.ts'
 import type { Counts } from './mirror/counts.ts'
 
-/** What the proxy counts. Counting is a number in a map; Prometheus' labels are built when somebody asks. */
+/** What the proxy counts. */
 export interface ProxyMetrics {
   readonly http: Metrics
   decided(decision: Decision, context: string | null): void
@@ -42,6 +43,7 @@ export interface Readings {
 
 /** From 1 ms on, each half as long again: fine enough to tell a 99th percentile that is worse from one that is not. */
 const FINE_SECONDS = Array.from({ length: 27 }, (_, step) => Number((0.001 * 1.5 ** step).toPrecision(3)))
+const CLASSES = [undefined, '1xx', '2xx', '3xx', '4xx', '5xx']
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 export function createProxyMetrics(read: Readings): ProxyMetrics {
@@ -80,50 +82,44 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     'to',
   ])
   instancesGauge(registers, read)
-  const answers = new Histogram({
-    name: 'proxy_request_duration_seconds',
-    help: 'Time to the end of the answer, by side and class of status',
-    labelNames: ['side', 'status'],
-    buckets: SECONDS,
+  const answers = timed(
     registers,
-  })
-  const reads = new Histogram({
-    name: 'proxy_read_duration_seconds',
-    help: 'Reads sent to a side, to the end of the answer; failed: no answer, or a status of 500 and above',
-    labelNames: ['context', 'side', 'result'],
-    buckets: FINE_SECONDS,
+    'proxy_request_duration_seconds',
+    'Time to the end of the answer, by side and class of status',
+    ['side', 'status'],
+    SECONDS,
+  )
+  const reads = timed(
     registers,
-  })
-  const pauses = new Histogram({
-    name: 'proxy_hold_pause_seconds',
-    help: 'How long a held request waited before it was let go',
-    buckets: SECONDS,
+    'proxy_read_duration_seconds',
+    'Reads sent to a side, to the end of the answer; failed: no answer, or a status of 500 and above',
+    ['context', 'side', 'result'],
+    FINE_SECONDS,
+  )
+  const pauses = timed(
     registers,
-  })
+    'proxy_hold_pause_seconds',
+    'How long a held request waited before it was let go',
+    [],
+    SECONDS,
+  )
   gauge(registers, 'proxy_requests_in_flight', 'Requests on their way that write a context', read.inFlight)
   gauge(registers, 'proxy_requests_held', 'Requests that wait for a hold to end', read.held)
   gauge(registers, 'proxy_ownership_stale_seconds', 'Age of what is known of ownership', () => read.staleMs() / 1000)
   gauge(registers, 'proxy_flags_stale_seconds', 'Age of what is known of the flags', () => read.flagsStaleMs() / 1000)
   gauge(registers, 'proxy_lease_valid', 'Whether the mover still waits for this proxy', () => Number(read.leaseValid()))
-  const observers = new Map<string, { observe(seconds: number): void }>()
-  const observe = (histogram: Histogram, labels: readonly string[], ms: number) => {
-    const key = labels.join(' ')
-    const observer = observers.get(key) ?? histogram.labels(...labels)
-    observers.set(key, observer)
-    observer.observe(ms / 1000)
-  }
   return {
     http,
     decided: ({ side, reason }, context) => decisions(side, reason, context ?? ''),
     answered(side, status, ms) {
       read.answered?.(side, status, ms)
-      observe(answers, [side, `${Math.floor(status / 100)}xx`], ms)
+      answers(ms, side, CLASSES[Math.floor(status / 100)] ?? 'other')
     },
     read(context, side, outcome, ms) {
       // A client that went away, and a side that did nothing, say nothing of how the side does.
       if (outcome.kind === 'gone' || outcome.kind === 'refused') return
       const failed = outcome.kind === 'failed' || outcome.status >= 500
-      observe(reads, [context, side, failed ? 'failed' : 'ok'], ms)
+      reads(ms, context, side, failed ? 'failed' : 'ok')
     },
     resent: (why) => resends(why),
     retryDenied: () => denied(),
@@ -133,7 +129,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     limited: (by) => limits(by),
     ejected: ({ side, context }, why) => ejections(side, context ?? '', why),
     breaker: ({ side, context }, to) => breakers(side, context ?? '', to),
-    paused: (ms) => pauses.observe(ms / 1000),
+    paused: (ms) => pauses(ms),
   }
 }
 
@@ -156,40 +152,6 @@ function instancesGauge(registers: Registers, read: Readings): void {
         }
         for (const [state, many] of Object.entries(count)) this.labels(group.side, group.context ?? '', state).set(many)
       }
-    },
-  })
-}
-
-type Registers = Metrics['registry'][]
-
-function counted(registers: Registers, name: string, help: string, labelNames: string[]) {
-  const counts = new Map<string, { readonly labels: readonly string[]; count: number }>()
-  new Counter({
-    name,
-    help,
-    labelNames,
-    registers,
-    collect() {
-      this.reset()
-      for (const { labels, count } of counts.values()) this.labels(...labels).inc(count)
-    },
-  })
-  return (...labels: string[]) => {
-    const key = labels.join(' ')
-    const known = counts.get(key)
-    if (known) known.count += 1
-    else counts.set(key, { labels, count: 1 })
-  }
-}
-
-function gauge(registers: Registers, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers,
-    collect() {
-      const value = read()
-      this.set(Number.isFinite(value) ? value : -1)
     },
   })
 }

@@ -1,5 +1,6 @@
 import type { Side } from '@banyan/kit/service'
 import { createGroup, type Group, type GroupEvents } from './balance/group.ts'
+import { closeIdle } from './balance/idle.ts'
 import { BALANCE, type BalanceSettings } from './balance/settings.ts'
 import type { Upstream } from './balance/upstream.ts'
 
@@ -50,6 +51,7 @@ export function createUpstreams(
     side === 'monolith' ? monoliths : context === null ? undefined : byContext.get(context)
   const urlsOf = (group: Group) => group.instances().map((one) => one.url)
   const groups = () => [monoliths, ...byContext.values()]
+  const idle = closeIdle(groups)
   return {
     pick: (side, context, tried = NOBODY) => groupOf(side, context)?.pick(tried) ?? null,
     isUp: (side, context) => groupOf(side, context)?.isUp() ?? false,
@@ -61,6 +63,7 @@ export function createUpstreams(
       ...Object.fromEntries([...byContext].map(([context, group]) => [context, urlsOf(group)])),
     }),
     close: () => {
+      idle.close()
       for (const group of groups()) group.close()
     },
   }

@@ -1,9 +1,10 @@
 import { createRetryBudget, type RetryBudget, type Side } from '@banyan/kit/service'
 import type { Outcome } from '../forward.ts'
 import { createBreaker } from './breaker.ts'
+import { dropIdle } from './idle.ts'
 import { fitOnes, leastLoadedOfTwo } from './least-loaded.ts'
 import type { BalanceSettings } from './settings.ts'
-import { createUpstream, dropIdle, type Upstream } from './upstream.ts'
+import { createUpstream, type Upstream } from './upstream.ts'
 
 /** The instances of one side of a context, or of the monolith, behind one breaker and one budget of retries. */
 export interface Group {

@@ -12,6 +12,8 @@ export interface Upstream {
   }
   readonly agent: Agent
   readonly group: Group
+  /** What its last answer's Keep-Alive header said. */
+  keepAlive: string | string[] | undefined
   /** Requests under way. */
   load: number
   /** `performance.now()` when it joined others; minus infinity for those that were there from the beginning. */
@@ -24,12 +26,6 @@ export interface Upstream {
   downUntil: number
 }
 
-/**
- * Below the 5 s after which Node, and much else, closes an idle connection: a write that is sent into a connection just
- * being closed can neither be answered nor sent again.
- */
-const IDLE_MS = 4_000
-
 /** @throws for an address that is not http:// */
 export function createUpstream(url: string, group: Group, since: number): Upstream {
   const parsed = new URL(url)
@@ -38,7 +34,8 @@ export function createUpstream(url: string, group: Group, since: number): Upstre
     url,
     target: { protocol: 'http:', host: parsed.host, hostname: parsed.hostname, port: Number(parsed.port) || 80 },
     // Sockets are unbounded: with a bound, a few hundred open streams would keep every other request waiting.
-    agent: new Agent({ keepAlive: true, maxFreeSockets: 256, timeout: IDLE_MS }),
+    agent: new Agent({ keepAlive: true }),
+    keepAlive: undefined,
     group,
     load: 0,
     since,
@@ -46,9 +43,4 @@ export function createUpstream(url: string, group: Group, since: number): Upstre
     failures: 0,
     downUntil: Number.NEGATIVE_INFINITY,
   }
-}
-
-/** Closes the connections that nobody uses; those in use finish. */
-export function dropIdle({ agent }: Upstream): void {
-  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
 }

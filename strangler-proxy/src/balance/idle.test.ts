@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { afterEach, describe, expect, it } from 'vitest'
+import { until } from '../../test-support/raw.ts'
+import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
+import { createUpstreams, type Upstreams } from '../upstreams.ts'
+import { closeIdle } from './idle.ts'
+
+let upstream: TestUpstream
+let upstreams: Upstreams
+let idle: { close(): void }
+afterEach(async () => {
+  idle.close()
+  upstreams.close()
+  await upstream.close()
+})
+
+async function start(announced: string | undefined, idleMs: number) {
+  upstream = await startUpstream('upstream')
+  upstream.server.keepAliveTimeout = 60_000
+  upstreams = createUpstreams([upstream.url], {})
+  const one = upstreams.pick('monolith', null)!
+  one.keepAlive = announced
+  idle = closeIdle(upstreams.groups, idleMs)
+  const ask = async () => {
+    const asked = request({ ...one.target, path: '/', agent: one.agent }).end()
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    answer.resume()
+    await once(answer, 'end')
+    return asked.reusedSocket
+  }
+  return { ask, connections: () => upstream.connections() }
+}
+
+describe('an idle connection', () => {
+  it('is closed once it has been idle for long enough', async () => {
+    const { ask, connections } = await start(undefined, 1_000)
+    await ask()
+    const from = performance.now()
+    await until('it is closed', () => connections() === 0)
+    expect(performance.now() - from).toBeGreaterThan(400)
+  })
+
+  it('is closed a second before its upstream closes it, as that announces', async () => {
+    const { ask, connections } = await start('timeout=2', 60_000)
+    await ask()
+    await until('it is closed', () => connections() === 0, 2_000)
+  })
+
+  it('is kept while it is used', async () => {
+    const { ask } = await start(undefined, 2_000)
+    await ask()
+    for (const from = performance.now(); performance.now() - from < 2_500; ) {
+      expect(await ask()).toBe(true)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  })
+})
