@@ -37,7 +37,11 @@ export type SessionDeps = {
 export async function signIn(deps: SessionDeps, { email, password }: Credentials): Promise<Session> {
   const row = await deps.db<UserRow>('users').where({ email }).first()
   const matches = await deps.passwords.matches(password, row?.password_hash)
-  if (!row || !matches) throw problem(401, 'invalid-credentials', 'no account has this address and this password')
+  if (!row || !matches) {
+    // An account that is not known here may have been opened at the owner a moment ago.
+    await writeUsers(deps.db, async () => undefined)
+    throw problem(401, 'invalid-credentials', 'no account has this address and this password')
+  }
   const user = toUser(row)
   const refreshToken = await writeUsers(deps.db, (trx) => issue(trx, deps, user.id, randomUUID()))
   return session(deps, user, refreshToken)
@@ -51,10 +55,7 @@ export async function signIn(deps: SessionDeps, { email, password }: Credentials
 export async function refresh(deps: SessionDeps, refreshToken: string): Promise<Session> {
   // The refusal is thrown after the commit: thrown inside, it would take the revocation back.
   const renewed = await writeUsers(deps.db, async (trx) => {
-    const token = await trx<TokenRow>('refresh_tokens')
-      .where({ token_hash: digest(refreshToken) })
-      .forUpdate()
-      .first()
+    const token = await lockFamilyOf(trx, refreshToken)
     if (!token || token.revoked_at) return undefined
     if (token.used_at) {
       await revokeFamily(trx, token.family)
@@ -73,9 +74,7 @@ export async function refresh(deps: SessionDeps, refreshToken: string): Promise<
 /** Ends the session that the token belongs to. Says nothing about a token that is unknown: it works no more anyway. */
 export async function signOut(deps: SessionDeps, refreshToken: string): Promise<void> {
   await writeUsers(deps.db, async (trx) => {
-    const token = await trx<TokenRow>('refresh_tokens')
-      .where({ token_hash: digest(refreshToken) })
-      .first()
+    const token = await lockFamilyOf(trx, refreshToken)
     if (token) await revokeFamily(trx, token.family)
   })
 }
@@ -88,6 +87,22 @@ async function issue(trx: Knex.Transaction, deps: SessionDeps, userId: number, f
   const expiresAt = new Date(Date.now() + deps.refreshTokenSeconds * 1000)
   await trx('refresh_tokens').insert({ user_id: userId, family, token_hash: digest(token), expires_at: expiresAt })
   return token
+}
+
+/**
+ * Looks the token up with its family locked to the end of the transaction. A lock of rows would not do: whoever revokes
+ * the family would not see the token that a refresh under way is about to add to it.
+ */
+async function lockFamilyOf(trx: Knex.Transaction, refreshToken: string): Promise<TokenRow | undefined> {
+  const find = () =>
+    trx<TokenRow>('refresh_tokens')
+      .where({ token_hash: digest(refreshToken) })
+      .first()
+  const found = await find()
+  if (!found) return undefined
+  await trx.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [`refresh tokens ${found.family}`])
+  // What it waited for may have used or revoked the token.
+  return find()
 }
 
 async function revokeFamily(trx: Knex.Transaction, family: string): Promise<void> {

@@ -96,6 +96,44 @@ describe('sessions', () => {
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(19)
   })
 
+  it.each([
+    ['an older token that comes again', 'POST', '/api/sessions/refresh'],
+    ['signing out with an older one', 'DELETE', '/api/sessions'],
+  ])('%s, while the newest token is being traded, ends its successor, too', async (_what, method, path) => {
+    const refresh = (refreshToken: string) => shop.call('POST', '/api/sessions/refresh', { body: { refreshToken } })
+    const { refreshToken: older } = await shop.customer()
+    const { body: newest } = await refresh(older)
+    // Between the token that a refresh has used and the one that it leaves.
+    await shop.db.raw(`
+      create function wait_here() returns trigger language plpgsql as $$ begin
+        perform pg_advisory_xact_lock(41); return new; end $$;
+      create trigger wait_here before insert on refresh_tokens for each row execute function wait_here()`)
+    const waiting = async (count: number) =>
+      expect
+        .poll(
+          async () => {
+            const { rows } = await shop.db.raw(
+              'select count(distinct pid)::int as n from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()',
+            )
+            return rows[0].n
+          },
+          { timeout: 20_000 },
+        )
+        .toBe(count)
+    const opened = await shop.db.transaction()
+    await opened.raw('select pg_advisory_xact_lock(41)')
+    const trading = refresh(newest.refreshToken)
+    await waiting(1)
+    const ending = shop.call(method, path, { body: { refreshToken: older } })
+    await waiting(2)
+    await opened.commit()
+    const { status, body: successor } = await trading
+    await ending
+    await shop.db.raw('drop function wait_here cascade')
+    expect(status).toBe(201)
+    expect((await refresh(successor.refreshToken)).status).toBe(401)
+  })
+
   it('signing out ends the family and does not say whether there was one', async () => {
     const { refreshToken } = await shop.customer()
     expect((await shop.call('DELETE', '/api/sessions', { body: { refreshToken } })).status).toBe(204)
@@ -136,6 +174,7 @@ describe('a shop that does not own its users', () => {
     const writes: [string, string, unknown][] = [
       ['POST', '/api/users', { email: 'late@shop.test', password: 'long enough', name: 'Late' }],
       ['POST', '/api/sessions', { email, password }],
+      ['POST', '/api/sessions', { email: 'opened-at-the-owner@shop.test', password }],
       ['POST', '/api/sessions/refresh', { refreshToken }],
       ['DELETE', '/api/sessions', { refreshToken }],
       ['PATCH', '/api/users/me', { name: 'Other' }],
