@@ -138,6 +138,9 @@ describe('a service that does not own orders', () => {
         orders.service.call('PUT', '/api/cart/items/1', { token, body: { quantity: 1 } }),
         orders.service.call('DELETE', '/api/cart/items/1', { token }),
         orders.service.call('POST', `/api/orders/${body.id}/cancel`, { token }),
+        // What this side does not know of, the owner may.
+        place({ items: undefined }),
+        orders.service.call('POST', `/api/orders/${body.id + 1_000}/cancel`, { token }),
       ])
       for (const answer of answers)
         expect([answer.status, answer.headers.get('banyan-refused')]).toEqual([status, reason])

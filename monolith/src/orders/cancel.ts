@@ -17,8 +17,11 @@ const REASON = { code: 'cancelled-by-customer', message: 'the order was cancelle
  * @throws Problem 404 order-not-found, 409 order-shipped | order-stuck
  */
 export const cancel = async (deps: Deps, userId: number, orderId: number): Promise<Order> => {
-  await getOrder(deps.db, orderId, userId)
-  const standing = await writeOrders(deps.db, (trx) => turnBack(trx, deps, orderId))
+  const standing = await writeOrders(deps.db, async (trx) => {
+    // Not before the owner is asked: an order that is not known here may have been placed there a moment ago.
+    await getOrder(trx, orderId, userId)
+    return turnBack(trx, deps, orderId)
+  })
   if (standing) await deps.runner.follow(standing, deps.patienceMs)
   else {
     await deps.runner.followStored(placingId(orderId), deps.patienceMs)

@@ -36,7 +36,9 @@ export const place = async (
   const earlier = await findByKey(deps.db, userId, key)
   if (earlier) return again(deps, earlier, requestHash)
 
-  const items = await priced(deps, request.items ?? (await cartLines(deps.db, userId)))
+  // The owner's cart alone: of a copy that is behind it might be said that nothing is in it.
+  const wanted = request.items ?? (await writeOrders(deps.db, (trx) => cartLines(trx, userId)))
+  const items = await priced(deps, wanted)
   const customer = await deps.customerOf(userId)
   const order = { userId, items, customer, totalCents: totalOf(items), shippingAddress: request.shippingAddress }
   const begun = await writeOrders(deps.db, async (trx) => {
