@@ -32,7 +32,7 @@ export const paymentsContext = (deps: {
     routes,
     start() {
       const settling = startPeriodic({ logger, what: 'settling refunds', intervalMs: 2_000 }, () =>
-        gate.pass([CONTEXT], () => settlePendingRefunds(db, provider)),
+        settlePendingRefunds(db, provider, { pass: (step) => gate.pass([CONTEXT], step) }),
       )
       return {
         async close() {

@@ -29,7 +29,7 @@ export const createPaymentsPort = (options: {
       try {
         return await ask((await ownedHere(db)) ? local : remote)
       } catch (error) {
-        if (!isRefused(error) || performance.now() + pause >= end) throw error
+        if (!isElsewhereNow(error) || performance.now() + pause >= end) throw error
       }
       await sleep(pause)
     }
@@ -39,6 +39,10 @@ export const createPaymentsPort = (options: {
     cancel: (request) => atOwner((side) => side.cancel(request)),
   }
 }
+
+/** Refused, or moved between the provider's answer and the note of it: the owner of now finds out under the same key. */
+const isElsewhereNow = (error: unknown): boolean =>
+  isRefused(error) || isRefused((error as { cause?: unknown } | null)?.cause)
 
 /** @throws Problem 503 `fenced` while payments move */
 const ownedHere = async (db: Knex): Promise<boolean> => {

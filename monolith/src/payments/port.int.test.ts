@@ -216,6 +216,29 @@ describe('a switch in the middle', () => {
     },
   )
 
+  it.each(['moving', 'service'] as const)(
+    'leaves no caller believing that nothing was done once the provider was asked, with the owner %s',
+    async (owner) => {
+      const told = async (point: string, ask: () => Promise<object>) => {
+        armed = armFailPoints(`${point}=once:hang`)
+        const answer = outcome(ask())
+        await until(() => armed?.reached(point) === 1)
+        await own(owner)
+        armed.release(point)
+        return answer
+      }
+      expect(await told('payments.after-charge', () => local.charge(charge()))).toMatchObject({
+        code: 'payment-unclear',
+      })
+      expect(await held()).toBe(500)
+      await own('monolith')
+      expect(await told('payments.after-cancel', () => local.cancel(cancel()))).toMatchObject({
+        code: 'payment-unclear',
+      })
+      expect(await held()).toBe(0)
+    },
+  )
+
   it('lets a charge that the old owner still sends find the cancellation at the new one', async () => {
     armed = armFailPoints('payments.before-charge=once:hang')
     const late = outcome(local.charge(charge()))
@@ -225,8 +248,8 @@ describe('a switch in the middle', () => {
     await own('service')
     expect(await port.cancel(cancel())).toMatchObject({ status: 'voided' })
     armed.release('payments.before-charge')
-    // It learns at the provider that it may not charge, and at its own door that it is not asked any more.
-    expect(await late).toMatchObject({ status: 421, code: 'not-owner' })
+    // It learns at the provider that it may not charge, and cannot note it any more.
+    expect(await late).toMatchObject({ status: 504, code: 'payment-unclear' })
     expect(await outcome(port.charge(charge()))).toMatchObject({ code: 'payment-cancelled' })
     expect([await held(), await charges()]).toEqual([0, 0])
   })

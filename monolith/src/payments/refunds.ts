@@ -5,7 +5,7 @@ import { chargeKey } from './charges.ts'
 import { refund, refundable } from './payment.ts'
 import type { PaymentProvider } from './provider.ts'
 import { CONTEXT, SIDE } from './side.ts'
-import { type PaymentRow, savePayment, stateOf, writePayments } from './store.ts'
+import { noteAnswer, type PaymentRow, savePayment, stateOf, writePayments } from './store.ts'
 
 export type RefundRow = {
   id: number
@@ -43,25 +43,42 @@ export const makeRefund = async (db: Knex, provider: PaymentProvider, wanted: Wa
 }
 
 /**
- * Asks the provider about refunds that a kill or an outage left open.
+ * Asks the provider about refunds that a kill or an outage left open. Each is a step of its own, so that a hold waits for
+ * one answer of the provider and not for all, and none waits for the answer to another.
  *
- * @returns how many; 0 too when the other side owns payments, whose business they then are
+ * @param options.pass what each step passes through; what it does not let through is left for the next time
+ * @returns how many it has settled; 0 too when the other side owns payments, whose business they then are
+ * @throws AggregateError of those that it could not settle, after it has tried all
  */
 export const settlePendingRefunds = async (
   db: Knex,
   provider: PaymentProvider,
-  olderThanMs = 5_000,
+  { olderThanMs = 5_000, pass = (step) => step() }: { olderThanMs?: number; pass?: Pass } = {},
 ): Promise<number> => {
-  const { owner } = await db.transaction((trx) => ownerOf(trx, CONTEXT))
-  if (owner !== SIDE) return 0
-  const { rows } = await db.raw<{ rows: RefundRow[] }>(
-    `select * from refunds where status = 'pending' and created_at < now() - make_interval(secs => ?)
-     order by created_at limit 20`,
-    [olderThanMs / 1000],
-  )
-  for (const row of rows) await settleRefund(db, provider, row)
-  return rows.length
+  const due = (await pass(() => pendingRefunds(db, olderThanMs))) ?? []
+  const failures: unknown[] = []
+  let settled = 0
+  for (const row of due) {
+    const asked = await pass(() => settleRefund(db, provider, row)).catch((error) => void failures.push(error))
+    if (asked) settled += 1
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} refunds are still open`)
+  return settled
 }
+
+type Pass = <T>(step: () => Promise<T>) => Promise<T | undefined>
+
+/** Those first that have waited longest. */
+const pendingRefunds = (db: Knex, olderThanMs: number): Promise<RefundRow[]> =>
+  db.transaction(async (trx) => {
+    if ((await ownerOf(trx, CONTEXT)).owner !== SIDE) return []
+    const { rows } = await trx.raw<{ rows: RefundRow[] }>(
+      `select * from refunds where status = 'pending' and created_at < now() - make_interval(secs => ?)
+       order by created_at limit 20`,
+      [olderThanMs / 1000],
+    )
+    return rows
+  })
 
 /** Written, with the payment locked, before the provider is asked. */
 const intend = async (trx: Knex.Transaction, wanted: Wanted): Promise<RefundRow> => {
@@ -89,7 +106,7 @@ const settleRefund = async (db: Knex, provider: PaymentProvider, intent: RefundR
   const payment = await db<PaymentRow>('payments').where({ id: intent.payment_id }).first()
   const given = await provider.refund(chargeKey(payment!.order_id), `refund-${intent.id}`, intent.amount_cents)
   await failPoint('payments.after-refund')
-  return writePayments(db, async (trx) => {
+  return noteAnswer(db, async (trx) => {
     const row = await trx<PaymentRow>('payments').where({ id: intent.payment_id }).forUpdate().first()
     const open = await trx<RefundRow>('refunds').where({ id: intent.id, status: 'pending' }).first()
     if (open && given) await savePayment(trx, row!, refund(stateOf(row!), intent.amount_cents))

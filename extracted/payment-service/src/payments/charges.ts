@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import { authorize, cancelled, capture, decline, voidUnasked } from './payment.ts'
 import type { Charge, PaymentsPort } from './port.ts'
 import type { PaymentProvider } from './provider.ts'
-import { lockPayment, type PaymentRow, savePayment, stateOf, writePayments } from './store.ts'
+import { lockPayment, noteAnswer, type PaymentRow, savePayment, stateOf, writePayments } from './store.ts'
 
 /** The provider's idempotency key: one charge an order, whoever asks how often. */
 export const chargeKey = (orderId: number): string => `order-${orderId}`
@@ -23,7 +23,7 @@ export const createLocalPayments = (db: Knex, provider: PaymentProvider): Paymen
     const answer = await provider.charge({ key, amountCents, token, reference: key })
     await failPoint('payments.after-charge')
     if (answer.outcome === 'differs') throw differs(orderId)
-    const settled = await writePayments(db, async (trx) => {
+    const settled = await noteAnswer(db, async (trx) => {
       const row = await lockPayment(trx, order, authorize(amountCents))
       if (answer.outcome === 'approved')
         return savePayment(trx, row, capture(stateOf(row)), { providerRef: answer.ref })
@@ -42,7 +42,7 @@ export const createLocalPayments = (db: Knex, provider: PaymentProvider): Paymen
     await failPoint('payments.before-cancel')
     const answer = await provider.cancel(chargeKey(order.orderId))
     await failPoint('payments.after-cancel')
-    return writePayments(db, async (trx) => {
+    return noteAnswer(db, async (trx) => {
       const row = await lockPayment(trx, order, voidUnasked())
       await trx('refunds')
         .where({ payment_id: row.id, status: 'pending' })

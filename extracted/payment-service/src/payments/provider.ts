@@ -75,7 +75,8 @@ const overHttp = (call: Call): PaymentProvider => ({
 
 const codeOf = (body: unknown): unknown => (body as { code?: unknown } | null)?.code
 
-const unclear = (cause: Error) =>
+/** Nobody here knows what the provider has done. */
+export const unclear = (cause: Error) =>
   problem(504, 'payment-unclear', 'The payment provider gave no clear answer; it may have been done. Ask again.', {
     cause,
     headers: { 'Retry-After': '1' },

@@ -1,7 +1,9 @@
 import { append } from '@banyan/kit/outbox'
 import { requireOwner } from '@banyan/kit/ownership'
+import { isRefused } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import type { PaymentState, PaymentStatus } from './payment.ts'
+import { unclear } from './provider.ts'
 import { CONTEXT, SIDE } from './side.ts'
 
 export type PaymentRow = {
@@ -38,6 +40,15 @@ export const writePayments = <T>(db: Knex, work: (trx: Knex.Transaction) => Prom
   db.transaction(async (trx) => {
     await requireOwner(trx, CONTEXT, SIDE)
     return work(trx)
+  })
+
+/**
+ * Runs the write that notes what the provider has answered. If payments move in between it is refused like any other
+ * write, but a refusal says that nothing was done, and the provider may have done it: to the caller it is unclear.
+ */
+export const noteAnswer = <T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> =>
+  writePayments(db, work).catch((error) => {
+    throw isRefused(error) ? unclear(error) : error
   })
 
 /** The order's payment, locked; made from `fresh` when there is none. */
