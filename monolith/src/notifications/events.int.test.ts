@@ -113,6 +113,22 @@ it('has one letter in hand at a time, however many are due: a kill inside a send
   await shop.db.raw('drop trigger note_in_hand on notifications')
 })
 
+it('sends a letter once whose note that it is sent fails at first', async () => {
+  // What a sequence has given stays given when the statement fails.
+  await shop.db.raw(`
+    create sequence notes;
+    create function fail_twice() returns trigger language plpgsql as $$ begin
+      if nextval('notes') <= 2 then raise exception 'away for a moment'; end if;
+      return new; end $$;
+    create trigger fail_twice before update on notifications for each row
+      when (new.type = 'Noted' and new.status = 'sent') execute function fail_twice();
+    insert into notifications (event_id, user_id, type, recipient, subject, body)
+      values (gen_random_uuid(), 1, 'Noted', 'noted@shop.test', 'Hello', 'Hello')`)
+  await until(async () => (await shop.db('notifications').where({ type: 'Noted', status: 'sent' })).length === 1)
+  expect(await mailsTo('noted@shop.test')).toHaveLength(1)
+  await shop.db.raw('drop trigger fail_twice on notifications')
+})
+
 it('takes a deleted product out of the carts', async () => {
   const customer = await shop.customer()
   await shop.call('PUT', '/api/cart/items/50', { token: customer.token, body: { quantity: 1 } })

@@ -1,7 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Broker } from '@banyan/kit/broker'
 import { consumeEvents, continueTrace, type EventHandler } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
-import { type Context, failPoint, type Logger, pageQuery, requireUser, startPeriodic } from '@banyan/kit/service'
+import {
+  type Context,
+  failPoint,
+  isRefused,
+  type Logger,
+  pageQuery,
+  requireUser,
+  startPeriodic,
+} from '@banyan/kit/service'
 import { Router } from 'express'
 import type { Knex } from 'knex'
 import { LETTERS } from './letters.ts'
@@ -12,6 +21,7 @@ import { claimLetter, keepLetter, listNotifications, markSent, markUnsent, toNot
 
 /** So that closing waits for one round, however many letters come. */
 const MOST_A_ROUND = 20
+const NOTE_AGAIN_MS = 250
 
 export type NotificationsDeps = {
   config: NotificationsSettings
@@ -67,6 +77,7 @@ const sendNext = async (
   { config, db, logger }: NotificationsDeps,
   mailer: Mailer,
 ): Promise<'sent' | 'none' | 'not'> => {
+  const leaseEnds = performance.now() + config.MAIL_LEASE_MS
   const letter = await claimLetter(db, config.MAIL_LEASE_MS)
   if (!letter) return 'none'
   try {
@@ -75,10 +86,25 @@ const sendNext = async (
     await continueTrace(db, event, 'send e-mail', { kind: 'client' }, () => mailer.send(letter))
   } catch (error) {
     logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
-    await markUnsent(db, letter)
+    await persistently(() => markUnsent(db, letter), leaseEnds)
     return 'not'
   }
   await failPoint('mailer.after-send')
-  await markSent(db, letter.id)
+  await persistently(() => markSent(db, letter.id), leaseEnds)
   return 'sent'
+}
+
+/**
+ * A database that is away for a moment would take along what became of a letter, and whoever takes the letter after its
+ * lease would send it a second time: the note is tried until then.
+ */
+const persistently = async (note: () => Promise<void>, end: number): Promise<void> => {
+  for (;;) {
+    try {
+      return await note()
+    } catch (error) {
+      if (isRefused(error) || performance.now() + NOTE_AGAIN_MS >= end) throw error
+      await sleep(NOTE_AGAIN_MS)
+    }
+  }
 }
