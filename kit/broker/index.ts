@@ -20,4 +20,4 @@ export type {
   Subscription,
   Topology,
 } from './port.ts'
-export { DEAD_EXCHANGE, deadQueueOf, EVENTS_EXCHANGE, eventTopology, quorumQueue } from './topology.ts'
+export { DEAD_EXCHANGE, deadQueueOf, EVENTS_EXCHANGE, eventTopology, joinTopologies, quorumQueue } from './topology.ts'

@@ -50,6 +50,15 @@ export function eventTopology(queue: string, types: readonly string[], exchange 
   }
 }
 
+/** One topology of several; what is in two of them is declared twice, which changes nothing. */
+export function joinTopologies(all: readonly Topology[]): Topology {
+  return {
+    exchanges: all.flatMap(({ exchanges = [] }) => exchanges),
+    queues: all.flatMap(({ queues = [] }) => queues),
+    bindings: all.flatMap(({ bindings = [] }) => bindings),
+  }
+}
+
 /**
  * Declares what is missing. Where this user may not configure, it checks that the object is there instead.
  * @throws TopologyError when an object exists with other properties, or is missing and may not be made

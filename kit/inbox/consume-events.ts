@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Broker, Log } from '../broker/index.ts'
+import { type Broker, eventTopology, type Log, type Topology } from '../broker/index.ts'
 import type { Event } from '../outbox/envelope.ts'
 import type { WorkGate } from '../ownership/work-gate.ts'
 import type { Sql } from '../sql.ts'
@@ -20,6 +20,15 @@ export type ConsumeEventsOptions<Trx extends Sql> = {
   gate: WorkGate
   logger: Log
 }
+
+const queueOf = (context: string): string => `banyan.${context}`
+
+/**
+ * Where the events arrive that a context has handlers for. Its process has to have it before it tells events of its own:
+ * what is told before a queue asks for it goes past whoever reads that queue later.
+ */
+export const heardBy = (context: string, handlers: Readonly<Record<string, unknown>>): Topology =>
+  eventTopology(queueOf(context), Object.keys(handlers))
 
 /** Longer than any hold lasts. */
 const LONGEST_HOLD_MS = 15_000
@@ -48,9 +57,8 @@ export function consumeEvents<Trx extends Sql>(options: ConsumeEventsOptions<Trx
       // `consume` knows of the transaction only that it runs SQL; it is the one made above.
       [type, (event: Event, { sql }: { sql: Sql }) => handle(sql as Trx, event)] as const,
   )
-  const queue = `banyan.${context}`
   const consumer = consume({
-    ...{ broker, queue, transaction, context, side, logger },
+    ...{ broker, queue: queueOf(context), transaction, context, side, logger },
     handlers: Object.fromEntries(wrapped),
   })
   return {

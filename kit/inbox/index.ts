@@ -1,6 +1,6 @@
 export { fromPg, type PgQueryable, type Sql } from '../sql.ts'
 export { type ConsumeOptions, type Consumer, type ConsumerStats, consume } from './consume.ts'
-export { type ConsumeEventsOptions, consumeEvents, type EventHandler } from './consume-events.ts'
+export { type ConsumeEventsOptions, consumeEvents, type EventHandler, heardBy } from './consume-events.ts'
 export {
   type DeadLetter,
   type DeadLetterFilter,

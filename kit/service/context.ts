@@ -1,14 +1,17 @@
 /** A bounded context as a process assembles it, and how several run as one. */
 import type { Router } from 'express'
+import type { Topology } from '../broker/index.ts'
 
 export type Running = { close(): Promise<void> }
 
 /**
  * Routers carry full paths (`/api/things`). `start` begins the background work (workers, consumers) and is called before
- * the process listens.
+ * the process listens. `hears` is where events for the context arrive: the process tells none of its own before that is
+ * there.
  */
 export type Context = {
   routes: Router
+  hears?: Topology
   start?(): Running | Promise<Running>
 }
 

@@ -1,7 +1,7 @@
 /** A whole process with contexts in it, from its configuration to the heartbeat that says where it is. */
 import { randomUUID } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
-import { type Broker, connectBroker, eventArchive } from '../broker/index.ts'
+import { type Broker, connectBroker, eventArchive, joinTopologies } from '../broker/index.ts'
 import { startRelay } from '../outbox/relay.ts'
 import { exportRelay } from '../outbox/relay-metrics.ts'
 import { registerInstance } from '../ownership/instances.ts'
@@ -70,13 +70,13 @@ export async function startService<Config extends ServiceConfig, Db extends { de
   const id = `${name}-${randomUUID()}`
   const db = options.connect(databaseSettings(config.DATABASE_URL, { name, max: config.DATABASE_POOL }))
   const broker = config.AMQP_URL ? connectBroker({ url: config.AMQP_URL, name, logger }) : undefined
-  const relay =
-    broker && startRelay({ connectionString: config.DATABASE_URL, broker, topology: eventArchive(), logger })
   const metrics = createMetrics()
-  if (relay) exportRelay(metrics.registry, relay.stats)
   const control = openGate({ connectionString: config.CONTROL_DATABASE_URL, id, logger })
   const callers = createCallers(name, config, logger)
   const contexts = options.contexts({ config, db, logger, gate: control.gate, broker, callerOf: callers.callerOf })
+  const topology = joinTopologies([eventArchive(), ...contexts.flatMap(({ hears }) => hears ?? [])])
+  const relay = broker && startRelay({ connectionString: config.DATABASE_URL, broker, topology, logger })
+  if (relay) exportRelay(metrics.registry, relay.stats)
   const app = assemble({ name, side, config, contexts, jwks: options.jwks, logger, health, metrics })
 
   // Before the listener: whoever finds the process ready finds what the contexts make at their start, too.

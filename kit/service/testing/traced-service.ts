@@ -1,6 +1,7 @@
 /** A process with the whole chassis: `POST /do` tells an event and asks the other process, if it has one; that one answers the event. */
 import { Router } from 'express'
 import pg from 'pg'
+import { eventTopology } from '../../broker/index.ts'
 import { consume } from '../../inbox/index.ts'
 import { append } from '../../outbox/index.ts'
 import { inTransaction } from '../../testing/in-transaction.ts'
@@ -36,6 +37,7 @@ function contexts({ db, broker, logger, callerOf }: ServiceParts<unknown, Pool>)
   return [
     {
       routes,
+      hears: eventTopology(queue, Object.keys(handlers)),
       start: () => consume({ broker, queue, transaction: (work) => inTransaction(db, work), handlers, logger }),
     },
   ]

@@ -129,6 +129,27 @@ it('sends a letter once whose note that it is sent fails at first', async () => 
   await shop.db.raw('drop trigger fail_twice on notifications')
 })
 
+it('hears of what waited in the outbox for a broker, though its relay is up before its consumers are', async () => {
+  // Until now this shop had no broker at all; the first one that it gets knows no queue.
+  const [late, quiet] = await Promise.all([createTestVhost(), startTestShop(sandbox.env)])
+  const customer = await quiet.customer()
+  const { body } = await quiet.call('POST', '/api/orders', {
+    token: customer.token,
+    headers: { 'idempotency-key': 'before-the-broker' },
+    body: { items: [{ productId: 1, quantity: 1 }], paymentToken: 'tok_visa', shippingAddress },
+  })
+  const heard = await startTestShop({ ...sandbox.env, AMQP_URL: late.url, DATABASE_URL: quiet.config.DATABASE_URL })
+  try {
+    await until(async () => (await quiet.db('banyan.outbox').whereNull('published_at')).length === 0)
+    await until(async () => (await quiet.db('notifications').where({ type: 'OrderPlaced' })).length === 1)
+    await until(async () => (await quiet.db('shipments').where({ order_id: body.id })).length === 1)
+  } finally {
+    await heard.close()
+    await quiet.close()
+    await late.drop()
+  }
+})
+
 it('takes a deleted product out of the carts', async () => {
   const customer = await shop.customer()
   await shop.call('PUT', '/api/cart/items/50', { token: customer.token, body: { quantity: 1 } })

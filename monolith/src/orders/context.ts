@@ -1,5 +1,5 @@
 import type { Broker } from '@banyan/kit/broker'
-import { consumeEvents } from '@banyan/kit/inbox'
+import { consumeEvents, heardBy } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
 import { createSagaRunner, createSagaStore } from '@banyan/kit/saga'
 import { type Context, failPoint, type Logger } from '@banyan/kit/service'
@@ -46,6 +46,7 @@ export const ordersContext = (deps: OrdersDeps): Context => {
   })
   return {
     routes: ordersRoutes({ ...deps, runner, patienceMs: PATIENCE_MS }),
+    hears: heardBy(CONTEXT, orderHandlers),
     start() {
       runner.run()
       const consumer = consumeEvents({ ...deps, context: CONTEXT, side: SIDE, handlers: orderHandlers })

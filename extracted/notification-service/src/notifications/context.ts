@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Broker } from '@banyan/kit/broker'
-import { consumeEvents, continueTrace, type EventHandler } from '@banyan/kit/inbox'
+import { consumeEvents, continueTrace, type EventHandler, heardBy } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
 import {
   type Context,
@@ -41,14 +41,17 @@ export const notificationsContext = (deps: NotificationsDeps): Context => {
     res.set('Cache-Control', 'private, no-cache').json({ items: items.map(toNotification), page, size, total })
   })
 
-  const handlers = Object.entries(LETTERS).map(([type, write]): [string, EventHandler<Knex.Transaction>] => [
-    type,
-    (trx, event) => keepLetter(trx, event, write(event.payload)),
-  ])
+  const handlers = Object.fromEntries(
+    Object.entries(LETTERS).map(([type, write]): [string, EventHandler<Knex.Transaction>] => [
+      type,
+      (trx, event) => keepLetter(trx, event, write(event.payload)),
+    ]),
+  )
   return {
     routes,
+    hears: heardBy(CONTEXT, handlers),
     start() {
-      const consumer = consumeEvents({ ...deps, context: CONTEXT, side: SIDE, handlers: Object.fromEntries(handlers) })
+      const consumer = consumeEvents({ ...deps, context: CONTEXT, side: SIDE, handlers })
       const mailer = config.SMTP_URL ? createMailer(config.SMTP_URL) : undefined
       // Without a mail server letters wait, as events do without a broker.
       const sending =

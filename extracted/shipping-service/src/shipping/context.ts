@@ -1,5 +1,5 @@
 import type { Broker } from '@banyan/kit/broker'
-import { consumeEvents } from '@banyan/kit/inbox'
+import { consumeEvents, heardBy } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
 import { type Context, type Logger, pathId, requireUser, startPeriodic } from '@banyan/kit/service'
 import { Router } from 'express'
@@ -36,15 +36,12 @@ export const shippingContext = (deps: ShippingDeps): Context => {
     let dispatched = 0
     while (dispatched < BATCH && (await gate.pass([CONTEXT], () => dispatchNext(db)))) dispatched += 1
   }
+  const handlers = shippingHandlers(config.SHIPPING_DELAY_MS)
   return {
     routes,
+    hears: heardBy(CONTEXT, handlers),
     start() {
-      const consumer = consumeEvents({
-        ...deps,
-        context: CONTEXT,
-        side: SIDE,
-        handlers: shippingHandlers(config.SHIPPING_DELAY_MS),
-      })
+      const consumer = consumeEvents({ ...deps, context: CONTEXT, side: SIDE, handlers })
       const dispatching = startPeriodic({ logger, what: 'dispatching', intervalMs: 500 }, dispatchDue)
       return {
         async close() {
