@@ -44,6 +44,18 @@ export async function readContexts(db: Queryable, contexts?: readonly string[]):
   return rows.map(storedOf)
 }
 
+/**
+ * Reads these contexts' rows, which stay as they are to the end of the transaction. They are locked in the order of their
+ * names: two that lock some of the same rows wait for each other, and never both.
+ */
+export async function lockContexts(db: Queryable, contexts: readonly string[]): Promise<Stored[]> {
+  const { rows } = await db.query(
+    'select * from banyan.contexts where context = any($1) order by context for no key update',
+    [contexts],
+  )
+  return rows.map(storedOf)
+}
+
 /** Reads one context's row; null when `banyan init` has never seen its plan. */
 export async function readContext(db: Queryable, context: string): Promise<Stored | null> {
   return (await readContexts(db, [context]))[0] ?? null

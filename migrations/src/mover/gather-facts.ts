@@ -37,7 +37,7 @@ export async function gatherFacts(
     driftOf(run, there, back, stored),
     Promise.all([checkCapture(there), checkCapture(back)]),
     Promise.all([runningVacuums(there.from, tables.monolith), runningVacuums(there.to, tables.service)]),
-    neighboursOf(run),
+    neighboursOf(run, (contexts) => readContexts(control, contexts)),
   ])
   return {
     direction,
@@ -93,12 +93,14 @@ function difference(was: readonly string[], is: readonly string[]): string[] {
     .concat(gone)
 }
 
-async function neighboursOf(run: Runtime): Promise<Pick<Facts, 'dependsOn' | 'dependents'>> {
-  const phases = new Map((await readContexts(run.control)).map((one) => [one.context, one.phase]))
+/** @param read reads the rows of the contexts named: this one, those it depends on and those that depend on it */
+export async function neighboursOf(
+  { plan, plans }: Pick<Runtime, 'plan' | 'plans'>,
+  read: (contexts: readonly string[]) => Promise<Stored[]>,
+): Promise<Pick<Facts, 'dependsOn' | 'dependents'>> {
+  const dependents = [...plans.values()].filter((one) => one.dependsOn.includes(plan.context)).map((one) => one.context)
+  const rows = await read([plan.context, ...plan.dependsOn, ...dependents])
+  const phases = new Map(rows.map((one) => [one.context, one.phase]))
   const phaseOf = (context: string) => ({ context, phase: phases.get(context) ?? ('idle' as Phase) })
-  const dependents = [...run.plans.values()].filter((plan) => plan.dependsOn.includes(run.plan.context))
-  return {
-    dependsOn: run.plan.dependsOn.map(phaseOf),
-    dependents: dependents.map((plan) => phaseOf(plan.context)),
-  }
+  return { dependsOn: plan.dependsOn.map(phaseOf), dependents: dependents.map(phaseOf) }
 }

@@ -51,12 +51,7 @@ export function interlocks(facts: Facts): Interlock[] {
   const hold = (waitsFor: string, passing = false, catchingUp = false) =>
     held.push({ waitsFor, passing, ...(catchingUp ? { catchingUp } : {}) })
   if (facts.direction === 'to-service') forwardOnly(facts, hold)
-  else
-    for (const { context, phase } of facts.dependents) {
-      if (hasMoved(phase)) hold(`${context} moved later and depends on this context: roll ${context} back first`)
-      if (phase === 'switching' || phase === 'aborting')
-        hold(`${context}, which depends on this context, to end what it is at: it is ${phase}`, true)
-    }
+  held.push(...neighbourLocks(facts))
   if (facts.blocked)
     hold(`a blocked change: ${facts.blocked}; mend the row's obstacle, the lane then goes on by itself`)
   for (const line of facts.drift) hold(`the schema as it was prepared: ${line}; banyan unprepare and prepare again`)
@@ -68,6 +63,37 @@ export function interlocks(facts: Facts): Interlock[] {
     hold('a canary row to come back on the reverse path', true)
   for (const table of facts.vacuums) hold(`the vacuum of ${table} to end`, true)
   return held
+}
+
+/**
+ * What the contexts that this one depends on, or that depend on it, stand in the way of. Asked once more in the
+ * transaction that begins an attempt: of two neighbours that are asked to move apart at once, both would find the other
+ * at rest. Pure.
+ */
+export function neighbourLocks({
+  direction,
+  dependsOn,
+  dependents,
+}: Pick<Facts, 'direction' | 'dependsOn' | 'dependents'>): Interlock[] {
+  if (direction === 'to-service')
+    return dependsOn
+      .filter(({ phase }) => !hasMoved(phase))
+      .map(({ context, phase }) => ({
+        waitsFor: `${context} to move first: the plan depends on it, and it is ${phase}`,
+        passing: false,
+      }))
+  return dependents.flatMap(({ context, phase }) => {
+    if (hasMoved(phase))
+      return {
+        waitsFor: `${context} moved later and depends on this context: roll ${context} back first`,
+        passing: false,
+      }
+    if (phase !== 'switching' && phase !== 'aborting') return []
+    return {
+      waitsFor: `${context}, which depends on this context, to end what it is at: it is ${phase}`,
+      passing: true,
+    }
+  })
 }
 
 /** A mover that has been away finds all that was written since in front of its first heartbeat. */
@@ -88,8 +114,6 @@ function forwardOnly(facts: Facts, hold: (waitsFor: string, passing?: boolean) =
       `a clean verification of the last 15 minutes; the last is ${Math.round(verification.agoMs / 60_000)} minutes old: banyan verify`,
     )
   if (facts.parity && facts.parity.without === null) parity(facts.parity, hold)
-  for (const { context, phase } of facts.dependsOn)
-    if (!hasMoved(phase)) hold(`${context} to move first: the plan depends on it, and it is ${phase}`)
 }
 
 /** Both sides have been shown to behave alike, in the very builds that run. */

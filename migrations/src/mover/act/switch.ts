@@ -1,6 +1,6 @@
 import { failPoint } from '@banyan/kit/service'
 import { beginAttempt, noteMarker, noteTrouble } from '../../control/attempts.ts'
-import { changeContext } from '../../control/contexts.ts'
+import { changeContext, lockContexts } from '../../control/contexts.ts'
 import { preparedFingerprints } from '../../control/sightings.ts'
 import { type Direction, type Intent, type Stored, targetOf } from '../../control/stored.ts'
 import { inTransaction } from '../../control/transaction.ts'
@@ -10,18 +10,25 @@ import { LockBusy } from '../../data/lock-retry.ts'
 import { reconcile } from '../../data/reconcile.ts'
 import { alignSequences, NoRoom } from '../../data/sequences.ts'
 import { raiseToken } from '../../data/token.ts'
+import { neighboursOf } from '../gather-facts.ts'
+import { neighbourLocks } from '../interlocks.ts'
 import type { Runtime } from '../runtime.ts'
 import { timed } from './timed.ts'
 
 /** Several tries, each of at most 800 ms, well within an attempt's budget. */
 const UNLINK_MS = 2_000
 
-/** Begins an attempt by compare-and-set (rule 16). Back to the monolith there is nothing to unlink, so the hold is at once. */
+/**
+ * Begins an attempt by compare-and-set (rule 16), unless a neighbour has set out since the interlocks were looked at. Back
+ * to the monolith there is nothing to unlink, so the hold is at once.
+ */
 export async function beginSwitch(run: Runtime, stored: Stored, intent: Intent, direction: Direction): Promise<void> {
   const token = stored.token + 1n
   const first = direction === 'to-service' ? { step: 'unlink' as const } : { step: 'hold' as const, hold: true }
   await failPoint('mover.switch.before-begin')
   const begun = await inTransaction(run.control, async (db) => {
+    const neighbours = await neighboursOf(run, (contexts) => lockContexts(db, contexts))
+    if (neighbourLocks({ direction, ...neighbours }).length > 0) return false
     const changes = { phase: 'switching' as const, formerPhase: stored.phase, direction, token, ...first }
     if (!(await changeContext(db, stored.context, { ...compareOf(stored), step: null }, changes))) return false
     await beginAttempt(db, stored.context, token, direction, intent.id)
