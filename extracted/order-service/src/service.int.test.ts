@@ -69,6 +69,20 @@ describe('a service that owns orders', () => {
     await addsUp()
   })
 
+  it('leaves in the cart what was put in while the order was on its way', async () => {
+    const put = (product: number) =>
+      orders.service.call('PUT', `/api/cart/items/${product}`, { token: customer.token, body: { quantity: 1 } })
+    await put(1)
+    orders.door.keeper = async ({ path, pass }) => {
+      if (path === '/internal/reservations') await put(3)
+      return pass()
+    }
+    const { status, body } = await place({ items: undefined })
+    expect([status, body.items.map(({ productId }: { productId: number }) => productId)]).toEqual([201, [1]])
+    const cart = await orders.service.call('GET', '/api/cart', { token: customer.token })
+    expect(cart.body.items).toMatchObject([{ productId: 3, quantity: 1 }])
+  })
+
   it('takes an account’s word from whoever has it: no order for one that is gone', async () => {
     const gone = await orders.shop.customer()
     await orders.shop.db('users').where({ id: gone.id }).delete()

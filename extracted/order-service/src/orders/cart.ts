@@ -64,8 +64,13 @@ export const removeCartItem = (db: Knex, userId: number, productId: number): Pro
     await trx('cart_items').where({ user_id: userId, product_id: productId }).delete()
   })
 
-export const emptyCart = async (trx: Knex.Transaction, userId: number): Promise<void> => {
-  await trx('cart_items').where({ user_id: userId }).delete()
+/** Takes what was ordered out of the cart; what was put in while the order was on its way stays. */
+export const takeOrdered = async (
+  trx: Knex.Transaction,
+  userId: number,
+  products: readonly number[],
+): Promise<void> => {
+  await trx('cart_items').where({ user_id: userId }).whereIn('product_id', products).delete()
 }
 
 /** Takes a product that nobody sells any more out of every cart: what the foreign key did while both lived here. */

@@ -1,6 +1,6 @@
 import { defineSaga, ELSEWHERE, type SagaDefinition, type Step } from '@banyan/kit/saga'
 import type { Knex } from 'knex'
-import { emptyCart } from './cart.ts'
+import { takeOrdered } from './cart.ts'
 import { orderCancelled, orderConfirmed, orderPlaced } from './events.ts'
 import { type Refusal, refusedResponse, shown } from './order.ts'
 import type { InventoryPort, LocalInventory, PaymentsPort, ReservationLine } from './ports.ts'
@@ -122,9 +122,10 @@ const release = <Data extends { orderId: number }>(inventory: InventoryPort) =>
 
 type Told = { data: Readonly<Placing>; reason: Refusal | null }
 
-async function announce(trx: Trx, { data: { orderId, userId, fromCart } }: { data: Readonly<Placing> }) {
+async function announce(trx: Trx, { data: { orderId, userId, lines, fromCart } }: { data: Readonly<Placing> }) {
   await orderPlaced(trx, await lockOrder(trx, orderId))
-  if (fromCart) await emptyCart(trx, userId)
+  const ordered = lines.map(({ productId }) => productId)
+  if (fromCart) await takeOrdered(trx, userId, ordered)
   return { placed: true }
 }
 
