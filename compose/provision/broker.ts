@@ -147,7 +147,12 @@ export async function brokerApi(api: string, method: string, path: string, body?
   url.username = url.password = ''
   return await fetch(url, {
     method,
-    headers: { authorization: `Basic ${Buffer.from(secret).toString('base64')}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Basic ${Buffer.from(secret).toString('base64')}`,
+      'content-type': 'application/json',
+      // It gives up idle connections by itself, and a busy client notices that only when its next question is lost.
+      connection: 'close',
+    },
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
 }
