@@ -79,6 +79,7 @@ export async function startService<Config extends ServiceConfig, Db extends { de
   if (relay) exportRelay(metrics.registry, relay.stats)
   const app = assemble({ name, side, config, contexts, jwks: options.jwks, logger, health, metrics })
 
+  await control.ready
   // Before the listener: whoever finds the process ready finds what the contexts make at their start, too.
   const background = await startContexts(contexts)
   let instance: { close(): Promise<void> } | undefined
