@@ -51,7 +51,7 @@ async function seenAtStart<T>(controlUrl: string, look: (pass: () => Promise<unk
   return seen!
 }
 
-it('begins no background work before movers wait for the process, and it has seen the hold that stands', async () => {
+it('rule 17: begins no background work before movers wait for the process, and it has seen the hold that stands', async () => {
   const seen = await seenAtStart(control.url, async (pass) => ({
     begun: await pass(),
     subscribers: (await pool.query('select kind, context from banyan.subscribers')).rows,

@@ -39,12 +39,12 @@ async function withNeighbour(verb: 'switch' | 'rollback', neighbour: string, pha
   return settled
 }
 
-it('a switch does not begin when what it depends on has set out for the way back meanwhile', async () => {
+it('rule 16: a switch does not begin when what it depends on has set out for the way back meanwhile', async () => {
   const waitsFor = 'prices to move first: the plan depends on it, and it is ready'
   expect(await withNeighbour('switch', 'prices', 'ready')).toMatchObject({ state: 'refused', waitsFor })
 })
 
-it('a rollback does not begin when a context that depends on this one has moved meanwhile', async () => {
+it('rule 16: a rollback does not begin when a context that depends on this one has moved meanwhile', async () => {
   expect(await world.ask('switch')).toMatchObject({ state: 'done' })
   const waitsFor = 'baskets moved later and depends on this context: roll baskets back first'
   expect(await withNeighbour('rollback', 'baskets', 'completed')).toMatchObject({ state: 'refused', waitsFor })
