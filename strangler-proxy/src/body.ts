@@ -3,6 +3,11 @@ import { PassThrough, type Readable, Stream, Transform } from 'node:stream'
 
 /** Bodies up to here are kept while a context is on the move, so that a refused request can be sent again. */
 export const KEPT_BYTES = 1024 * 1024
+/**
+ * Announced bodies up to here are kept at any time: what goes to an instance that has just died was not sent, and can be
+ * sent to another one only as long as its body is here.
+ */
+const SMALL_BYTES = 64 * 1024
 
 /**
  * A whole body of up to this many bytes is sent as text: Node joins a head with text alone, and one write costs less
@@ -27,11 +32,15 @@ export function hasBody(req: IncomingMessage): boolean {
   return (length !== undefined && length !== '0') || req.headers['transfer-encoding'] !== undefined
 }
 
-/** The body as it arrives; with a limit, an unannounced length is counted on the way and cut when it is over. */
-export function streamBody(req: IncomingMessage, limit: number | null): Body {
+/**
+ * The body as it arrives, unless it is small; with a limit, an unannounced length is counted on the way and cut when it is
+ * over.
+ */
+export function streamBody(req: IncomingMessage, limit: number | null): Body | Promise<Body> {
   if (!hasBody(req)) return { kind: 'kept', bytes: null }
   const length = Number(req.headers['content-length'])
   if (limit !== null && length > limit) return { kind: 'too-large' }
+  if (length <= SMALL_BYTES) return keepBody(req, limit)
   if (limit === null || !Number.isNaN(length)) return { kind: 'stream', from: null, held: 0 }
   return { kind: 'stream', from: () => req.pipe(countTo(limit)), held: 0 }
 }

@@ -75,12 +75,68 @@ describe('two instances', () => {
   })
 
   it('one that accepts no connection is out at once, and nothing fails, not even a write', async () => {
-    const { proxy, one } = await two('{}')
+    const { proxy, one, other } = await two('{}')
     await one.close()
-    expect(await ask(proxy, 40, { method: 'POST' })).toEqual(Array(40).fill(200))
+    expect(await ask(proxy, 40, { method: 'POST', body: '{"quantity":1}' })).toEqual(Array(40).fill(200))
+    expect(new Set(other.seen.map(({ body }) => body))).toEqual(new Set(['{"quantity":1}']))
     const text = await proxy.parts.metrics.http.registry.metrics()
-    expect(text).toContain('why="connect"} 1')
-    expect(text).toContain('proxy_resends_total{why="connection"} 1')
+    // Each that was sent there puts it out at once, so that none of those behind it is.
+    const [ejections, resends] = [
+      /^proxy_ejections_total\{.*why="connect"\} (\d+)$/m,
+      /^proxy_resends_total\{why="connection"\} (\d+)$/m,
+    ].map((line) => Number(line.exec(text)?.[1]))
+    expect(ejections).toBeGreaterThan(0)
+    expect(resends).toBe(ejections)
+  })
+
+  it('what was not sent costs no budget, and goes to three instances at most', async () => {
+    const { proxy, one, other } = await two('{ ejection: { share: 1% } }')
+    await one.close()
+    const all = await Promise.all(Array.from({ length: 40 }, () => ask(proxy, 1, { method: 'POST' })))
+    expect(all.flat()).toEqual(Array(40).fill(200))
+    await other.close()
+    proxy.parts.upstreams.setMonolith([1, 2, 3, 4].map((port) => `http://127.0.0.1:${port}`))
+    const resends = async () => {
+      const text = await proxy.parts.metrics.http.registry.metrics()
+      return Number(/^proxy_resends_total\{why="connection"\} (\d+)$/m.exec(text)?.[1])
+    }
+    const before = await resends()
+    // Nobody is put out at this share. More than a fifth of forty, and than three.
+    expect(before).toBeGreaterThan(8)
+    expect(await ask(proxy, 1)).toEqual([502])
+    expect((await resends()) - before).toBe(2)
+  })
+
+  it('one that fails now and then, never as often in a row, stays', async () => {
+    let asked = 0
+    const { proxy, one } = await two('{ ejection: { failures: 3, for: 60s } }', (_req, res) => {
+      asked += 1
+      res.writeHead(asked % 3 === 0 ? 200 : 503).end()
+    })
+    while (one.seen.length < 9) await ask(proxy, 1, { method: 'POST' })
+    expect(await states(proxy)).toEqual({ up: 2, unhealthy: 0, ejected: 0 })
+  })
+
+  it.each([
+    ['failed', (res: ServerResponse) => res.writeHead(503).end()],
+    ['accepted no connection', null],
+  ])('one that %s gets requests again after its time', async (_how, fails) => {
+    let isWell = false
+    const { proxy, one } = await two('{ ejection: { failures: 1, for: 50ms } }', (_req, res) => {
+      if (isWell || fails === null) res.end()
+      else fails(res)
+    })
+    const { port } = new URL(one.url)
+    if (fails === null) await one.close()
+    const isOut = async () => (await proxy.parts.metrics.http.registry.metrics()).includes('proxy_ejections_total{')
+    while (!(await isOut())) await ask(proxy, 1, { method: 'POST' })
+    const before = one.seen.length
+    isWell = true
+    if (fails === null) one.server.listen(Number(port), '127.0.0.1')
+    await until('it is asked again', async () => {
+      await ask(proxy, 1)
+      return one.seen.length > before
+    })
   })
 
   it('are never both put out by failures', async () => {
@@ -161,6 +217,34 @@ describe('a name in a configured address', () => {
       logger,
       resolve: never,
     }).ready
+  })
+
+  it('whose instance has left lets requests there end, and keeps no connection for more', async () => {
+    const held: ServerResponse[] = []
+    const { proxy, one, other } = await two('{}', (req, res) => {
+      if (req.url === '/held') held.push(res)
+      else res.end()
+    })
+    while (one.seen.length === 0) await ask(proxy, 1)
+    const { agent } = proxy.parts.upstreams
+      .groups()[0]!
+      .instances()
+      .find(({ url }) => url === one.url)!
+    const waiting: Promise<Response>[] = []
+    while (held.length === 0) {
+      waiting.push(fetch(`${proxy.url}/held`))
+      await Promise.race([waiting.at(-1), until('it has come', () => held.length > 0)])
+    }
+    while (Object.values(agent.freeSockets).flat().length === 0)
+      await Promise.all(Array.from({ length: 8 }, () => ask(proxy, 1)))
+    proxy.parts.upstreams.setMonolith([other.url])
+    expect(
+      Object.values(agent.freeSockets)
+        .flat()
+        .every((socket) => socket?.destroyed),
+    ).toBe(true)
+    for (const res of held) res.end()
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 200))
   })
 
   it('keeps the connections of addresses that stay', async () => {
