@@ -25,7 +25,9 @@ export function startHealthChecks(
     }
     const seen = (inARow.get(upstream) ?? 0) + 1
     inARow.set(upstream, seen)
-    if (seen >= (well ? passes : failures)) upstream.group.checked(upstream, well)
+    if (seen < (well ? passes : failures)) return
+    inARow.set(upstream, 0)
+    upstream.group.checked(upstream, well)
   }
   const round = () => {
     for (const group of groups()) {

@@ -1,0 +1,103 @@
+import { type AgentOptions, createServer } from 'node:http'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Outcome } from '../forward.ts'
+import { createGroup, type Group } from './group.ts'
+import { BALANCE } from './settings.ts'
+
+const ONE = 'http://127.0.0.1:1'
+const TWO = 'http://127.0.0.1:2'
+let ejected: string[]
+let group: Group
+const make = (change: Partial<typeof BALANCE> = {}) => {
+  ejected = []
+  return createGroup(
+    'service',
+    'goods',
+    { ...BALANCE, ...change },
+    {
+      ejected: (_group, { url }, why) => ejected.push(`${url} ${why}`),
+      breaker: () => undefined,
+    },
+  )
+}
+beforeEach(() => {
+  group = make()
+  group.set([ONE])
+})
+const picks = (times: number) =>
+  Array.from({ length: times }, () => group.pick([])!.url).filter((url) => url === TWO).length
+
+describe('an instance that joins others', () => {
+  it('comes to its part of the requests slowly; those that were there from the beginning have theirs', () => {
+    group = make({ slowStartMs: 1_000_000_000 })
+    group.set([ONE])
+    group.set([ONE, TWO])
+    expect(picks(1_000)).toBe(0)
+    group = make({ slowStartMs: 1_000_000_000 })
+    group.set([ONE, TWO])
+    expect(picks(1_000)).toBeGreaterThan(300)
+  })
+})
+
+describe('an instance that a request was tried at', () => {
+  it('is not picked for it again', () => {
+    expect(group.pick(group.instances())).toBeNull()
+    group.set([ONE, TWO])
+    const [one] = group.instances()
+    for (let time = 0; time < 100; time += 1) expect(group.pick([one!])!.url).toBe(TWO)
+  })
+})
+
+describe('what becomes of a request', () => {
+  const failing: Outcome[] = [
+    { kind: 'failed', cause: 'connection' },
+    { kind: 'failed', cause: 'deadline' },
+  ]
+  const telling: Outcome[] = [
+    { kind: 'refused' },
+    { kind: 'gone' },
+    { kind: 'failed', cause: 'too-large' },
+    { kind: 'failed', cause: 'stale' },
+  ]
+  const end = (outcome: Outcome, times: number) => {
+    const [one] = group.instances()
+    for (let time = 0; time < times; time += 1) group.enter(one!, false)?.ended(outcome)
+    expect(one!.load).toBe(0)
+  }
+
+  it.each(failing)('puts its instance out where it is $kind: $cause', (outcome) => {
+    end(outcome, BALANCE.ejection.failures - 1)
+    expect(ejected).toEqual([])
+    end(outcome, 1)
+    expect(ejected).toEqual([`${ONE} failures`])
+  })
+
+  it.each(telling)('says nothing against it where it is $kind $cause', async (outcome) => {
+    end(outcome, 40)
+    await new Promise(setImmediate)
+    expect([ejected, group.isUp()]).toEqual([[], true])
+  })
+
+  it('is told by its head, whatever comes after it', () => {
+    const [one] = group.instances()
+    for (let time = 0; time < 4; time += 1) group.enter(one!, false)!.heard(503)
+    const well = group.enter(one!, false)!
+    well.heard(200)
+    well.ended({ kind: 'failed', cause: 'connection' })
+    for (let time = 0; time < 4; time += 1) group.enter(one!, false)!.heard(503)
+    expect(ejected).toEqual([])
+  })
+})
+
+it('idle connections end before a Node at the other end would close them', () => {
+  const { options } = group.instances()[0]!.agent as unknown as { options: AgentOptions }
+  expect(options.timeout).toBeLessThan(createServer().keepAliveTimeout)
+})
+
+it('only the first sending of a request feeds its budget of retries', () => {
+  const [one] = group.instances()
+  for (let time = 0; time < 100; time += 1) group.enter(one!, true)!.ended({ kind: 'gone' })
+  expect(Array.from({ length: 4 }, () => group.budget.spend())).toEqual([true, true, true, false])
+  for (let time = 0; time < 100; time += 1) group.enter(one!, false)!.ended({ kind: 'gone' })
+  expect(group.budget.spend()).toBe(true)
+})
