@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, SignJWT } from 'jose'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createTokenCache } from './token-cache.ts'
 import { createTokenSigner, createTokenVerifier, publicJwks } from './tokens.ts'
 
@@ -55,6 +55,43 @@ describe('access tokens', () => {
       .setExpirationTime('1m')
       .sign(secret)
     await expect(verifier.verify(token)).rejects.toMatchObject({ status: 401 })
+  })
+
+  it.each(['RS256', 'ES384', 'EdDSA'])('of %s are refused, though their key is among those published', async (alg) => {
+    const { privateKey, publicKey } = await generateKeyPair(alg)
+    const published = { ...(await exportJWK(publicKey)), kid: 'other', alg }
+    const verifier = createTokenVerifier({ ...expected, jwks: { keys: [...jwks.keys, published] } })
+    const token = await new SignJWT({ sub: '7' })
+      .setProtectedHeader({ alg, typ: expected.typ, kid: 'other' })
+      .setIssuer(expected.issuer)
+      .setAudience(expected.audience)
+      .setExpirationTime('1m')
+      .sign(privateKey)
+    await expect(verifier.verify(token)).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
+  })
+
+  it.each(['exp', 'sub'])('that do not say %s are refused', async (claim) => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256')
+    const verifier = createTokenVerifier({ ...expected, jwks: { keys: [await exportJWK(publicKey)] } })
+    const token = new SignJWT(claim === 'sub' ? {} : { sub: '7' })
+      .setProtectedHeader({ alg: 'ES256', typ: expected.typ })
+      .setIssuer(expected.issuer)
+      .setAudience(expected.audience)
+    if (claim !== 'exp') token.setExpirationTime('1m')
+    await expect(verifier.verify(await token.sign(privateKey))).rejects.toMatchObject({ code: 'invalid-token' })
+  })
+
+  describe('that were checked', () => {
+    afterEach(() => void vi.useRealTimers())
+
+    it('are refused once they have expired', async () => {
+      vi.useFakeTimers({ toFake: ['Date'] })
+      const verifier = createTokenVerifier({ ...expected, jwks })
+      const token = await sign()
+      expect(await verifier.verify(token)).toMatchObject({ sub: '7' })
+      vi.setSystemTime(Date.now() + 61_000)
+      await expect(verifier.verify(token)).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
+    })
   })
 
   it('are the server’s trouble, not the client’s, when the keys cannot be fetched', async () => {

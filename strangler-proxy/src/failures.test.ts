@@ -177,6 +177,14 @@ describe('a total outage', () => {
     expect(await metricsOf(proxy)).toMatch(/proxy_retries_denied_total [1-9]/)
   })
 
+  it('of connections that are cut raises it no more than that', async () => {
+    const { proxy, monolith } = await house({ monolith: (_req, res) => res.destroy() })
+    proxy.own('goods', { phase: 'idle' })
+    const all = await Promise.all(Array.from({ length: 15 }, () => read(proxy)))
+    expect(all.every((one) => one.status === 502)).toBe(true)
+    expect(readsOf(monolith)).toBe(15 + 3)
+  })
+
   it('opens the breaker after twenty requests, which then lets one through to see, and closes when that went well', async () => {
     let well = false
     const { proxy, monolith } = await house({
@@ -204,6 +212,9 @@ describe('a total outage', () => {
     await until('it closes', async () => (await post())[0] === 200)
     expect((await Promise.all([post(), post()])).map(([status]) => status)).toEqual([200, 200])
     expect(monolith.seen).toHaveLength(24)
+    const text = await metricsOf(proxy)
+    expect(text).toMatch(/^proxy_breaker_changes_total\{side="monolith",context="",to="open"\} [12]$/m)
+    expect(text).toContain('proxy_breaker_changes_total{side="monolith",context="",to="closed"} 1')
   })
 })
 

@@ -107,6 +107,19 @@ describe('what a client may not say', () => {
   })
 })
 
+it.each([
+  'nonsense',
+  `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+  `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
+  `01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`,
+])('the trace %s is another one from here on, and what vendors said of it is gone', async (trace) => {
+  await get(`traceparent: ${trace}\r\ntracestate: vendor=1\r\n`)
+  const { headers } = monolith.seen[0]!
+  expect(headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  expect(headers.traceparent!.slice(3, 35)).not.toBe(trace.slice(3, 35))
+  expect(headers.tracestate).toBeUndefined()
+})
+
 describe('requests that two servers could read differently', () => {
   it.each([
     ['Content-Length with Transfer-Encoding', 'Content-Length: 4\r\nTransfer-Encoding: chunked\r\n'],

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
+import { createProxyMetrics } from './metrics.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
@@ -45,6 +46,62 @@ describe('the metrics of reads', () => {
       'proxy_read_duration_seconds_count{context="goods",side="monolith",result="ok"} 2',
       'proxy_read_duration_seconds_count{context="goods",side="service",result="failed"} 3',
       'proxy_read_duration_seconds_count{context="goods",side="service",result="ok"} 1',
+    ])
+  })
+})
+
+describe('everything that the proxy decides', () => {
+  it('is exported once it has happened, under the names that dashboards ask for', async () => {
+    const metrics = createProxyMetrics({
+      inFlight: () => 2,
+      held: () => 3,
+      staleMs: () => 4_000,
+      flagsStaleMs: () => Number.POSITIVE_INFINITY,
+      leaseValid: () => false,
+      groups: () => proxy.parts.upstreams.groups(),
+    })
+    const goods = { side: 'service', context: 'goods' } as const
+    metrics.decided({ side: 'service', reason: 'share' }, 'goods')
+    metrics.answered('service', 204, 20)
+    metrics.read('goods', 'service', { kind: 'answered', status: 200 }, 20)
+    metrics.resent('timeout')
+    metrics.retryDenied()
+    metrics.refused('rate-limited')
+    metrics.limited('account')
+    metrics.ejected(goods, 'health')
+    metrics.breaker(goods, 'open')
+    metrics.paused(20)
+    metrics.recorded('written')
+    metrics.mirror.mirrored('goods')
+    metrics.mirror.dropped('goods', 'full')
+    metrics.mirror.judged('goods', 'GET /api/goods', 'mismatch')
+    const lines = (await metrics.http.registry.metrics()).split('\n')
+    expect(lines.filter((line) => /^proxy_(?!.*_(bucket|sum)\b)/.test(line)).sort()).toEqual([
+      'proxy_breaker_changes_total{side="service",context="goods",to="open"} 1',
+      'proxy_decisions_total{side="service",reason="share",context="goods"} 1',
+      'proxy_ejections_total{side="service",context="goods",why="health"} 1',
+      'proxy_flags_stale_seconds -1',
+      'proxy_hold_pause_seconds_count 1',
+      'proxy_instances{side="monolith",context="",state="ejected"} 0',
+      'proxy_instances{side="monolith",context="",state="unhealthy"} 0',
+      'proxy_instances{side="monolith",context="",state="up"} 1',
+      'proxy_instances{side="service",context="goods",state="ejected"} 0',
+      'proxy_instances{side="service",context="goods",state="unhealthy"} 0',
+      'proxy_instances{side="service",context="goods",state="up"} 1',
+      'proxy_lease_valid 0',
+      'proxy_mirror_compared_total{context="goods",route="GET /api/goods",verdict="mismatch"} 1',
+      'proxy_mirror_dropped_total{context="goods",reason="full"} 1',
+      'proxy_mirrored_total{context="goods"} 1',
+      'proxy_ownership_stale_seconds 4',
+      'proxy_rate_limited_total{by="account"} 1',
+      'proxy_read_duration_seconds_count{context="goods",side="service",result="ok"} 1',
+      'proxy_recorded_total{what="written"} 1',
+      'proxy_refusals_total{code="rate-limited"} 1',
+      'proxy_request_duration_seconds_count{side="service",status="2xx"} 1',
+      'proxy_requests_held 3',
+      'proxy_requests_in_flight 2',
+      'proxy_resends_total{why="timeout"} 1',
+      'proxy_retries_denied_total 1',
     ])
   })
 })

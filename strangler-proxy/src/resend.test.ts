@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { sendRaw, until } from '../test-support/raw.ts'
+import { openRaw, sendRaw, until } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream } from '../test-support/upstream.ts'
 
@@ -13,6 +13,7 @@ routes:
   - { method: GET, path: /api/goods, context: goods, access: read }
   - { method: POST, path: /api/goods, context: goods, access: write, deadline: 2s, resend: idempotency-key }
   - { method: PUT, path: /api/goods, context: goods, access: write, deadline: 300ms }
+  - { method: DELETE, path: /api/goods, context: goods, access: write, resend: always }
 `
 const started: { close(): Promise<void> }[] = []
 afterEach(async () => {
@@ -167,10 +168,49 @@ describe('a connection that fails', () => {
     return { proxy, count: () => seen }
   }
 
-  it('is tried once more for a GET', async () => {
-    const { proxy } = await dropping(1)
-    expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(200)
-    expect((await fetch(`${proxy.url}/any`)).status).toBe(200)
+  it.each(['GET', 'HEAD', 'DELETE'])(
+    'is tried once more for a %s, which its rule declares harmless',
+    async (method) => {
+      const { proxy, count } = await dropping(1)
+      expect((await fetch(`${proxy.url}/api/goods`, { method })).status).toBe(200)
+      expect(count()).toBe(2)
+    },
+  )
+
+  it.each(['GET', 'HEAD'])('is tried once more for a %s that no rule names', async (method) => {
+    const { proxy, count } = await dropping(1)
+    expect((await fetch(`${proxy.url}/any`, { method })).status).toBe(200)
+    expect(count()).toBe(2)
+  })
+
+  it('is a 502 for a write whose body is not here any more, though it carries a key', async () => {
+    const { proxy, count } = await dropping(1)
+    const body = 'x'.repeat(2 * 1024 * 1024)
+    const answer = await post(proxy, { headers: { 'idempotency-key': 'k' }, body })
+    expect([answer.status, count()]).toEqual([502, 1])
+  })
+
+  it('is a 502 for a write on a connection that had been used before, unless it carries a key', async () => {
+    let writes = 0
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy())
+      socket.on('data', (bytes) => {
+        const isWrite = bytes.toString().startsWith('POST')
+        if (isWrite) writes += 1
+        if (isWrite && writes % 2) socket.destroy()
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const proxy = await startProxy({ routes: ROUTES, monolith: `http://127.0.0.1:${port}` })
+    started.push(proxy, { close: () => new Promise((resolve) => server.close(() => resolve())) })
+    const used = async () => await (await fetch(`${proxy.url}/any`)).text()
+    await used()
+    expect([(await post(proxy)).status, writes]).toEqual([502, 1])
+    writes = 0
+    await used()
+    expect([(await post(proxy, { headers: { 'idempotency-key': 'k' } })).status, writes]).toEqual([200, 2])
   })
 
   it('is a 502 for a write whose fate is unknown, sent once', async () => {
@@ -215,15 +255,45 @@ describe('a connection that fails', () => {
     },
   )
 
-  it('that nobody accepts is tried once more, whatever the request, then a 502', async () => {
+  it.each([
+    ['nobody accepts', '127.0.0.1'],
+    ['nobody accepts, at any address of its name,', 'localhost'],
+    ['has no address', 'nobody.invalid'],
+  ])('that %s is tried once more, whatever the request, then a 502', async (_what, host) => {
     const gone = await startUpstream('gone')
     await gone.close()
-    const proxy = await startProxy({ routes: ROUTES, monolith: gone.url })
+    const proxy = await startProxy({ routes: ROUTES, monolith: gone.url.replace('127.0.0.1', host) })
     started.push(proxy)
     proxy.own('goods', { phase: 'ready' })
     expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(502)
     expect((await post(proxy, { method: 'PUT' })).status).toBe(502)
     // Nothing was sent, so that even a write was tried once more.
     expect(await proxy.parts.metrics.http.registry.metrics()).toContain('proxy_resends_total{why="connection"} 2')
+  })
+})
+
+describe('a deadline', () => {
+  it('is for the first byte: what comes after it takes its time', async () => {
+    const began = performance.now()
+    const { proxy } = await house((_req, res) => {
+      res.writeHead(200, { 'content-length': '10' }).write('half ')
+      void until('the deadline is over', () => performance.now() > began + 600).then(() => res.end('whole'))
+    })
+    const answer = await post(proxy, { method: 'PUT' })
+    expect([answer.status, await answer.text()]).toEqual([200, 'half whole'])
+  })
+
+  it('does not count against the upstream while the client still sends', async () => {
+    const { proxy, monolith } = await house((_req, res) => res.end())
+    const client = await openRaw(proxy.port)
+    const began = performance.now()
+    const half = 'x'.repeat(1024 * 1024)
+    client.write(`PUT /api/goods HTTP/1.1\r\nHost: s\r\nContent-Length: ${2 * half.length}\r\n\r\n${half}`)
+    await until('the deadline is over', () => performance.now() > began + 600)
+    client.write(half)
+    const [head] = await once(client, 'data')
+    expect(String(head)).toContain('HTTP/1.1 200')
+    expect(monolith.seen[0]!.body).toHaveLength(2 * half.length)
+    client.destroy()
   })
 })

@@ -169,6 +169,13 @@ describe('a rate', () => {
     expect(statuses.filter(({ status }) => status === 429)).toHaveLength(1)
   })
 
+  it('of an address comes before its token, so that nobody has signatures checked without end', async () => {
+    const from = '10.9.9.6'
+    const forged = { authorization: 'Bearer garbage' }
+    const all = await Promise.all(Array.from({ length: 31 }, () => ask('/api/mine', forged, 'GET', from)))
+    expect(all.map(({ status }) => status).sort()).toEqual([...Array(30).fill(401), 429])
+  })
+
   it('counts for who the trusted proxy saw, whatever a client says of itself', async () => {
     const statuses: number[] = []
     for (let time = 0; time < 3; time += 1)
@@ -229,6 +236,7 @@ describe('browsers of other origins', () => {
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
       'access-control-allow-headers': 'authorization',
+      'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
       'access-control-max-age': '600',
       vary: 'Origin',
     })
