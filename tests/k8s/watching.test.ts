@@ -7,7 +7,7 @@ import { SERVICES } from '../../compose/provision/services.ts'
 import { exportRelay } from '../../kit/outbox/relay-metrics.ts'
 import { createMetrics } from '../../kit/service/metrics.ts'
 import { createProxyMetrics } from '../../strangler-proxy/src/metrics.ts'
-import { metricsIn, seriesOf } from './support/promql.ts'
+import { labelsIn, metricsIn, seriesOf } from './support/promql.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const CONFIGS = join(ROOT, 'compose/observability')
@@ -26,8 +26,11 @@ const dashboards = readdirSync(join(CONFIGS, 'dashboards')).map((file) => ({
   }[],
 }))
 
-/** As `/metrics` of a service with a relay, and of the proxy, answers. */
-async function exported(): Promise<Set<string>> {
+/** What Prometheus adds to whatever it asks. */
+const OF_TARGETS = ['pod', 'instance', 'job']
+
+/** As `/metrics` of a service with a relay, and of the proxy, answers; and the labels of each. */
+async function exported(): Promise<{ names: Set<string>; labels: Map<string, readonly string[]> }> {
   const service = createMetrics()
   const failed = { nack: 0, returned: 0, timeout: 0, lost: 0, closed: 0 }
   const now = { leading: true, backlog: 0, oldestAgeMs: 0, published: 0, purged: 0, failed, troubledStreams: 0 }
@@ -38,12 +41,29 @@ async function exported(): Promise<Set<string>> {
     leaseValid: () => true,
     groups: () => [],
   })
-  return new Set([...seriesOf(await service.registry.metrics()), ...seriesOf(await http.registry.metrics())])
+  const registries = [service.registry, http.registry]
+  const texts = await Promise.all(registries.map((registry) => registry.metrics()))
+  const all = registries.flatMap((registry) => registry.getMetricsAsArray()) as unknown as Labelled[]
+  return {
+    names: new Set(texts.flatMap((text) => [...seriesOf(text)])),
+    labels: new Map(all.map(({ name, labelNames = [] }) => [name, labelNames])),
+  }
 }
+type Labelled = { name: string; labelNames?: readonly string[] }
 
 describe('48. asked for is only what is exported:', async () => {
   const known = await exported()
-  const unknown = (expression: string) => metricsIn(expression).filter((name) => !known.has(name))
+  const unknown = (expression: string) => {
+    const asked = metricsIn(expression)
+    const labels = asked.flatMap((name) => {
+      const histogram = /^(.*)_(?:bucket|sum|count)$/.exec(name)?.[1] ?? ''
+      return known.labels.get(name) ?? [...(known.labels.get(histogram) ?? []), 'le']
+    })
+    return [
+      ...asked.filter((name) => !known.names.has(name)),
+      ...labelsIn(expression).filter((label) => ![...labels, ...OF_TARGETS].includes(label)),
+    ]
+  }
 
   it.each(rules)('by the alert $alert', ({ expr }) => {
     expect(metricsIn(expr)).not.toEqual([])
@@ -61,6 +81,11 @@ describe('48. asked for is only what is exported:', async () => {
     expect(unknown('sum by (le) (rate(proxy_gone_total{side="service"}[5m])) > 0.5 and up == 1')).toEqual([
       'proxy_gone_total',
       'up',
+      'side',
+    ])
+    expect(unknown('sum by (site) (rate(proxy_decisions_total{side="service", raison!="share"}[5m]))')).toEqual([
+      'raison',
+      'site',
     ])
   })
 })

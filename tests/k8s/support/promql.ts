@@ -12,6 +12,16 @@ export function metricsIn(expression: string): string[] {
   return [...new Set(names)].filter((name) => !WORDS.includes(name))
 }
 
+/** @returns The names of the labels in it: those that it chooses by, and those that it groups by. */
+export function labelsIn(expression: string): string[] {
+  const bare = expression.replaceAll(/"[^"]*"/g, '""')
+  const chosen = [...bare.matchAll(/\{([^}]*)\}/g)].flatMap(([, inner = '']) => inner.match(/\w+(?=\s*(?:=|!))/g) ?? [])
+  const grouped = [...bare.matchAll(/\b(?:by|without|on|ignoring)\s*\(([^)]*)\)/g)].flatMap(
+    ([, inner = '']) => inner.match(/\w+/g) ?? [],
+  )
+  return [...new Set([...chosen, ...grouped])]
+}
+
 /** @returns The names of all series in an answer of `/metrics`, a histogram's three among them. */
 export function seriesOf(exposition: string): Set<string> {
   const types = [...exposition.matchAll(/^# TYPE (\S+) (\S+)$/gm)]
