@@ -94,6 +94,20 @@ test('the databases, contexts and the door’s addresses are those of the table 
   expect(JSON.parse(proxy?.environment?.SERVICE_URLS ?? '')).toEqual(Object.fromEntries(urls))
 })
 
+test('the command line may ask the proxy, with the token that the proxy takes; no other container has that', () => {
+  for (const { services } of stages.slice(1)) {
+    const holders = Object.entries(services).flatMap(([name, service]) => {
+      const { OPS_TOKEN } = environmentOf(service)
+      return OPS_TOKEN ? [[name, OPS_TOKEN]] : []
+    })
+    const token = parseEnv(files['proxy.env'] ?? '').OPS_TOKEN
+    expect(Object.fromEntries(holders)).toEqual({ proxy: token, tools: token })
+    const { environment } = services.tools as Service
+    expect(environment?.OPS_URL).toBe(`http://proxy:${services.proxy?.environment?.OPS_PORT}`)
+  }
+  expect(Object.keys(parseEnv(files['tools.env'] ?? ''))).toEqual(['OPS_TOKEN'])
+})
+
 describe('50. a stage goes on where the one before was', () => {
   const same = (n: number, name: string) =>
     JSON.stringify(stage(n).services[name]) === JSON.stringify(stage(n - 1).services[name])
