@@ -126,7 +126,7 @@ describe('which side answers', () => {
 
 describe('shares, by the flag SDK itself', () => {
   const flags: Flags[] = []
-  const withShare = async (share: number): Promise<Flags> => {
+  const withShare = async (share: number, groupId?: string): Promise<Flags> => {
     const made = createFlags({
       url: 'http://127.0.0.1:9/api',
       token: 'x',
@@ -134,7 +134,7 @@ describe('shares, by the flag SDK itself', () => {
       environment: 'development',
       metrics: false,
       refreshMs: 60_000,
-      bootstrap: [rollout('goods-reads', share), rollout('other-reads', share)],
+      bootstrap: [rollout('goods-reads', share, groupId), rollout('other-reads', share)],
       logger: createLogger({ name: 'test', level: 'silent' }),
     })
     flags.push(made)
@@ -164,8 +164,18 @@ describe('shares, by the flag SDK itself', () => {
     expect(aside / 1_000).toBeLessThan(10.5)
   })
 
+  it.each([
+    ['123', 'gr1', 73],
+    ['999', 'groupX', 25],
+  ])('user %s of the group %s is in from %i % on, as Unleash counts', async (userId, groupId, from) => {
+    const sides = await Promise.all(
+      [from - 1, from].map(async (share) => sideAt(await withShare(share, groupId), { userId })),
+    )
+    expect(sides).toEqual(['monolith', 'service'])
+  })
+
   it('raising a share removes nobody, and 0 and 100 mean nobody and everybody', async () => {
-    const steps = await Promise.all([0, 5, 10, 25, 60, 100].map(withShare))
+    const steps = await Promise.all([0, 5, 10, 25, 60, 100].map((share) => withShare(share)))
     fc.assert(
       fc.property(fc.uuid(), (userId) => {
         const sides = steps.map((flag) => sideAt(flag, { userId }))
@@ -186,7 +196,7 @@ describe('shares, by the flag SDK itself', () => {
   })
 })
 
-function rollout(name: string, share: number): Feature {
+function rollout(name: string, share: number, groupId = name): Feature {
   return {
     name,
     enabled: true,
@@ -198,7 +208,7 @@ function rollout(name: string, share: number): Feature {
     strategies: [
       {
         name: 'flexibleRollout',
-        parameters: { rollout: String(share), stickiness: 'default', groupId: name },
+        parameters: { rollout: String(share), stickiness: 'default', groupId },
         constraints: [],
       },
     ],
