@@ -50,6 +50,7 @@ export function exportSpans(endpoint: string, { name, build, settings, logger }:
       const sent = provider.shutdown().catch((err) => logger.warn({ err }, 'the last spans were not exported'))
       await Promise.race([sent, bound.promise])
       clearTimeout(timer)
+      trace.disable()
     },
   }
 }

@@ -9,6 +9,7 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
+  type Tracer,
   trace,
 } from '@opentelemetry/api'
 import { messageWithoutValues } from './error-values.ts'
@@ -34,13 +35,12 @@ const KINDS = {
   consumer: SpanKind.CONSUMER,
 }
 const NAME = '@banyan/kit'
-const tracer = trace.getTracer(NAME)
 const NOTHING_BEGUN: Begun = { span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT), traceparent: undefined }
 
-/** Whether there is an SDK. Without one the API would come to nothing as well, at a cost that every request pays. */
-function isTracing(): boolean {
+/** None without an SDK: the API's stand-in would come to nothing as well, at a cost that every request pays. */
+function tracerOf(): Tracer | undefined {
   const provider = trace.getTracerProvider()
-  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(NAME) !== undefined
+  return provider instanceof ProxyTracerProvider ? provider.getDelegateTracer(NAME) : provider.getTracer(NAME)
 }
 
 /**
@@ -48,7 +48,8 @@ function isTracing(): boolean {
  * @param name What is done, without ids: `publish OrderPlaced`.
  */
 export function beginSpan(name: string, options: SpanOptions = {}): Begun {
-  if (!isTracing()) return NOTHING_BEGUN
+  const tracer = tracerOf()
+  if (tracer === undefined) return NOTHING_BEGUN
   const { kind = 'internal', attributes = {}, parent = currentContext()?.traceparent } = options
   const from = isTraceparent(parent) ? spanContextOf(parent) : undefined
   const span = tracer.startSpan(
