@@ -15,6 +15,7 @@ export type Report = {
   uncovered: string[]
   onlyRefused: string[]
   compared: number
+  seconds: number
   recorded: { asked: number; same: number }
   /** A digest of all that was asked. */
   asked: string
@@ -32,15 +33,18 @@ export function parity(folder: string, ...options: string[]): Promise<{ code: nu
   return parityIn({}, folder, ...options)
 }
 
-/** @param environment of the tester itself; its worlds have their own */
+/**
+ * @param environment of the tester itself; its worlds have their own
+ * @returns `folder` as well, which a run that proved nothing leaves for its logs
+ */
 export async function parityIn(
   environment: Record<string, string>,
-  folder: string,
+  reports: string,
   ...options: string[]
-): Promise<{ code: number | null; said: string }> {
+): Promise<{ code: number | null; said: string; folder: string }> {
   const { PATH, NODE_COMPILE_CACHE, TEST_POSTGRES_URL, TEST_AMQP_URL, TEST_RABBITMQ_API } = process.env
   const child = endWithRunner(
-    spawn(process.execPath, [join(ROOT, 'compose/parity/main.ts'), ...options, '--report', folder], {
+    spawn(process.execPath, [join(ROOT, 'compose/parity/main.ts'), ...options, '--report', reports], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -57,7 +61,7 @@ export async function parityIn(
     })
   }
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { code, said }
+  return { code, said, folder: join(ROOT, '.banyan', `parity-${options[0]}-${child.pid}`) }
 }
 
 /**
