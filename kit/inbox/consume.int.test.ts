@@ -238,6 +238,27 @@ test('what is replayed twice, or was handled before, has no second effect', asyn
   expect(await effects()).toEqual(['1'])
 })
 
+test('a database that ends connections, or has none left, is no fault of the message, however often', async () => {
+  const away = [
+    Object.assign(new Error('terminating connection due to administrator command'), { code: '57P01' }),
+    Object.assign(new Error('Timeout acquiring a connection.'), { name: 'KnexTimeoutError' }),
+  ]
+  let begun = 0
+  const consumer = start({
+    handlers: {
+      async Happened({ id }, { sql }) {
+        begun++
+        if (begun <= 6) throw away[begun % 2]
+        await sql.raw('insert into effects (event_id) values (?)', [id])
+      },
+    },
+  })
+  await publish('1')
+  await until('it has its effect', async () => (await effects()).length === 1)
+  expect(begun).toBe(7)
+  expect(consumer.stats()).toMatchObject({ handled: 1, failures: 0, dead: 0 })
+})
+
 test('what is no event, and what nobody handles, goes to the dead letters at once, with its reason', async () => {
   const consumer = start()
   await world.broker.declare({ bindings: [{ exchange: EVENTS_EXCHANGE, queue: QUEUE, routingKey: 'Stray' }] })

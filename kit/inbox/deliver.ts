@@ -2,6 +2,7 @@ import type { IncomingMessage, Log, Outcome, Publisher } from '../broker/index.t
 import { append, type NewEvent } from '../outbox/append.ts'
 import { type Event, toEvent, UnreadableEvent } from '../outbox/envelope.ts'
 import { failPoint } from '../service/fail-points.ts'
+import { isDatabaseAway } from '../service/problem-details.ts'
 import type { Sql } from '../sql.ts'
 import { sendToDeadLetters, type Verdict } from './dead-letter.ts'
 import type { Failures, InTransaction } from './failures.ts'
@@ -107,6 +108,8 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
     try {
       result = await traced(queue, event, () => options.transaction((sql) => once(sql, event, handler)))
     } catch (error) {
+      // On a busy machine that can go on for a while; counted, it would bury messages that nothing is wrong with.
+      if (isDatabaseAway(error)) throw error
       if (!(error instanceof NotOwner)) return { outcome: 'failed', error }
       options.onNotOwner()
       if (counted) await failures.unstarted(event.id)

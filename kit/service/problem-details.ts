@@ -72,6 +72,11 @@ export function toProblem(error: unknown, side: Side = 'monolith'): Problem {
   )
 }
 
+/** @returns Whether an error, or its cause, says that the database cannot be reached or has no connection left. */
+export function isDatabaseAway(error: unknown): boolean {
+  return toProblem(error).code === 'database-unavailable'
+}
+
 type Thrown = Record<string, unknown>
 
 /** BN001 is the fence; its DETAIL says whose the context is. Nothing was done: the transaction is gone. */
