@@ -13,7 +13,7 @@ import { childTraceparent } from './traceparent.ts'
 
 export type Call = {
   method: string
-  /** Path and query, e.g. `/internal/reservations/7`. */
+  /** Path and query, e.g. `/internal/things/7`. */
   path: string
   /** Sent as JSON. */
   body?: unknown

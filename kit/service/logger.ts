@@ -20,7 +20,7 @@ const SECRETS = new Set([
 const DEPTH = 4
 
 /**
- * @param options.name The process, e.g. `inventory-service`.
+ * @param options.name The process, e.g. `billing-service`.
  * @param options.level A pino level; `silent` for tests.
  * @param options.destination Where lines go; standard output unless told.
  * @returns A pino logger. Within a request each line carries its `requestId` and `traceId`; known secret fields,

@@ -1,4 +1,4 @@
-// Path patterns: `/api/products/:id` and, as the last segment only, `*` for everything below. Matching ignores the
+// Path patterns: `/api/things/:id` and, as the last segment only, `*` for everything below. Matching ignores the
 // letters' case and one trailing slash, as Express does: a spelling that the table did not know but the upstream did
 // would go round every decision made here.
 

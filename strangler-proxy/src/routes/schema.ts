@@ -5,7 +5,7 @@ import { corsSchema, rate } from './schema-gateway.ts'
 import { balanceSchema } from './schema-upstreams.ts'
 
 const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be a lower-case name such as "inventory"')
+const name = z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be a lower-case name such as "billing"')
 
 const size = z
   .string()
