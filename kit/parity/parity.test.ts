@@ -150,6 +150,25 @@ it("judges a rule's day by the true date, whatever the clock of the worlds says"
   expect(await rules('2099-01-02T00:00:00Z', -century)).toBe(true)
 })
 
+it('proves nothing of a side that ran another build at the end than at the start', async () => {
+  let looks = 0
+  const changing = createServer((req, res) => {
+    const build = req.url === '/health/ready' ? `goods+${looks++}` : undefined
+    res.setHeader('content-type', 'application/json').end(JSON.stringify({ build, price: 0, next: 100 }))
+  })
+  servers.push(changing)
+  await new Promise<void>((resolve) => changing.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(changing.address() as AddressInfo).port}`
+  const [left, right] = ['old', 'new'].map((name) => ({
+    ...{ name, url, sandbox: true },
+    identities: {},
+    clockShiftMs: 0,
+  }))
+  const { verdict, reasons } = await run(url, 'generated 3', { left: left!, right: right! })
+  expect(verdict).toBe('inconclusive')
+  expect(reasons).toContain('new runs another build than at the start')
+})
+
 it('refuses to look at what one side does and not at what the other does', async () => {
   const right = {
     name: 'new',

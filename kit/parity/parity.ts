@@ -93,12 +93,11 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       })
     }
     const after = await buildsOf(options)
-    for (const side of ['left', 'right'] as const)
-      if (after[side] !== before[side])
-        result.unhealthy.push({ side: options[side].name, what: 'another build runs than at the start', times: 1 })
+    const changed = (['left', 'right'] as const).filter((side) => after[side] !== before[side])
     return createReport(result, {
       ...{ context: options.context, sides: { left: left.name, right: right.name }, seed: options.seed },
       builds: before,
+      doubts: changed.map((side) => `${options[side].name} runs another build than at the start`),
       ...{ at: options.now.toISOString(), reproductions },
       minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
       partial: replayed !== undefined || only !== undefined,

@@ -16,7 +16,7 @@ const NOTHING: RunResult = {
   ...{ real: [], noise: [], doubtful: [], unmet: [], unhealthy: [], operations: [], rules: [] },
   ...{ recorded: { asked: 0, same: 0 }, asked: '', requests: 0, compared: 0, durationMs: 1_000, comparingMs: 10 },
 }
-const reportOf = (more: Partial<RunResult>, operations = [{ operationId: 'get', succeeds: true }]) =>
+const reportOf = (more: Partial<RunResult>, operations = [{ operationId: 'get', succeeds: true }], faithful = 0) =>
   createReport(
     { ...NOTHING, ...more },
     {
@@ -26,6 +26,7 @@ const reportOf = (more: Partial<RunResult>, operations = [{ operationId: 'get', 
       seed: 1,
       at: 'now',
       minimum: 20,
+      faithful,
       operations,
     },
   )
@@ -42,6 +43,15 @@ describe('the verdict', () => {
   it('is inconclusive when a side gave no answer', () => {
     const unhealthy = [{ side: 'new', what: 'connection refused', times: 1 }]
     expect(reportOf({ compared: 100, unhealthy }).verdict).toBe('inconclusive')
+  })
+
+  it('is inconclusive when too little was answered as it was recorded', () => {
+    const replayed = (same: number) => reportOf({ compared: 100, recorded: { asked: 100, same } }, undefined, 0.5)
+    expect(replayed(50).verdict).toBe('alike')
+    expect(replayed(49)).toMatchObject({
+      verdict: 'inconclusive',
+      reasons: ['only 49 of 100 recorded requests were answered as they had been'],
+    })
   })
 
   it('is different for a rule that matched nothing or has ended', () => {

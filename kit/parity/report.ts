@@ -58,6 +58,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = { alike: 0, diff
  * @param options.faithful share of recorded requests that must be answered as they were, or nothing is proven
  * @param options.partial whether rules may be unused, since only a part of the context was asked for
  * @param options.unseen what of a step was not looked at, `rows` or `events`: a rule for it may be unused
+ * @param options.doubts why nothing is proven, in sentences, besides what the result says
  * @param options.reproductions by `operation at kind`
  */
 export function createReport(
@@ -72,6 +73,7 @@ export function createReport(
     faithful?: number | undefined
     partial?: boolean | undefined
     unseen?: readonly string[] | undefined
+    doubts?: readonly string[] | undefined
     /** Of the contract; `succeeds` says whether it has an answer of success. */
     operations: readonly { operationId: string; succeeds: boolean }[]
     reproductions?: ReadonlyMap<string, Reproduction> | undefined
@@ -130,7 +132,8 @@ function decide(
     faithful = 0,
     partial = false,
     unseen = [],
-  }: Pick<Parameters<typeof createReport>[1], 'minimum' | 'faithful' | 'partial' | 'unseen'>,
+    doubts: known = [],
+  }: Pick<Parameters<typeof createReport>[1], 'minimum' | 'faithful' | 'partial' | 'unseen' | 'doubts'>,
 ): { verdict: Verdict; reasons: string[] } {
   const { real, unmet, rules, unhealthy, doubtful, compared, recorded } = result
   const isUnseen = (at: string) =>
@@ -144,6 +147,7 @@ function decide(
       .map(({ rule }) => `the rule at ${placeOf(rule)} matched nothing; take it out`),
   ]
   const doubts = [
+    ...known,
     ...unhealthy.map(({ side, what, times }) => `${side} gave no answer ${count(times, 'time')}: ${what}`),
     ...(compared < minimum ? [`only ${count(compared, 'comparison')}, and ${minimum} are the least that prove`] : []),
     ...(recorded.same < recorded.asked * faithful
