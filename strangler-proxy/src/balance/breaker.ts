@@ -3,6 +3,8 @@ import CircuitBreaker from 'opossum'
 /** Says how one request went: `null` where that tells nothing of the upstream. */
 export type Verdict = (well: boolean | null) => void
 
+const ignore = () => undefined
+
 export interface Breaker {
   /** The way to say how a request went, or null: it may not be sent. */
   enter(): Verdict | null
@@ -24,11 +26,27 @@ const SETTINGS = {
 }
 
 const FAILED = new Error('the request failed')
-const ignore = () => undefined
+
+/**
+ * A verdict that is still to come, in the two steps in which the breaker asks for one. Three promises in its place would
+ * cost every request more than the rest of the balancing, and tell the breaker later.
+ */
+class Pending {
+  well: () => void = ignore
+  failed: (error: Error) => void = ignore
+  // biome-ignore lint/suspicious/noThenProperty: it is one
+  then(well: () => void): this {
+    this.well = well
+    return this
+  }
+  catch(failed: (error: Error) => void): void {
+    this.failed = failed
+  }
+}
 
 /** A breaker in front of all instances of a side. */
 export function createBreaker(onChange: (to: 'open' | 'closed') => void): Breaker {
-  const circuit = new CircuitBreaker((verdict: Promise<void>) => verdict, SETTINGS)
+  const circuit = new CircuitBreaker((verdict: Pending) => verdict as unknown as Promise<void>, SETTINGS)
   circuit.on('open', () => onChange('open'))
   circuit.on('close', () => onChange('closed'))
   const lets = () => circuit.closed || circuit.pendingClose
@@ -36,12 +54,12 @@ export function createBreaker(onChange: (to: 'open' | 'closed') => void): Breake
     lets,
     enter() {
       if (!lets()) return null
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      circuit.fire(promise).catch(ignore)
+      const pending = new Pending()
+      circuit.fire(pending).catch(ignore)
       return (well) => {
         // The one that is let through to see must say something: no news from it is no good news.
-        if (well ?? circuit.closed) resolve()
-        else reject(FAILED)
+        if (well ?? circuit.closed) pending.well()
+        else pending.failed(FAILED)
       }
     },
     close: () => circuit.shutdown(),

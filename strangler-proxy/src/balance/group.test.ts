@@ -1,4 +1,3 @@
-import { type AgentOptions, createServer } from 'node:http'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Outcome } from '../forward.ts'
 import { createGroup, type Group } from './group.ts'
@@ -87,11 +86,6 @@ describe('what becomes of a request', () => {
     for (let time = 0; time < 4; time += 1) group.enter(one!, false)!.heard(503)
     expect(ejected).toEqual([])
   })
-})
-
-it('idle connections end before a Node at the other end would close them', () => {
-  const { options } = group.instances()[0]!.agent as unknown as { options: AgentOptions }
-  expect(options.timeout).toBeLessThan(createServer().keepAliveTimeout)
 })
 
 it('only the first sending of a request feeds its budget of retries', () => {

@@ -1,27 +1,23 @@
 import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
-import { afterEach, describe, expect, it } from 'vitest'
+import { createServer, type IncomingMessage, request } from 'node:http'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { until } from '../../test-support/raw.ts'
-import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
-import { createUpstreams, type Upstreams } from '../upstreams.ts'
-import { closeIdle } from './idle.ts'
-
-let upstream: TestUpstream
-let upstreams: Upstreams
-let idle: { close(): void }
-afterEach(async () => {
-  idle.close()
-  upstreams.close()
-  await upstream.close()
-})
+import { startUpstream } from '../../test-support/upstream.ts'
+import { createUpstreams } from '../upstreams.ts'
+import { closeIdle, IDLE_MS } from './idle.ts'
 
 async function start(announced: string | undefined, idleMs: number) {
-  upstream = await startUpstream('upstream')
+  const upstream = await startUpstream('upstream')
   upstream.server.keepAliveTimeout = 60_000
-  upstreams = createUpstreams([upstream.url], {})
+  const upstreams = createUpstreams([upstream.url], {})
   const one = upstreams.pick('monolith', null)!
   one.keepAlive = announced
-  idle = closeIdle(upstreams.groups, idleMs)
+  const idle = closeIdle(upstreams.groups, idleMs)
+  onTestFinished(async () => {
+    idle.close()
+    upstreams.close()
+    await upstream.close()
+  })
   const ask = async () => {
     const asked = request({ ...one.target, path: '/', agent: one.agent }).end()
     const [answer] = (await once(asked, 'response')) as [IncomingMessage]
@@ -29,7 +25,7 @@ async function start(announced: string | undefined, idleMs: number) {
     await once(answer, 'end')
     return asked.reusedSocket
   }
-  return { ask, connections: () => upstream.connections() }
+  return { ask, connections: upstream.connections }
 }
 
 describe('an idle connection', () => {
@@ -45,6 +41,10 @@ describe('an idle connection', () => {
     const { ask, connections } = await start('timeout=2', 60_000)
     await ask()
     await until('it is closed', () => connections() === 0, 2_000)
+  })
+
+  it('is closed before a Node at the other end would close it', () => {
+    expect(IDLE_MS).toBeLessThan(createServer().keepAliveTimeout)
   })
 
   it('is kept while it is used', async () => {

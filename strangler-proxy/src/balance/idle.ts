@@ -6,7 +6,7 @@ import type { Upstream } from './upstream.ts'
  * Below the 5 s after which Node, and much else, closes an idle connection: a write that is sent into a connection just
  * being closed can neither be answered nor sent again.
  */
-const IDLE_MS = 4_000
+export const IDLE_MS = 4_000
 /** An upstream that announces how long it waits is left this much earlier. */
 const AHEAD_MS = 1_000
 const LOOK_MS = 250

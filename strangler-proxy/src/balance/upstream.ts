@@ -26,6 +26,19 @@ export interface Upstream {
   downUntil: number
 }
 
+/**
+ * A pool of connections to one address: nothing has to be read out of each request and answer to tell where they belong
+ * and how long they may be kept, which `closeIdle` sees to. Its owner closes them, so that they may keep a process up.
+ */
+class OneUpstream extends Agent {
+  override getName(): string {
+    return 'upstream'
+  }
+  override keepSocketAlive(): boolean {
+    return true
+  }
+}
+
 /** @throws for an address that is not http:// */
 export function createUpstream(url: string, group: Group, since: number): Upstream {
   const parsed = new URL(url)
@@ -34,7 +47,7 @@ export function createUpstream(url: string, group: Group, since: number): Upstre
     url,
     target: { protocol: 'http:', host: parsed.host, hostname: parsed.hostname, port: Number(parsed.port) || 80 },
     // Sockets are unbounded: with a bound, a few hundred open streams would keep every other request waiting.
-    agent: new Agent({ keepAlive: true }),
+    agent: new OneUpstream({ keepAlive: true }),
     keepAlive: undefined,
     group,
     load: 0,
