@@ -70,6 +70,36 @@ describe('a caller', () => {
   })
 
   it.each([
+    ['broke off', 'refused by the owner', (res: ServerResponse) => refuse(res, 421), 'Ambiguous'],
+    ['broke off', 'refused by the fence', (res: ServerResponse) => refuse(res, 503), 'Ambiguous'],
+    ['said that it is unclear', 'refused by the fence', (res: ServerResponse) => refuse(res, 503), 504],
+  ] as const)('a first attempt that %s stays open when the next one is %s', async (first, _next, then, left) => {
+    const { url, seen } = await callee((req, res, nth) => {
+      if (nth > 1) return then(res)
+      return first === 'broke off' ? req.socket.destroy() : json(res, 504, { code: 'unclear' })
+    })
+    const call = caller(url).call({ method: 'POST', path: '/', idempotencyKey: 'k' })
+    const told = await call.then(
+      ({ status }) => status,
+      (error: Error) => error.name,
+    )
+    expect([told, seen.length]).toEqual([left, 2])
+  })
+
+  it('a first attempt that broke off stays open when the callee is gone after it', async () => {
+    let gone: Promise<void> | undefined
+    const server = createServer((req) => {
+      gone = new Promise((resolve) => server.close(() => resolve()))
+      req.socket.destroy()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const made = caller(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    const call = made.call({ method: 'POST', path: '/', idempotencyKey: 'k' })
+    await expect(call).rejects.toMatchObject({ name: 'Ambiguous' })
+    await gone
+  })
+
+  it.each([
     ['a GET', { method: 'GET', path: '/' }],
     ['a POST with an idempotency key', { method: 'POST', path: '/', idempotencyKey: 'k' }],
   ])('tries %s again when the connection breaks', async (_what, call) => {

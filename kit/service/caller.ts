@@ -7,7 +7,7 @@ import type { InternalSigner } from './internal-tokens.ts'
 import type { Logger } from './logger.ts'
 import { isRefusal } from './refusal.ts'
 import { currentContext } from './request-context.ts'
-import { createRetryBudget, type Failure, mayRepeat } from './retry.ts'
+import { createRetryBudget, type Failure, isSafe, mayRepeat } from './retry.ts'
 import { failSpan, withSpan } from './span.ts'
 import { childTraceparent } from './traceparent.ts'
 
@@ -132,13 +132,17 @@ export function createCaller(options: CallerOptions): Caller {
     const what = { ...given, method: given.method.toUpperCase() }
     const end = performance.now() + (what.deadlineMs ?? options.deadlineMs)
     budget.request()
+    /** What an earlier attempt left open: that a later one was refused, or not sent, says nothing of it. */
+    let unclear: (() => Answer) | undefined
     for (let tried = 1; ; tried++) {
       const outcome = await settle(what, end - performance.now())
-      if (!outcome.failure) return outcome.answer
+      if (!outcome.failure) return unclear && isRefusal(outcome.answer) ? unclear() : outcome.answer
+      if (outcome.failure !== 'not-sent' && !isSafe(what.method)) unclear = outcome.giveUp
       const repeat = mayRepeat(outcome.failure, { method: what.method, keyed: Boolean(what.idempotencyKey) })
       const wait = 25 * 2 ** (tried - 1) * (0.5 + Math.random() / 2)
       const late = performance.now() + wait >= end
-      if (!repeat || late || tried === MAX_ATTEMPTS || !budget.spend()) return outcome.giveUp()
+      if (!repeat || outcome.final || late || tried === MAX_ATTEMPTS || !budget.spend())
+        return (unclear ?? outcome.giveUp)()
       logger.debug({ callee: name, path: what.path, failure: outcome.failure, tried }, 'trying again')
       await new Promise((resolve) => setTimeout(resolve, wait))
     }
@@ -152,15 +156,10 @@ export function createCaller(options: CallerOptions): Caller {
       if (error instanceof Unavailable) return { failure: 'unavailable', giveUp: () => error.answer }
       const about = { callee: name, method: what.method, path: what.path }
       // Not to be repeated at once: the breaker is there to keep it from being sent.
-      if (isOpen(error)) throw new NotSent(about, 'breaker-open')
+      if (isOpen(error))
+        return { failure: 'not-sent', final: true, giveUp: thrower(new NotSent(about, 'breaker-open')) }
       if (!(error instanceof CallError) || error.name === 'Timeout') throw error
-      const failure = error instanceof NotSent ? 'not-sent' : 'ambiguous'
-      return {
-        failure,
-        giveUp() {
-          throw error
-        },
-      }
+      return { failure: error instanceof NotSent ? 'not-sent' : 'ambiguous', giveUp: thrower(error) }
     }
   }
 
@@ -173,7 +172,14 @@ export function createCaller(options: CallerOptions): Caller {
   }
 }
 
-type Outcome = { failure?: never; answer: Answer } | { failure: Failure; giveUp(): Answer }
+type Outcome =
+  | { failure?: never; answer: Answer }
+  /** `final`: not to be repeated now. */
+  | { failure: Failure; final?: true; giveUp: () => Answer }
+
+const thrower = (error: Error) => (): never => {
+  throw error
+}
 
 function isOpen(error: unknown): boolean {
   return (error as { code?: string }).code === 'EOPENBREAKER'

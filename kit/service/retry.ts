@@ -2,6 +2,9 @@
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
+/** @returns Whether a request of this method changes nothing, whatever becomes of it. */
+export const isSafe = (method: string): boolean => SAFE.has(method)
+
 /** How an attempt ended without a final answer; `unavailable` is an answer of 502, 503 or 504. */
 export type Failure = 'not-sent' | 'ambiguous' | 'unavailable'
 
@@ -11,7 +14,7 @@ export type Failure = 'not-sent' | 'ambiguous' | 'unavailable'
  *   without a key are not: between the two attempts somebody else's change may lie.
  */
 export function mayRepeat(failure: Failure, request: { method: string; keyed: boolean }): boolean {
-  return failure === 'not-sent' || SAFE.has(request.method) || request.keyed
+  return failure === 'not-sent' || isSafe(request.method) || request.keyed
 }
 
 export type RetryBudget = {
