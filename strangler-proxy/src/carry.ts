@@ -36,6 +36,8 @@ export interface Setting {
 export async function carry(parts: Parts, req: IncomingMessage, res: ServerResponse, setting: Setting): Promise<void> {
   const { started, route, facts, session, listening, trace } = setting
   const { ownership } = parts
+  // Whoever left before tells so no more: its body would be waited for, and its answer, for ever.
+  if (res.destroyed) return
   const body = await bodyOf(req, route, parts)
   if (body.kind === 'gone') return
   if (body.kind === 'too-large') return refuse(parts, req, res, TOO_LARGE)
@@ -68,6 +70,7 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
       const until = Math.min(missingSince + NO_INSTANCE_WITHIN_MS, deadlineAt)
       if (performance.now() >= until || res.destroyed) return refuse(parts, req, res, NO_INSTANCE)
       await sleep(NO_INSTANCE_PAUSE_MS)
+      if (res.destroyed) return
       continue
     }
     const passage = upstream.group.enter(upstream, tried.length + stale > 0)
