@@ -79,7 +79,10 @@ export function createGroup(
       const since = instances.length === 0 ? Number.NEGATIVE_INFINITY : performance.now()
       const before = instances
       instances = urls.map((url) => before.find((one) => one.url === url) ?? createUpstream(url, group, since))
-      for (const gone of before) if (!instances.includes(gone)) dropIdle(gone)
+      for (const gone of before.filter((one) => !instances.includes(one))) {
+        gone.agent.leave()
+        dropIdle(gone)
+      }
     },
     pick(tried) {
       if (instances.length === 1) return tried.includes(instances[0]!) ? null : instances[0]!

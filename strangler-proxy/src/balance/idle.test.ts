@@ -6,8 +6,8 @@ import { startUpstream } from '../../test-support/upstream.ts'
 import { createUpstreams } from '../upstreams.ts'
 import { closeIdle, IDLE_MS } from './idle.ts'
 
-async function start(announced: string | undefined, idleMs: number) {
-  const upstream = await startUpstream('upstream')
+async function start(announced: string | undefined, idleMs: number, answer = (end: () => void) => end()) {
+  const upstream = await startUpstream('upstream', (_req, res) => answer(() => res.end('{}')))
   upstream.server.keepAliveTimeout = 60_000
   const upstreams = createUpstreams([upstream.url], {})
   const one = upstreams.pick('monolith', null)!
@@ -25,7 +25,7 @@ async function start(announced: string | undefined, idleMs: number) {
     await once(answer, 'end')
     return asked.reusedSocket
   }
-  return { ask, connections: upstream.connections }
+  return { ask, connections: upstream.connections, upstreams }
 }
 
 describe('an idle connection', () => {
@@ -54,5 +54,16 @@ describe('an idle connection', () => {
       expect(await ask()).toBe(true)
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
+  })
+
+  it('to an address that has gone is closed when what was under way on it has ended', async () => {
+    const arrived = Promise.withResolvers<() => void>()
+    const { ask, connections, upstreams } = await start(undefined, 60_000, arrived.resolve)
+    const asked = ask()
+    const end = await arrived.promise
+    upstreams.setMonolith([])
+    end()
+    await asked
+    await until('it is closed', () => connections() === 0, 1_000)
   })
 })

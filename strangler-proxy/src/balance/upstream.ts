@@ -10,7 +10,7 @@ export interface Upstream {
     readonly hostname: string
     readonly port: number
   }
-  readonly agent: Agent
+  readonly agent: OneUpstream
   readonly group: Group
   /** What its last answer's Keep-Alive header said. */
   keepAlive: string | string[] | undefined
@@ -30,12 +30,17 @@ export interface Upstream {
  * A pool of connections to one address: nothing has to be read out of each request and answer to tell where they belong
  * and how long they may be kept, which `closeIdle` sees to. Its owner closes them, so that they may keep a process up.
  */
-class OneUpstream extends Agent {
+export class OneUpstream extends Agent {
+  #isLeft = false
   override getName(): string {
     return 'upstream'
   }
   override keepSocketAlive(): boolean {
-    return true
+    return !this.#isLeft
+  }
+  /** Nothing more is sent there: connections in use are closed when what is under way on them has ended. */
+  leave(): void {
+    this.#isLeft = true
   }
 }
 
