@@ -56,7 +56,9 @@ export interface Rising {
   readonly upstream: Upstream
   /** Milliseconds for the upstream's answer to it. */
   readonly withinMs: number
-  /** There is no answer: the connection failed, or the time is up. Nothing was written to the client. */
+  /** The head of an answer has arrived, and goes to the client: 101, or a refusal. */
+  onAnswer(status: number): void
+  /** The connection failed, or the time is up. Without an answer, nothing was written to the client. */
   onError(cause: 'connection' | 'deadline'): void
 }
 
@@ -193,6 +195,10 @@ const settleAttempts =
       from.once('end', () => attempt.settle({ kind: 'answered', status }))
       attempt.sending.answered(from)
       passOn(from, res, attempt.sending.cookies(status))
+    })
+    proxy.on('proxyReqWs', (request, req) => {
+      const answered = (from: IncomingMessage) => req[UPGRADE]?.onAnswer(from.statusCode ?? 502)
+      request.once('upgrade', answered).once('response', answered)
     })
     proxy.on('error', (error, req) => {
       const attempt = req?.[ATTEMPT]

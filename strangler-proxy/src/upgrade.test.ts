@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { sendRaw, until } from '../test-support/raw.ts'
+import { openRaw, sendRaw, until } from '../test-support/raw.ts'
 import { OVERRIDE_KEY, startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { signOverride } from './override.ts'
@@ -38,8 +38,8 @@ afterAll(async () => {
   await proxy.close()
   for (const one of upstreams) await one.close()
 })
-const talk = async (headers: Record<string, string> = {}, path = '/live') => {
-  const socket = new WebSocket(proxy.url.replace('http', 'ws') + path, { headers })
+const talk = async (headers: Record<string, string> = {}, path = '/live', through = proxy) => {
+  const socket = new WebSocket(through.url.replace('http', 'ws') + path, { headers })
   await once(socket, 'open')
   socket.send('hello')
   const [message] = await once(socket, 'message')
@@ -110,6 +110,46 @@ describe('a WebSocket', () => {
     )
     await other.close()
     mute.close()
+  })
+
+  it('that is let through a breaker to see tells it at once that its upstream answers, however long it stays', async () => {
+    const other = await startProxy({ routes: ROUTES, monolith: upstreams[0]!.url })
+    const one = other.parts.upstreams.pick('monolith', null)!
+    for (let time = 0; time < 20; time += 1) one.group.enter(one, true)?.heard(502)
+    one.downUntil = Number.NEGATIVE_INFINITY
+    expect(one.group.isUp()).toBe(false)
+    await until('the breaker lets one through', () => one.group.isUp())
+    const { socket } = await talk({}, '/live', other)
+    expect(one.group.isUp()).toBe(true)
+    socket.terminate()
+    await other.close()
+  })
+
+  it('whose upstream breaks off ends without another word', async () => {
+    const breaks = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        socket.once('data', () => socket.resetAndDestroy())
+      })
+    })
+    breaks.listen(0, '127.0.0.1')
+    await once(breaks, 'listening')
+    const monolith = `http://127.0.0.1:${(breaks.address() as AddressInfo).port}`
+    const other = await startProxy({ routes: ROUTES, monolith })
+    const client = await openRaw(other.port)
+    let said = ''
+    client.on('data', (chunk) => {
+      said += chunk.toString()
+      if (said.endsWith('\r\n\r\n')) client.write('hello')
+    })
+    client.write(
+      'GET /live HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    )
+    await once(client, 'close')
+    expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 101'])
+    await other.close()
+    breaks.close()
   })
 
   it('is what every upgrade is taken for by an older Node: any other is refused there, and not passed on', async () => {

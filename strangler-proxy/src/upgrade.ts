@@ -50,6 +50,7 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const passage = upstream.group.enter(upstream, false)
   if (passage === null) return refuse(FAILING)
   let outcome: Outcome = { kind: 'gone' }
+  let isAnswered = false
   socket.once('close', () => passage.ended(outcome))
   parts.metrics.decided(decision, route?.context ?? null)
   req.headers.traceparent ??= acceptTraceparent(undefined)
@@ -58,9 +59,15 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   parts.forward.upgrade(req, socket, head, {
     upstream,
     withinMs: route?.deadlineMs ?? UNROUTED_DEADLINE_MS,
-    onError: (cause) => {
+    // Told now: a connection may stay for hours, and be the one by which a breaker sees whether its side is back.
+    onAnswer(status) {
+      isAnswered = true
+      passage.heard(status)
+    },
+    onError(cause) {
       outcome = { kind: 'failed', cause }
-      refuse(cause === 'deadline' ? TOO_LATE : UNREACHABLE)
+      // A problem in the middle of what the two say to each other would be taken for a part of it.
+      if (!isAnswered) refuse(cause === 'deadline' ? TOO_LATE : UNREACHABLE)
     },
   })
 }
