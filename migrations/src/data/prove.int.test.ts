@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { armFailPoints } from '@banyan/kit/service'
 import { afterEach, expect, test } from 'vitest'
 import { applyBatch } from './apply.ts'
@@ -59,6 +60,22 @@ function live(lane: Lane): { close(): Promise<void> } {
   )
   return relay
 }
+
+test('rows that are merely late, however many, keep a verification from no other row', async () => {
+  await start()
+  await it.sourceApp.query(`insert into items select n, 'name' from generate_series(1, 9) n`)
+  await drain(it.lane)
+  await meddle(`update items set note = 'lost' where id = 9`)
+  await it.sourceApp.query(`update items set note = 'late' where id <= 3`)
+  const verifying = verifyTable(it.lane, table(), { rangeRows: 3, maxDifferences: 2 })
+  const marked = async () => (await it.sourceAdmin.query(`select from banyan.changes where op = 'm'`)).rowCount
+  while (!(await marked())) await pause(5)
+  const lane = live(it.lane)
+  const { rows, differences, unsettled } = await verifying
+  await lane.close()
+  expect([rows, unsettled]).toEqual([9, []])
+  expect(differences).toEqual([{ tbl: 'public.items', key: '["9"]', kind: 'different', columns: ['note'] }])
+})
 
 test('rule 14: a change that was discarded on its way is found, applied from the source, and only then purged', async () => {
   await start()

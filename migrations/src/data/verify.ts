@@ -31,7 +31,9 @@ export interface VerifyOptions {
   readonly rangeRows?: number
   /** How long one marker may take; 10 s where absent. */
   readonly markerMs?: number
-  /** Stops narrowing after so many differing rows; 1,000 where absent. */
+  /**
+   * Stops after so many rows that really differ, and looks again at so many suspects together; 1,000 where absent.
+   */
   readonly maxDifferences?: number
   onProgress?(rows: number): void
 }
@@ -48,6 +50,18 @@ interface View {
   readonly columns: readonly string[]
 }
 
+/** What came of the rows that differed once. */
+interface Findings {
+  readonly real: string[]
+  readonly unsettled: string[]
+  /** Looks again at what has come together, if that is enough to be worth a marker. */
+  suspect(suspects: readonly Suspect[]): Promise<void>
+  /** Looks again at the rest. */
+  settleAll(): Promise<void>
+  /** So many differ that no more are looked for: what is not compared any more cannot make it clean. */
+  isFull(): boolean
+}
+
 interface Digest {
   readonly count: number
   readonly sum: string
@@ -61,21 +75,21 @@ interface Digest {
 export async function verifyTable(lane: Lane, table: TableMove, options: VerifyOptions = {}): Promise<Verified> {
   const begun = performance.now()
   const views = viewsOf(lane, table)
-  const limit = options.maxDifferences ?? 1000
-  const suspects: Suspect[] = []
+  const findings = findingsOf(lane, table, options)
   let rows = 0
   // While the target hashes a range, the source is at the next one already.
   let behind: Promise<void> = Promise.resolve()
   for await (const { range, digest } of sourceDigests(lane, views.source, options.rangeRows ?? 50_000)) {
     await behind
     rows += digest.count
-    behind = compareRange(lane, views, range, digest, suspects, limit)
+    behind = compareRange(lane, views, range, digest, findings)
     behind.catch(() => undefined)
     options.onProgress?.(rows)
-    if (suspects.length >= limit) break
+    if (findings.isFull()) break
   }
   await behind
-  const { real, unsettled } = await settle(lane, table, suspects, options.markerMs ?? 10_000)
+  await findings.settleAll()
+  const { real, unsettled } = findings
   const differences: Difference[] = []
   for (const key of real) {
     const difference = await compareRow(lane, table, key)
@@ -83,6 +97,33 @@ export async function verifyTable(lane: Lane, table: TableMove, options: VerifyO
   }
   const seconds = (performance.now() - begun) / 1000
   return { tbl: tableId(table.target), rows, differences, unsettled, seconds }
+}
+
+function findingsOf(
+  lane: Lane,
+  table: TableMove,
+  { maxDifferences = 1000, markerMs = 10_000 }: VerifyOptions,
+): Findings {
+  const real: string[] = []
+  const unsettled: string[] = []
+  let waiting: Suspect[] = []
+  const settleAll = async () => {
+    const looked = await settle(lane, table, waiting, markerMs)
+    waiting = []
+    real.push(...looked.real)
+    unsettled.push(...looked.unsettled)
+  }
+  return {
+    real,
+    unsettled,
+    async suspect(suspects) {
+      waiting.push(...suspects)
+      // While changes are many, most are merely late. Who stopped here would call clean what was never compared.
+      if (waiting.length >= maxDifferences) await settleAll()
+    },
+    settleAll,
+    isFull: () => real.length + unsettled.length >= maxDifferences,
+  }
 }
 
 function viewsOf(lane: Lane, table: TableMove): { source: View; target: View } {
@@ -113,23 +154,22 @@ async function compareRange(
   views: { source: View; target: View },
   range: KeyRange,
   source: Digest,
-  suspects: Suspect[],
-  limit: number,
+  findings: Findings,
 ): Promise<void> {
   const target = await digestOf(lane, views.target, range)
   if (source.count === target.count && source.sum === target.sum) return
-  if (suspects.length >= limit) return
+  if (findings.isFull()) return
   const rows = Math.max(source.count, target.count)
   const half = rows > ROW_BY_ROW ? await middle(lane, views, range, rows) : null
   if (half === null) {
-    suspects.push(...(await differingRows(lane, views, range)))
+    await findings.suspect(await differingRows(lane, views, range))
     return
   }
   for (const part of [
     { after: range.after, upTo: half },
     { after: half, upTo: range.upTo },
   ]) {
-    await compareRange(lane, views, part, await digestOf(lane, views.source, part), suspects, limit)
+    await compareRange(lane, views, part, await digestOf(lane, views.source, part), findings)
   }
 }
 
