@@ -5,6 +5,7 @@ import { askAbort, cancelIntent, intentState } from '../control/intents.ts'
 import { knownContext } from './ask.ts'
 import type { AddCommand } from './cli.ts'
 import { Refused } from './refused.ts'
+import { timeoutOf } from './timeout.ts'
 
 export const addAbort: AddCommand = (program, cli) => {
   program
@@ -16,6 +17,7 @@ export const addAbort: AddCommand = (program, cli) => {
     .option('--timeout <seconds>', 'how long to follow it', '60')
     .action((context: string, given: { dryRun?: boolean; json?: boolean; why: string; timeout: string }) =>
       cli.run(given, async (setup, out) => {
+        const timeout = timeoutOf(given.timeout)
         const control = setup.control()
         const stored = await knownContext(setup, context)
         const steps = [
@@ -32,14 +34,14 @@ export const addAbort: AddCommand = (program, cli) => {
         const id = await askAbort(control, context, `${given.why} (${cli.who})`)
         if (id === null)
           throw new Refused(`abort needs a switch or rollback of ${context} under way; it is ${stored.phase}`)
-        const until = performance.now() + Number(given.timeout) * 1000
+        const until = performance.now() + timeout * 1000
         let settled = await intentState(control, id)
         while (settled.state === 'running' && performance.now() < until) {
           await sleep(50)
           settled = await intentState(control, id)
         }
         if (settled.state === 'running')
-          throw new Error(`abort ${context}: not ended after ${given.timeout} s; banyan status ${context}`)
+          throw new Error(`abort ${context}: not ended after ${timeout} s; banyan status ${context}`)
         if (settled.state === 'done')
           throw new Refused(`abort of ${context} came after the point of no return: ${settled.result?.because}`)
         const now = await readContext(control, context)

@@ -7,6 +7,7 @@ import type { Setup } from '../setup.ts'
 import { ask, knownContext } from './ask.ts'
 import type { Cli } from './cli.ts'
 import { Refused } from './refused.ts'
+import { timeoutOf } from './timeout.ts'
 
 export type Change = {
   verb: Verb
@@ -48,8 +49,7 @@ export function addChange(program: Command, cli: Cli, change: Change): void {
         if (waitsFor) throw new Refused(waitsFor)
         return
       }
-      const timeout = Number(given.timeout)
-      if (!(timeout > 0)) throw new Refused('--timeout to be a number of seconds above 0')
+      const timeout = timeoutOf(given.timeout)
       const args = change.args?.(given) ?? {}
       await ask(setup, out, cli.who, change.verb, context, {
         why: given.why as string | undefined,

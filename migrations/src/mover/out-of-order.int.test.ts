@@ -31,6 +31,17 @@ it.each(['unprepare', 'backfill', 'pause', 'resume', 'verify', 'repair', 'switch
   },
 )
 
+it.each(['prepare', 'abort'])(
+  'banyan %s with a timeout that is none is refused before anything is asked',
+  async (verb) => {
+    const before = await everything()
+    const refused = await banyan(cli.env, verb, 'goods', '--timeout', 'soon', '--json')
+    expect(refused.code).toBe(2)
+    expect(JSON.parse(refused.out)).toMatchObject({ state: 'refused', waitsFor: expect.stringContaining('--timeout') })
+    expect(await everything()).toEqual(before)
+  },
+)
+
 it('a dry run shows the steps and changes nothing', async () => {
   const before = await everything()
   const shown = await banyan(cli.env, 'prepare', 'goods', '--dry-run')
