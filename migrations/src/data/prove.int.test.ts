@@ -65,7 +65,7 @@ test('rows that are merely late, however many, keep a verification from no other
   await start()
   await it.sourceApp.query(`insert into items select n, 'name' from generate_series(1, 9) n`)
   await drain(it.lane)
-  await meddle(`update items set note = 'lost' where id = 9`)
+  await meddle(`update public.items set note = 'lost' where id = 9`)
   await it.sourceApp.query(`update items set note = 'late' where id <= 3`)
   const verifying = verifyTable(it.lane, table(), { rangeRows: 3, maxDifferences: 2 })
   const marked = async () => (await it.sourceAdmin.query(`select from banyan.changes where op = 'm'`)).rowCount

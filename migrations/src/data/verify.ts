@@ -52,8 +52,8 @@ interface View {
 
 /** What came of the rows that differed once. */
 interface Findings {
-  readonly real: string[]
-  readonly unsettled: string[]
+  readonly differences: readonly Difference[]
+  readonly unsettled: readonly string[]
   /** Looks again at what has come together, if that is enough to be worth a marker. */
   suspect(suspects: readonly Suspect[]): Promise<void>
   /** Looks again at the rest. */
@@ -89,12 +89,7 @@ export async function verifyTable(lane: Lane, table: TableMove, options: VerifyO
   }
   await behind
   await findings.settleAll()
-  const { real, unsettled } = findings
-  const differences: Difference[] = []
-  for (const key of real) {
-    const difference = await compareRow(lane, table, key)
-    if (difference) differences.push({ tbl: tableId(table.target), ...difference })
-  }
+  const { differences, unsettled } = findings
   const seconds = (performance.now() - begun) / 1000
   return { tbl: tableId(table.target), rows, differences, unsettled, seconds }
 }
@@ -104,17 +99,20 @@ function findingsOf(
   table: TableMove,
   { maxDifferences = 1000, markerMs = 10_000 }: VerifyOptions,
 ): Findings {
-  const real: string[] = []
+  const differences: Difference[] = []
   const unsettled: string[] = []
   let waiting: Suspect[] = []
   const settleAll = async () => {
     const looked = await settle(lane, table, waiting, markerMs)
     waiting = []
-    real.push(...looked.real)
     unsettled.push(...looked.unsettled)
+    for (const key of looked.real) {
+      const difference = await compareRow(lane, table, key)
+      if (difference) differences.push({ tbl: tableId(table.target), ...difference })
+    }
   }
   return {
-    real,
+    differences,
     unsettled,
     async suspect(suspects) {
       waiting.push(...suspects)
@@ -122,7 +120,7 @@ function findingsOf(
       if (waiting.length >= maxDifferences) await settleAll()
     },
     settleAll,
-    isFull: () => real.length + unsettled.length >= maxDifferences,
+    isFull: () => differences.length + unsettled.length >= maxDifferences,
   }
 }
 
