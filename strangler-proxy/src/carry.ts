@@ -48,6 +48,10 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
   let stale = 0
   const tried: Upstream[] = []
   let missingSince: number | null = null
+  // What an earlier sending left open. That a later one was refused, or went nowhere, says nothing of it, and a client
+  // that reads "nothing was done" does it once more under another key.
+  let unclear: ProxyProblem | null = null
+  const end = (problem: ProxyProblem) => refuse(parts, req, res, unclear ?? problem)
 
   for (;;) {
     // No await may stand between an open gate and the entry in flight: a hold seen in between would be acknowledged
@@ -57,24 +61,24 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
       const refused = await waitAtGate(parts, route, res, body, deadlineAt)
       waited(typeof refused === 'object' ? (refused?.code ?? 'open') : refused)
       if (refused === 'gone') return
-      if (refused !== null) return refuse(parts, req, res, refused)
+      if (refused !== null) return end(refused)
     }
     const choice = choose(route, ownership, parts.flag, facts, parts.upstreams, tried)
     const { decision } = choice
     // Where there is no other place, the same one once more: what failed may have been an old connection.
     const upstream = choice.upstream ?? tried.at(-1) ?? null
     if (upstream === null) {
-      if (route === null) return refuse(parts, req, res, NO_ROUTE)
+      if (route === null) return end(NO_ROUTE)
       // A service that has just come up, or is being replaced, is in the table within a moment.
       missingSince ??= performance.now()
       const until = Math.min(missingSince + NO_INSTANCE_WITHIN_MS, deadlineAt)
-      if (performance.now() >= until || res.destroyed) return refuse(parts, req, res, NO_INSTANCE)
+      if (performance.now() >= until || res.destroyed) return end(NO_INSTANCE)
       await sleep(NO_INSTANCE_PAUSE_MS)
       if (res.destroyed) return
       continue
     }
     const passage = upstream.group.enter(upstream, tried.length + stale > 0)
-    if (passage === null) return refuse(parts, req, res, FAILING)
+    if (passage === null) return end(FAILING)
     parts.metrics.decided(decision, route?.context ?? null)
     const ended = route?.access === 'write' ? parts.inFlight.enter(route.writes) : null
     const { sending, elsewhere } = createSending(parts, {
@@ -120,11 +124,12 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
       leftMs: deadlineAt - performance.now(),
     })
     if (next.kind === 'done') return
-    if (next.kind === 'problem') return refuse(parts, req, res, next.problem)
+    if (next.kind === 'problem') return end(next.problem)
     if (next.why !== 'refused') {
+      if (route?.access === 'write' && mayBeDone(outcome)) unclear = next.otherwise
       if (!next.free && !(elsewhere() ?? upstream.group).budget.spend()) {
         parts.metrics.retryDenied()
-        return refuse(parts, req, res, next.otherwise)
+        return end(next.otherwise)
       }
       if (next.same) stale += 1
       else tried.push(upstream)
@@ -139,6 +144,11 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
     req.setMaxListeners(0)
     res.setMaxListeners(0)
   }
+}
+
+/** Whether a sending that has no answer may have been carried out all the same. */
+function mayBeDone(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' && outcome.cause !== 'connect'
 }
 
 const NO_INSTANCE: ProxyProblem = {

@@ -80,6 +80,19 @@ describe('what was refused with nothing done', () => {
     expect(monolith.seen.length).toBeGreaterThan(2)
   })
 
+  it('is no answer to an earlier sending that may have been carried out', async () => {
+    let attempts = 0
+    const refuses = refusedOnce(421, 'not-owner', () => undefined)
+    const { proxy, monolith } = await house((req, res) => {
+      attempts += 1
+      if (attempts === 1) res.destroy()
+      else refuses(req, res)
+    })
+    const answer = await post(proxy, { headers: { 'idempotency-key': 'k' } })
+    expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'upstream-unreachable' }])
+    expect(monolith.seen.length).toBeGreaterThan(2)
+  })
+
   it.each([
     ['stalls', () => undefined],
     ['breaks off', (res: ServerResponse) => res.destroy()],
