@@ -20,7 +20,7 @@ beforeAll(async () => {
   database = await createTestDatabase()
   pool = new pg.Pool({ connectionString: database.url, max: 20 })
   // Dropping the database may cut a connection that is about to close by itself.
-  pool.on('connect', (client) => client.on('error', () => undefined))
+  pool.on('error', () => undefined)
   await installSagas(fromPg(pool))
   await installSagas(fromPg(pool))
   await pool.query('create table effect (saga text, what text, held int not null, primary key (saga, what))')

@@ -12,6 +12,8 @@ let pool: pg.Pool
 beforeAll(async () => {
   control = await createTestDatabase()
   pool = new pg.Pool({ connectionString: control.url, max: 2 })
+  // The database is dropped while its last connections are still closing.
+  pool.on('error', () => undefined)
   await installControl(fromPg(pool))
   await pool.query("insert into banyan.contexts (context, hold) values ('goods', true)")
 })

@@ -135,6 +135,8 @@ async function databaseOfAnother(): Promise<Disposable> {
   world.onClose(() => database.drop())
   const { Pool } = (await import('pg')).default
   const pool = new Pool({ connectionString: database.url })
+  // The database is dropped while its last connections are still closing.
+  pool.on('error', () => undefined)
   await installOutbox(fromPg(pool))
   await installInbox(fromPg(pool))
   await pool.end()
