@@ -36,7 +36,7 @@ export function hasBody(req: IncomingMessage): boolean {
  * The body as it arrives, unless it is small; with a limit, an unannounced length is counted on the way and cut when it is
  * over.
  */
-export function streamBody(req: IncomingMessage, limit: number | null): Body | Promise<Body> {
+export function takeBody(req: IncomingMessage, limit: number | null): Body | Promise<Body> {
   if (!hasBody(req)) return { kind: 'kept', bytes: null }
   const length = Number(req.headers['content-length'])
   if (limit !== null && length > limit) return { kind: 'too-large' }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Body, keepBody, streamBody } from './body.ts'
+import { type Body, keepBody, takeBody } from './body.ts'
 import { choose } from './choose.ts'
 import type { Facts } from './decide.ts'
 import type { Outcome } from './forward.ts'
@@ -10,7 +10,7 @@ import { NO_ROUTE, type ProxyProblem } from './problem.ts'
 import type { Listening } from './record/recorder.ts'
 import { refuse } from './refuse.ts'
 import { afterOutcome, FAILING, TOO_LARGE } from './resend.ts'
-import type { Route } from './routes/route.ts'
+import { type Route, UNROUTED_DEADLINE_MS } from './routes/route.ts'
 import { createSending } from './sending.ts'
 import type { RequestTrace } from './trace.ts'
 import type { Upstream } from './upstreams.ts'
@@ -18,8 +18,6 @@ import { waitAtGate } from './wait-at-gate.ts'
 
 const NO_INSTANCE_WITHIN_MS = 2_000
 const NO_INSTANCE_PAUSE_MS = 50
-/** Milliseconds for requests that no rule names. */
-export const UNROUTED_DEADLINE_MS = 30_000
 
 /** What is known of a request when it sets out. */
 export interface Setting {
@@ -164,7 +162,7 @@ function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promis
     route.writes.length > 0 &&
     route.writes.some((context) => isOnTheMove(context, parts.ownership))
     ? keepBody(req, limit)
-    : streamBody(req, limit)
+    : takeBody(req, limit)
 }
 
 /** A write pins this client's reads to the owner, unless it was plainly refused; without a second side there is no need. */

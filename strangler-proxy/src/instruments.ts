@@ -7,9 +7,9 @@ import { Counter, Gauge, Histogram } from 'prom-client'
 export type Registers = Metrics['registry'][]
 
 /** Counts one more for these labels. */
-export type Counts = (...labels: string[]) => void
+export type Count = (...labels: string[]) => void
 
-export function counted(registers: Registers, name: string, help: string, labelNames: string[]): Counts {
+export function counted(registers: Registers, name: string, help: string, labelNames: string[]): Count {
   const all: { readonly labels: readonly string[]; count: number }[] = []
   const of = byLabels((labels) => {
     const made = { labels, count: 0 }
@@ -29,7 +29,7 @@ export function counted(registers: Registers, name: string, help: string, labelN
 }
 
 /** Puts a time in milliseconds down for these labels. */
-export type Times = (ms: number, ...labels: string[]) => void
+export type Time = (ms: number, ...labels: string[]) => void
 
 /** @param seconds The upper bounds of its buckets, ascending. */
 export function timed(
@@ -38,7 +38,7 @@ export function timed(
   help: string,
   labelNames: string[],
   seconds: readonly number[],
-): Times {
+): Time {
   const histogram = new Histogram({ name, help, labelNames, buckets: [...seconds], registers })
   const of = byLabels((labels) => histogram.labels(...labels))
   return (ms, ...labels) => of(labels).observe(ms / 1000)

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { acceptTraceparent } from '@banyan/kit/service'
-import { UNROUTED_DEADLINE_MS } from './carry.ts'
 import { choose } from './choose.ts'
 import { isSplit, NO_FACTS } from './decide.ts'
 import type { Outcome } from './forward.ts'
@@ -10,6 +9,7 @@ import { whileUnknown } from './known.ts'
 import type { Parts } from './parts.ts'
 import { NO_ROUTE, type ProxyProblem, refuseUpgrade } from './problem.ts'
 import { FAILING, MOVING, TOO_LATE, UNREACHABLE } from './resend.ts'
+import { UNROUTED_DEADLINE_MS } from './routes/route.ts'
 
 /** Whether a request asks for a WebSocket; every other upgrade is ignored and the request answered as it is. */
 export function isWebSocket(req: IncomingMessage): boolean {

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { until } from '../../test-support/raw.ts'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startUpstream } from '../../test-support/upstream.ts'
 import { createUpstreams } from '../upstreams.ts'
 import { closeIdle, IDLE_MS } from './idle.ts'
@@ -28,19 +27,33 @@ async function start(announced: string | undefined, idleMs: number, answer = (en
   return { ask, connections: upstream.connections, upstreams }
 }
 
+// Only the looks and the clock they go by are made up: connections, requests and answers are real.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }))
+afterEach(() => void vi.useRealTimers())
+
+/** @returns milliseconds until nothing is connected any more, by the clock of the looks */
+async function closedAfter(connections: () => number, withinMs: number): Promise<number> {
+  const from = performance.now()
+  while (connections() > 0 && performance.now() - from < withinMs) {
+    vi.advanceTimersByTime(50)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  return performance.now() - from
+}
+
 describe('an idle connection', () => {
-  it('is closed once it has been idle for long enough', async () => {
-    const { ask, connections } = await start(undefined, 1_000)
+  it('is closed once it has been idle for long enough, and no later', async () => {
+    const { ask, connections } = await start(undefined, 3_000)
     await ask()
-    const from = performance.now()
-    await until('it is closed', () => connections() === 0)
-    expect(performance.now() - from).toBeGreaterThan(400)
+    const afterMs = await closedAfter(connections, 10_000)
+    expect(afterMs).toBeGreaterThanOrEqual(2_500)
+    expect(afterMs).toBeLessThanOrEqual(3_500)
   })
 
   it('is closed a second before its upstream closes it, as that announces', async () => {
-    const { ask, connections } = await start('timeout=2', 60_000)
+    const { ask, connections } = await start('timeout=3', 60_000)
     await ask()
-    await until('it is closed', () => connections() === 0, 2_000)
+    expect(await closedAfter(connections, 10_000)).toBeLessThan(3_000)
   })
 
   it('is closed before a Node at the other end would close it', () => {
@@ -50,9 +63,9 @@ describe('an idle connection', () => {
   it('is kept while it is used', async () => {
     const { ask } = await start(undefined, 2_000)
     await ask()
-    for (const from = performance.now(); performance.now() - from < 2_500; ) {
+    for (let asked = 0; asked < 20; asked += 1) {
+      vi.advanceTimersByTime(1_000)
       expect(await ask()).toBe(true)
-      await new Promise((resolve) => setTimeout(resolve, 50))
     }
   })
 
@@ -64,6 +77,7 @@ describe('an idle connection', () => {
     upstreams.setMonolith([])
     end()
     await asked
-    await until('it is closed', () => connections() === 0, 1_000)
+    // No look is needed for it.
+    while (connections() > 0) await new Promise(setImmediate)
   })
 })

@@ -22,3 +22,6 @@ export interface Route {
   /** Line of the rule in its file, counted from 1. */
   readonly line: number
 }
+
+/** Milliseconds for requests that no rule names. */
+export const UNROUTED_DEADLINE_MS = 30_000
