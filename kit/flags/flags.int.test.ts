@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Unleash } from 'unleash-client'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { testUnleash } from '../../tests/support/infra.ts'
 import { createLogger } from '../service/index.ts'
 import { createFlags, type Flags, type FlagsOptions } from './index.ts'
@@ -105,6 +105,17 @@ describe('flags', () => {
     expect(changed).toHaveBeenCalled()
     expect(ours.isOn(flag, { userId: 'u1' })).toBe(false)
     expect(ours.share('unknown-flag')).toBeNull()
+  })
+
+  it('are counted when they are off, too, so that Unleash does not take them for forgotten', async () => {
+    const count = vi.spyOn(Unleash.prototype, 'count')
+    onTestFinished(() => count.mockRestore())
+    const ours = flags()
+    await seen(ours)
+    await admin('POST', `/${flag}/environments/${environment}/off`)
+    await vi.waitFor(() => expect(ours.definition(flag)).toMatchObject({ enabled: false }), within)
+    expect(ours.isOn(flag, { userId: 'u1' })).toBe(false)
+    expect(count.mock.calls).toEqual([[flag, false]])
   })
 
   it('start without Unleash, with what was bundled, and find it later', async () => {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { persistently } from '../service/persistently.ts'
 import { failSpan, withSpan } from '../service/span.ts'
 import type { Sql } from '../sql.ts'
 import { actRemotely } from './act.ts'
@@ -51,7 +51,7 @@ export const drive = async <Trx extends Sql>(
     passed(async () => {
       const call = standing?.stop.kind === 'call' ? standing.stop.action : undefined
       const ended = standing && call && { action: call, outcome: await callOut(standing.saga, call, options) }
-      return persistently(() => leg(id, ended, options))
+      return persistently(() => leg(id, ended, options), pauseAfter)
     })
   do {
     if (standing?.stop.kind === 'wait') {
@@ -105,14 +105,5 @@ const callOut = async <Trx extends Sql>(
   return outcome
 }
 
-/** A transaction that a deadlock or a short outage took is tried again, so that what is known gets stored. */
-const persistently = async <T>(work: () => Promise<T>): Promise<T> => {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work()
-    } catch (error) {
-      if (attempt >= TRIES || error instanceof SagaError) throw error
-      await sleep(100 * attempt)
-    }
-  }
-}
+const pauseAfter = (error: unknown, attempt: number) =>
+  attempt >= TRIES || error instanceof SagaError ? null : 100 * attempt

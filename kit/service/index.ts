@@ -16,6 +16,7 @@ export { createInternalSigner, type InternalSigner, requireInternal } from './in
 export { createLogger, type Logger } from './logger.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
 export { startPeriodic } from './periodic.ts'
+export { persistently } from './persistently.ts'
 export { Problem, problem } from './problem.ts'
 export { problemBody, problemDetails, toProblem } from './problem-details.ts'
 export { isRefusal, isRefused, refusal, type Side } from './refusal.ts'

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Broker } from '@banyan/kit/broker'
 import { consumeEvents, continueTrace, type EventHandler, heardBy } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
@@ -8,6 +7,7 @@ import {
   isRefused,
   type Logger,
   pageQuery,
+  persistently,
   requireUser,
   startPeriodic,
 } from '@banyan/kit/service'
@@ -80,7 +80,10 @@ const sendNext = async (
   { config, db, logger }: NotificationsDeps,
   mailer: Mailer,
 ): Promise<'sent' | 'none' | 'not'> => {
+  // A note that was lost would have whoever takes the letter after its lease send it again: it is tried until then.
   const leaseEnds = performance.now() + config.MAIL_LEASE_MS
+  const pauseAfter = (error: unknown) =>
+    isRefused(error) || performance.now() + NOTE_AGAIN_MS >= leaseEnds ? null : NOTE_AGAIN_MS
   const letter = await claimLetter(db, config.MAIL_LEASE_MS)
   if (!letter) return 'none'
   try {
@@ -89,25 +92,10 @@ const sendNext = async (
     await continueTrace(db, event, 'send e-mail', { kind: 'client' }, () => mailer.send(letter))
   } catch (error) {
     logger.warn({ err: error, eventId: letter.event_id }, 'mail not sent; trying again')
-    await persistently(() => markUnsent(db, letter), leaseEnds)
+    await persistently(() => markUnsent(db, letter), pauseAfter)
     return 'not'
   }
   await failPoint('mailer.after-send')
-  await persistently(() => markSent(db, letter.id), leaseEnds)
+  await persistently(() => markSent(db, letter.id), pauseAfter)
   return 'sent'
-}
-
-/**
- * A database that is away for a moment would take along what became of a letter, and whoever takes the letter after its
- * lease would send it a second time: the note is tried until then.
- */
-const persistently = async (note: () => Promise<void>, end: number): Promise<void> => {
-  for (;;) {
-    try {
-      return await note()
-    } catch (error) {
-      if (isRefused(error) || performance.now() + NOTE_AGAIN_MS >= end) throw error
-      await sleep(NOTE_AGAIN_MS)
-    }
-  }
 }
