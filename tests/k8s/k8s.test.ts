@@ -11,7 +11,7 @@ import { podChecks } from './checks/pods.ts'
 import { scalingChecks } from './checks/scaling.ts'
 import { largest, settingsChecks } from './checks/settings.ts'
 import { the } from './support/check.ts'
-import { allowedEdges, architecture } from './support/edges.ts'
+import { allowedEdges, architecture, watching } from './support/edges.ts'
 import { environmentOf, NOT_SETTINGS } from './support/environment.ts'
 import { containersOf, idOf, type Obj, ofKind, podOf, workloads } from './support/objects.ts'
 import { withOperators } from './support/operators.ts'
@@ -26,10 +26,11 @@ const CHECKS = [...podChecks, ...lifeChecks, ...scalingChecks, ...networkChecks,
 /** Each component at least once, none together with its rival. */
 const OVERLAYS: Record<string, { stage: Stage; components: string[] }> = {
   'on the first stage': { stage: 0, components: ['ingress-nginx', 'cloudnative-pg'] },
+  'on the stage with the door': { stage: 1, components: ['telemetry'] },
   'half way': { stage: 3, components: ['gateway', 'prometheus-operator', 'keda'] },
   'on the last stage': {
     stage: 7,
-    components: ['ingress-traefik', 'cloudnative-pg', 'rabbitmq-cluster', 'prometheus-operator', 'keda'],
+    components: ['ingress-traefik', 'cloudnative-pg', 'rabbitmq-cluster', 'prometheus-operator', 'keda', 'telemetry'],
   },
 }
 const overlays = new Map<string, Obj[]>()
@@ -136,9 +137,10 @@ describe.each(Object.keys(OVERLAYS))('with components %s', (name) => {
   })
 
   it('22. lets nobody within talk to anybody more than without them, but for the nodes of a server among each other', () => {
-    const { stage: n } = OVERLAYS[name]!
+    const { stage: n, components } = OVERLAYS[name]!
     const among = allowedEdges(withOperators(objects())).filter((edge) => !/^(\S+) → \1:/.test(edge))
-    expect(among.sort()).toEqual(architecture(n))
+    const watched = components.includes('telemetry') ? watching(n) : []
+    expect(among.sort()).toEqual([...architecture(n), ...watched].sort())
   })
 
   it('48. alarms of figures that the processes have', () => {

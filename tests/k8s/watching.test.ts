@@ -10,17 +10,17 @@ import { createProxyMetrics } from '../../strangler-proxy/src/metrics.ts'
 import { labelsIn, metricsIn, seriesOf } from './support/promql.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const CONFIGS = join(ROOT, 'compose/observability')
+const TELEMETRY = 'k8s/components/telemetry'
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 
 type Rule = { alert: string; expr: string; for: string; annotations: { summary: string } }
 type Group = { name: string; rules: Rule[] }
-const groups: Group[] = parse(read('compose/observability/alerts.yaml')).groups
+const groups: Group[] = parse(read(`${TELEMETRY}/prometheus/alerts.yaml`)).groups
 const rules = groups.flatMap((group) => group.rules)
 
-const dashboards = readdirSync(join(CONFIGS, 'dashboards')).map((file) => ({
+const dashboards = readdirSync(join(ROOT, TELEMETRY, 'grafana/dashboards')).map((file) => ({
   file,
-  panels: JSON.parse(read(`compose/observability/dashboards/${file}`)).panels as {
+  panels: JSON.parse(read(`${TELEMETRY}/grafana/dashboards/${file}`)).panels as {
     title: string
     targets: { expr: string }[]
   }[],
@@ -112,15 +112,17 @@ test('Prometheus asks the monolith, every service and the proxy, each at its por
 
 test('what one viewer is told of another is there: addresses, files, data sources', () => {
   const names = ['collector', 'tempo', 'loki', 'prometheus', 'grafana']
-  const configs = readdirSync(CONFIGS).filter((file) => file.endsWith('.yaml'))
-  for (const file of configs) {
-    const text = read(`compose/observability/${file}`)
-    const hosts = [...text.matchAll(/(?:http:\/\/|endpoint: )([a-z]+):\d+/g)].map(([, host]) => host as string)
+  const mounted = [...read('compose/observability.yaml').matchAll(/- (\.\.?\/[\w./-]+\.yaml):/g)].map(([, file]) =>
+    join('compose', file as string),
+  )
+  expect(mounted.length).toBeGreaterThan(names.length)
+  for (const file of mounted) {
+    const hosts = [...read(file).matchAll(/(?:http:\/\/|endpoint: )([a-z]+):\d+/g)].map(([, host]) => host as string)
     expect({ file, unknown: hosts.filter((host) => !names.includes(host)) }).toEqual({ file, unknown: [] })
   }
-  const mounted = [...read('compose/observability.yaml').matchAll(/- \.\/observability\/([\w.]+):/g)]
-  expect(mounted.map(([, file]) => file as string).sort()).toEqual([...configs, 'dashboards'].sort())
-  const { datasources } = parse(read('compose/observability/sources.yaml')) as { datasources: { uid: string }[] }
-  const asked = new Set(read('compose/observability/dashboards/move.json').match(/"uid": "(?!banyan)[^"]+"/g))
+  const left = readdirSync(join(ROOT, 'compose/observability')).map((file) => join('compose/observability', file))
+  expect(left.filter((file) => !mounted.includes(file))).toEqual([])
+  const { datasources } = parse(read(`${TELEMETRY}/grafana/sources.yaml`)) as { datasources: { uid: string }[] }
+  const asked = new Set(read(`${TELEMETRY}/grafana/dashboards/move.json`).match(/"uid": "(?!banyan)[^"]+"/g))
   for (const uid of asked) expect(datasources.map((source) => `"uid": "${source.uid}"`)).toContain(uid)
 })

@@ -6,7 +6,7 @@ import { containersOf, everyContainer, idOf, ofKind, podOf, quantity, workloads 
 const release = /^(release-\d+\.\d+|[0-9a-f]{7,40})$/
 /** Servers of others: a digest cannot be looked up where no registry answers, so the major version is pinned. */
 const others =
-  /^(postgres:17|rabbitmq:4-management|unleashorg\/unleash-server:8|otel\/opentelemetry-collector-contrib:\d+\.\d+\.\d+)$/
+  /^(postgres:17|rabbitmq:4-management|unleashorg\/unleash-server:8|(otel\/opentelemetry-collector-contrib|grafana\/(grafana|loki|tempo)|prom\/prometheus):v?\d+\.\d+\.\d+)$/
 
 export const podChecks: Check[] = [
   {

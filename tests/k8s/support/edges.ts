@@ -1,6 +1,6 @@
 /** Who may open a connection to whom: as the policies say, and as the architecture says. */
 import { MONOLITH, type Stage, servicesOf } from '../../../compose/provision/services.ts'
-import { type Obj, ofKind, podLabels, podOf, type Rule, selects, workloads } from './objects.ts'
+import { type ContainerPort, type Obj, ofKind, podLabels, podOf, type Rule, selects, workloads } from './objects.ts'
 
 /** `caller → callee:port`, of every pair of workloads where both ends are open. */
 export function allowedEdges(objects: readonly Obj[]): string[] {
@@ -9,23 +9,34 @@ export function allowedEdges(objects: readonly Obj[]): string[] {
     policies
       .filter(({ spec }) => selects(spec.podSelector, podLabels(pod)))
       .flatMap(({ spec }) => spec[direction] ?? [])
-  const opens = (rules: readonly Rule[], other: Obj, port: number) =>
+  const opens = (rules: readonly Rule[], other: Obj, { name, containerPort }: ContainerPort) =>
     rules.some(
       ({ from, to, ports = [] }) =>
-        ports.some((one) => one.port === port) &&
+        ports.some(({ port }) => port === containerPort || port === name) &&
         (from ?? to ?? []).some((peer) => !peer.namespaceSelector && selects(peer.podSelector, podLabels(other))),
     )
   return workloads(objects).flatMap((caller) =>
     workloads(objects).flatMap((callee) =>
       podOf(callee)
         .containers.flatMap((container) => container.ports ?? [])
-        .map((port) => port.containerPort)
         .filter(
           (port) => opens(rulesOf(caller, 'egress'), callee, port) && opens(rulesOf(callee, 'ingress'), caller, port),
         )
-        .map((port) => `${caller.metadata.name} → ${callee.metadata.name}:${port}`),
+        .map((port) => `${caller.metadata.name} → ${callee.metadata.name}:${port.containerPort}`),
     ),
   )
+}
+
+/** What the component `telemetry` adds to the architecture: spans go out, figures are asked for, Grafana asks the stores. */
+export function watching(stage: Stage): string[] {
+  const rows = [...(stage < 7 ? [MONOLITH] : []), ...servicesOf(stage)]
+  return [
+    ...[...rows.map(({ name }) => name), 'proxy'].map((name) => `${name} → collector:4318`),
+    ...rows.map(({ name, port }) => `prometheus → ${name}:${port}`),
+    'prometheus → proxy:8081',
+    'collector → tempo:4317',
+    ...['tempo:3200', 'loki:3100', 'prometheus:9090'].map((store) => `grafana → ${store}`),
+  ]
 }
 
 /** The same from `compose/provision/services.ts`: who has a database, a broker, and whom each row calls. */

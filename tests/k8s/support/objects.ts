@@ -25,7 +25,7 @@ export type Container = {
   command?: string[]
   env?: EnvVar[]
   envFrom?: { configMapRef?: { name: string }; secretRef?: { name: string } }[]
-  ports?: { name?: string; containerPort: number; hostPort?: number }[]
+  ports?: ContainerPort[]
   resources?: Resources
   securityContext?: Security & { privileged?: boolean }
   startupProbe?: Probe
@@ -48,6 +48,7 @@ export type PodSpec = Record<string, unknown> & {
   topologySpreadConstraints?: { topologyKey: string; labelSelector: Selector }[]
 }
 export type PodTemplate = { metadata: { labels?: Labels }; spec: PodSpec }
+export type ContainerPort = { name?: string; containerPort: number; hostPort?: number }
 export type Port = { name?: string; port: number | string; targetPort?: number | string; protocol?: string }
 export type Peer = { podSelector?: Selector; namespaceSelector?: Selector; ipBlock?: object }
 export type Rule = { from?: Peer[]; to?: Peer[]; ports?: Port[] }
