@@ -12,7 +12,7 @@ export function validValue(schema: Schema, known: KnownValues, name = ''): Arb {
   const given = known[name]
   if (given) {
     if (schema.type !== 'array') return fc.constantFrom(...given)
-    return fc.array(fc.constantFrom(...given), { minLength: Math.max(1, schema.minItems ?? 0), maxLength: 3 })
+    return lists(fc.constantFrom(...given), { ...schema, minItems: Math.max(1, schema.minItems ?? 0) })
   }
   if (schema.enum) return fc.constantFrom(...schema.enum)
   if (schema.const !== undefined) return fc.constant(schema.const)
@@ -24,13 +24,8 @@ export function validValue(schema: Schema, known: KnownValues, name = ''): Arb {
       return texts(schema)
     case 'boolean':
       return fc.boolean()
-    case 'array': {
-      const { items = {}, minItems = 0, maxItems = 3 } = schema
-      return fc.array(validValue(items, known, name), {
-        minLength: minItems,
-        maxLength: Math.min(maxItems, minItems + 3),
-      })
-    }
+    case 'array':
+      return lists(validValue(schema.items ?? {}, known, name), schema)
     case 'object':
       return validObject(schema, known)
     default:
@@ -46,7 +41,7 @@ export function brokenObject(schema: Schema, known: KnownValues): Arb {
     const object = valid as Record<string, unknown>
     const without = required.map((name) => fc.constant(omit(object, name)))
     const wrong = names.map((name) =>
-      invalidValue(schema.properties![name]!).map((value) => ({ ...object, [name]: value })),
+      invalidValue(schema.properties![name]!, known, name).map((value) => ({ ...object, [name]: value })),
     )
     const strange = [
       fc.constant({ ...object, unknownMember: 1 }),
@@ -66,7 +61,7 @@ export function brokenObject(schema: Schema, known: KnownValues): Arb {
 }
 
 /** What the schema refuses. */
-export function invalidValue(schema: Schema): Arb {
+export function invalidValue(schema: Schema, known: KnownValues, name = ''): Arb {
   const beyond: unknown[] = [null]
   if (schema.minimum !== undefined) beyond.push(schema.minimum - 1)
   if (schema.maximum !== undefined && schema.maximum < Number.MAX_SAFE_INTEGER) beyond.push(schema.maximum + 1)
@@ -77,7 +72,11 @@ export function invalidValue(schema: Schema): Arb {
   if (schema.not?.const !== undefined) beyond.push(schema.not.const)
   if (schema.type === 'array') beyond.push([], {}, 'text', [null])
   if (schema.type === 'object') beyond.push([], 'text')
-  return fc.constantFrom(...beyond)
+  const others = fc.constantFrom(...beyond)
+  const full = fullLength(schema)
+  if (schema.type !== 'array' || full === undefined) return others
+  const item = known[name] ? fc.constantFrom(...known[name]) : validValue(schema.items ?? {}, known, name)
+  return fc.oneof({ weight: 3, arbitrary: others }, { weight: 1, arbitrary: ofLength(item, full + 1) })
 }
 
 function validObject(schema: Schema, known: KnownValues): Arb {
@@ -97,6 +96,27 @@ function numbers({ minimum = 0, maximum = 1_000_000, not }: Schema): Arb {
     .oneof({ weight: 4, arbitrary: small }, { weight: 2, arbitrary: any }, fc.constantFrom(minimum, top))
     .filter((number) => number !== not?.const)
 }
+
+/** Longer ones would make every request of their kind slow, and are not drawn. */
+const LONGEST_LIST = 1_000
+
+/** Mostly short ones, and some as long as they may be: a service may cut off or refuse just the last. */
+function lists(item: Arb, schema: Schema): Arb {
+  const { minItems = 0, maxItems } = schema
+  const short = fc.array(item, { minLength: minItems, maxLength: Math.min(maxItems ?? Infinity, minItems + 3) })
+  const full = fullLength(schema)
+  if (full === undefined) return short
+  // The shorter form of a full one may be a short one: its length is seldom what a difference needs.
+  return fc.oneof(
+    { withCrossShrink: true },
+    { weight: 6, arbitrary: short },
+    { weight: 1, arbitrary: ofLength(item, full) },
+  )
+}
+
+const fullLength = ({ maxItems = Infinity }: Schema) => (maxItems <= LONGEST_LIST ? maxItems : undefined)
+
+const ofLength = (item: Arb, length: number) => fc.array(item, { minLength: length, maxLength: length })
 
 function texts({ minLength = 0, maxLength = 60, pattern, type }: Schema): Arb {
   const form = pattern === undefined ? /^/ : new RegExp(pattern, 'u')

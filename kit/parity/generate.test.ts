@@ -14,6 +14,8 @@ const contract: Operation[] = [
       properties: {
         name: { type: 'string', minLength: 1, maxLength: 10, pattern: '^[a-z]+$' },
         price: { type: 'integer', minimum: 0, maximum: 100 },
+        tags: { type: 'array', minItems: 1, maxItems: 40, items: { type: 'string', enum: ['a', 'b'] } },
+        ids: { type: 'array', maxItems: 20, items: { type: 'integer' } },
       },
     },
   },
@@ -27,7 +29,7 @@ const settings = {
   identities: { user: ['admin', 'customer'] },
   minimum: 1,
   generate: {
-    values: { 'add.X-Key': ['k1', '{{unique}}'] },
+    values: { ids: [7, '{{item|1}}'], 'add.X-Key': ['k1', '{{unique}}'] },
     references: { item: { from: 'add', at: '$.body.id', fields: ['get.id'], fallback: 1, also: [999] } },
   },
   rules: [],
@@ -53,6 +55,19 @@ describe('generated requests', () => {
       expect.arrayContaining(['/items/{{item|1}}', '/items/999', '/items/0']),
     )
     expect(steps.find(({ name }) => name === 'add')?.capture).toEqual({ item: '$.body.id' })
+  })
+
+  it('hold lists as long as they may be, and one longer, of known values as well', () => {
+    const steps = drawSequences(arbitrary, 1, 1_000).flatMap((sequence) => sequence.steps)
+    const lengths = (name: string) =>
+      new Set(
+        steps.flatMap(({ body }) => {
+          const list = (body as Record<string, unknown> | null | undefined)?.[name]
+          return Array.isArray(list) ? [list.length] : []
+        }),
+      )
+    expect(lengths('tags')).toEqual(new Set([0, 1, 2, 3, 4, 40, 41]))
+    expect(lengths('ids')).toEqual(new Set([0, 1, 2, 3, 4, 20, 21]))
   })
 
   it('carry headers, as far as HTTP can', () => {

@@ -132,7 +132,7 @@ function parameterArbitrary(
 ): fc.Arbitrary<unknown> {
   const own = known[`${operationId}.${parameter.name}`]
   const valid = own ? fc.constantFrom(...own) : validValue(parameter.schema, known, parameter.name)
-  const invalid = invalidValue(parameter.schema).map((value) =>
+  const invalid = invalidValue(parameter.schema, known, parameter.name).map((value) =>
     typeof value === 'object' ? 'x' : value === '' ? 'x' : value,
   )
   const absent = { weight: parameter.required ? 0 : 5, arbitrary: fc.constant(undefined) }
