@@ -97,6 +97,31 @@ describe('rules', () => {
     expect(told('1', '8')).toEqual(['$.list[1].id value'])
   })
 
+  it('let an id inside a text be another, but the same other as where it stands alone, and nothing beside it', () => {
+    const rules = [
+      { at: '$.headers.location', bijection: 'order', within: '^/api/orders/(\\d+)$' },
+      { at: '$.body.id', bijection: 'order' },
+      { at: '$.body.links[*]', bijection: 'order', within: '/users/(?<user>\\d+)|/orders/(\\d+)' },
+    ]
+    const answer = (location: string, id: number, ...links: string[]) => ({
+      headers: { location },
+      body: { id, links },
+    })
+    const left = answer('/api/orders/17', 17, 'see /users/5/orders/17 and /orders/16')
+    const seen = (location: string, id: number, ...links: string[]) =>
+      differences(left, answer(location, id, ...links), ...rules)
+    expect(seen('/api/orders/40', 40, 'see /users/17/orders/40 and /orders/39')).toEqual([])
+    // An id that stays the same where the others differ is as wrong as a third one.
+    for (const id of ['17', '41'])
+      expect(seen(`/api/orders/${id}`, 40, 'see /users/5/orders/40 and /orders/39')).toContain('$.body.id value')
+    for (const link of ['see /users/5/orders/17 and /orders/39', 'see /users/5/orders/40 and /orders/40'])
+      expect(seen('/api/orders/40', 40, link)).toEqual(['$.body.links[0] value'])
+    for (const link of ['See /users/5/orders/40 and /orders/39', 'see /users/5 and /orders/39', 'nothing'])
+      expect(seen('/api/orders/40', 40, link)).toEqual(['$.body.links[0] value'])
+    expect(seen('/API/orders/40', 40, 'see /users/5/orders/40 and /orders/39')).toEqual(['$.headers.location value'])
+    expect(differences(answer('/a', 1), answer('/b', 1), ...rules)).toEqual(['$.headers.location value'])
+  })
+
   it('count their use, and end on their day', () => {
     const rules = createRuleBook(
       [
@@ -118,6 +143,9 @@ describe('rules', () => {
     expect(ruleShape.safeParse({ at: '$.a', ignore: true }).success).toBe(false)
     expect(ruleShape.safeParse({ ...SAID, at: '$.a' }).success).toBe(false)
     expect(ruleShape.safeParse({ ...SAID, at: '$.a', ignore: true, tolerance: 1 }).success).toBe(false)
+    expect(ruleShape.safeParse({ ...SAID, at: '$.a', pattern: 'a', within: '(a)' }).success).toBe(false)
+    for (const within of ['/orders/\\d+', '/orders/(?:\\d+)', '('])
+      expect(ruleShape.safeParse({ ...SAID, at: '$.a', bijection: 'a', within }).success).toBe(false)
     for (const until of ['2027-02-31', '2026-99-99', 'soon'])
       expect(ruleShape.safeParse({ ...SAID, until, at: '$.a', ignore: true }).success).toBe(false)
     for (const at of ['$.a[*', '$.a[?(@.b)]', '$body.x', "$['a']", 'a'])

@@ -1,5 +1,6 @@
 /** Compares two documents leaf by leaf under a rule book; pure but for the book's counts and pairs of ids. */
 import { formatOf, typeOf } from './format.ts'
+import { idsWithin } from './ids-within.ts'
 import { valueAt } from './path.ts'
 import type { Rule, RuleBook } from './rules.ts'
 
@@ -71,6 +72,7 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
   }
 
   function allows(rule: Rule, a: unknown, b: unknown): boolean | undefined {
+    if (rule.bijection !== undefined && rule.within !== undefined) return pairsWithin(rule.bijection, rule.within, a, b)
     if (rule.bijection !== undefined) return book.pair(rule.bijection, a, b)
     if (rule.tolerance !== undefined)
       return typeof a === 'number' && typeof b === 'number' ? Math.abs(a - b) <= rule.tolerance + lost(a, b) : false
@@ -82,6 +84,17 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
     if (rule.window !== undefined)
       return Object.is(a, b) || (formatOf(a) === formatOf(b) && Math.abs(instant(a) - instant(b)) <= rule.window)
     return undefined
+  }
+
+  /** Undefined where no id stands in either: then the texts are compared as any others. */
+  function pairsWithin(name: string, form: string, a: unknown, b: unknown): boolean | undefined {
+    const [one, other] = [idsWithin(String(a), form, name), idsWithin(String(b), form, name)]
+    if (one.ids.length === 0 && other.ids.length === 0) return undefined
+    if (one.rest !== other.rest) return false
+    return one.ids.every(({ name: kind, id }, at) => {
+      const { name: otherKind, id: otherId } = other.ids[at]!
+      return kind === otherKind && book.pair(kind, id, otherId)
+    })
   }
 
   function add(path: string, kind: DifferenceKind, a: unknown, b: unknown): void {

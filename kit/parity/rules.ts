@@ -21,13 +21,21 @@ const day = z.preprocess(
     ),
 )
 
-const regex = z.string().refine((text) => {
-  try {
-    return new RegExp(text) !== undefined
-  } catch {
-    return false
-  }
-}, 'must be a regular expression')
+const regex = z.string().refine(
+  (text) => {
+    try {
+      return new RegExp(text) !== undefined
+    } catch {
+      return false
+    }
+  },
+  { error: 'must be a regular expression', abort: true },
+)
+
+/** With nothing as an alternative any expression matches, and tells its groups. */
+function hasGroup(text: string): boolean {
+  return (new RegExp(`${text}|`).exec('')?.length ?? 0) > 1
+}
 
 /** Names, each behind one dot or two, and indices. */
 const PLACE = /^\$(?:\.{1,2}[^.[\]\s]+|\[(?:\*|\d+)\])*$/
@@ -53,6 +61,8 @@ export const ruleShape = z
     window: span.optional(),
     /** An id: it may be another on the other side, but then everywhere. Rules of one name share their pairs. */
     bijection: z.string().min(1).optional(),
+    /** Where in a text the ids of a bijection stand: its groups, e.g. `^/api/orders/(\d+)$`. The rest is compared. */
+    within: regex.refine(hasGroup, 'must have a group for the id, such as /orders/(\\d+)').optional(),
     reason: z.string().min(10, 'must say why, in a sentence'),
     /** The last day it holds; the reason is looked at again then. */
     until: day,
@@ -61,6 +71,10 @@ export const ruleShape = z
     (rule) => KINDS.filter((kind) => rule[kind] !== undefined).length === 1,
     `must say exactly one of ${KINDS.join(', ')}`,
   )
+  .refine(({ within, bijection }) => within === undefined || bijection !== undefined, {
+    path: ['within'],
+    message: 'says where in a text an id stands, and so belongs to a bijection',
+  })
 
 export type Rule = z.infer<typeof ruleShape>
 export type RuleKind = (typeof KINDS)[number]
