@@ -25,6 +25,8 @@ export const processConfig = z.object({
     .string()
     .regex(/^[\x21-\x7e]{1,200}$/, 'must be up to 200 visible characters without spaces')
     .optional(),
+  /** How long a process that is to end says "not ready" and still takes requests, for balancers that ask now and then. */
+  SHUTDOWN_UNREADY_MS: z.coerce.number().int().min(0).max(60_000).default(0),
   SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).max(600_000).default(10_000),
   ...telemetrySettings,
 })

@@ -15,7 +15,9 @@ afterEach(async () => {
   open = []
 })
 
-async function start(options: { graceMs?: number; close?: (() => Promise<void>)[]; answered?(): void } = {}) {
+async function start(
+  options: { unreadyMs?: number; graceMs?: number; close?: (() => Promise<void>)[]; answered?(): void } = {},
+) {
   const reached = Promise.withResolvers<void>()
   const go = Promise.withResolvers<void>()
   const health = createHealth()
@@ -36,6 +38,7 @@ async function start(options: { graceMs?: number; close?: (() => Promise<void>)[
     port: 0,
     health,
     logger,
+    unreadyMs: options.unreadyMs ?? 0,
     graceMs: options.graceMs ?? 2_000,
     close: options.close ?? [],
     ownProcess: false,
@@ -80,6 +83,15 @@ describe('serve', () => {
     await closing
     expect(order).toEqual(['answered', 'pool'])
     agent.destroy()
+  })
+
+  it('answers on for a while although it says that it is not ready, for balancers that ask now and then', async () => {
+    const { served } = await start({ unreadyMs: 2_000 })
+    const closing = served.close()
+    expect((await get(`${served.url}/health/ready`)).statusCode).toBe(503)
+    expect((await get(`${served.url}/quick`)).statusCode).toBe(200)
+    await closing
+    await expect(get(`${served.url}/quick`)).rejects.toThrow('ECONNREFUSED')
   })
 
   it('answers all that was pipelined on one connection, and says that it closes with the last', async () => {

@@ -22,10 +22,11 @@ afterAll(async () => {
   await control.drop()
 })
 
-/** Starts a process of one context. @returns what `look` saw when the context's background work began */
-async function seenAtStart<T>(controlUrl: string, look: (pass: () => Promise<unknown>) => Promise<T>): Promise<T> {
-  let seen: Promise<T> | undefined
-  const served = await startService({
+type Look<T> = (pass: () => Promise<unknown>) => Promise<T>
+
+/** Starts a process of one context; `look` looks when the context's background work begins. */
+const startGoods = (controlUrl: string, look: Look<void>, more: Record<string, string> = {}) =>
+  startService({
     name: 'goods-service',
     side: 'service',
     sources: import.meta.dirname,
@@ -36,18 +37,26 @@ async function seenAtStart<T>(controlUrl: string, look: (pass: () => Promise<unk
       CONTROL_DATABASE_URL: controlUrl,
       JWT_JWKS: JSON.stringify(publicJwks({ keys: [newKey('users')] })),
       JWT_ISSUER: 'test',
+      ...more,
     }),
     connect: () => ({ destroy: async () => undefined }),
     contexts: ({ gate }) => [
       {
         routes: Router(),
         start() {
-          seen = look(() => gate.pass(['goods'], async () => 'begun'))
+          void look(() => gate.pass(['goods'], async () => 'begun'))
           return { close: async () => undefined }
         },
       },
     ],
     ownProcess: false,
+  })
+
+/** What was seen when the background work began. */
+async function seenAtStart<T>(controlUrl: string, look: Look<T>): Promise<T> {
+  let seen: Promise<T> | undefined
+  const served = await startGoods(controlUrl, async (pass) => {
+    seen = look(pass)
   })
   await served.close()
   return seen!
@@ -70,4 +79,12 @@ it('starts without a control database that says nothing, and works on what it kn
   } finally {
     mute.close()
   }
+})
+
+it('says that it is not ready for as long as it is told, before it takes no more requests', async () => {
+  const served = await startGoods(control.url, async () => undefined, { SHUTDOWN_UNREADY_MS: '2000' })
+  const closing = served.close()
+  expect((await fetch(`${served.url}/health/ready`)).status).toBe(503)
+  await closing
+  await expect(fetch(`${served.url}/health/ready`)).rejects.toThrow('fetch failed')
 })

@@ -89,6 +89,7 @@ export async function startService<Config extends ServiceConfig, Db extends { de
     port: config.PORT,
     health,
     logger,
+    unreadyMs: config.SHUTDOWN_UNREADY_MS,
     graceMs: config.SHUTDOWN_GRACE_MS,
     lifeline: config.BANYAN_LIFELINE,
     ownProcess: options.ownProcess,

@@ -63,6 +63,8 @@ const routing = async () =>
     contexts: { context: string; phase: string; reads: string }[]
   }
 
+const metrics = async () => await (await fetch(`${urlOf(ops)}/metrics`)).text()
+
 const listening = async (handler: ConstructorParameters<typeof Server>[0] & object) => {
   const made = createServer(handler as never)
   await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve))
@@ -91,6 +93,7 @@ beforeAll(async () => {
     OPS_PORT: 0,
     LOG_LEVEL: 'silent',
     FAIL_POINTS: '',
+    SHUTDOWN_UNREADY_MS: 0,
     SHUTDOWN_GRACE_MS: 1_000,
     CONTROL_DATABASE_URL: url.href,
     // Nobody listens there: without Unleash every read flag is unknown, and reads stay with the owner.
@@ -161,6 +164,8 @@ describe('a hold seen in the control database', () => {
     await until('the proxy sees the hold', async () => (await routing()).contexts[0]?.phase === 'switching')
     const held = post('/api/goods', { body: 'kept' })
     await until('the next write waits', async () => (await routing()).hold.waiting === 1)
+    expect(await metrics()).toMatch(/^proxy_requests_in_flight 1$/m)
+    expect(await metrics()).toMatch(/^proxy_requests_held 1$/m)
     expect(await subscriber()).toEqual([{ seen: false, drained: false }])
     expect(await readSide()).toBe('monolith')
     end!()
@@ -169,6 +174,7 @@ describe('a hold seen in the control database', () => {
     await context(`phase = 'switched', owner = 'service', term = term + 1, hold = false`)
     expect(await (await held).json()).toEqual({ name: 'service' })
     expect(service.seen.map((one) => one.body)).toEqual(['kept'])
+    expect(await metrics()).toMatch(/^proxy_hold_pause_seconds_count 1$/m)
     await instance.close()
   })
 
@@ -223,7 +229,6 @@ describe('reads', () => {
     expect(written).toMatch(/^banyan-written-goods=/)
     const header = { headers: { cookie: written } }
     await readSide(header)
-    const metrics = async () => await (await fetch(`${urlOf(ops)}/metrics`)).text()
     expect(await metrics()).toContain('reason="read-your-writes",context="goods"} 1')
     await context(`heartbeat_applied = clock_timestamp() + interval '1 s'`)
     // A heartbeat raises no epoch and notifies nobody: the poll brings it.
@@ -290,6 +295,10 @@ describe('without the control database', () => {
     expect(await readSide()).toBe('monolith')
     expect(monolith.seen.filter((one) => one.method === 'POST')).toEqual([])
     expect((await routing()).ownership.staleMs).toBeGreaterThan(1_000)
+    expect(await metrics()).toMatch(/^proxy_lease_valid 0$/m)
+    expect(Number(/^proxy_ownership_stale_seconds (\S+)$/m.exec(await metrics())?.[1])).toBeGreaterThan(1)
+    // Unleash has never answered.
+    expect(await metrics()).toMatch(/^proxy_flags_stale_seconds -1$/m)
     relay.mend()
     await until('the lease is back', async () => (await routing()).ownership.leaseValid, 10_000)
     expect((await post('/api/goods')).status).toBe(200)

@@ -21,6 +21,7 @@ export async function listen(proxy: StranglerProxy, config: ProxyConfig, logger:
     port: config.PORT,
     health: proxy.health,
     logger,
+    unreadyMs: config.SHUTDOWN_UNREADY_MS,
     graceMs: config.SHUTDOWN_GRACE_MS,
     http: limitsOf(config),
     lifeline: config.BANYAN_LIFELINE,

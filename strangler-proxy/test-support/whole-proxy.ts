@@ -15,10 +15,12 @@ export async function startWholeProxy(options: {
   readonly monolith: string
   readonly services: Readonly<Record<string, string>>
   readonly mirrorInto?: string
+  /** What differs from the usual. */
+  readonly config?: Partial<ProxyConfig>
 }): Promise<{ readonly url: string; readonly opsUrl: string; close(): Promise<void> }> {
   const config: ProxyConfig = {
     ...{ HOST: '127.0.0.1', PORT: 0, OPS_HOST: '127.0.0.1', OPS_PORT: 0, LOG_LEVEL: 'silent', FAIL_POINTS: '' },
-    SHUTDOWN_GRACE_MS: 1_000,
+    ...{ SHUTDOWN_UNREADY_MS: 0, SHUTDOWN_GRACE_MS: 1_000 },
     CONTROL_DATABASE_URL: options.controlUrl,
     UNLEASH_URL: options.unleash.url,
     UNLEASH_TOKEN: options.unleash.clientToken,
@@ -37,6 +39,7 @@ export async function startWholeProxy(options: {
     HEADERS_TIMEOUT_MS: 10_000,
     REQUEST_TIMEOUT_MS: 300_000,
     MAX_HEADER_BYTES: 16_384,
+    ...options.config,
   }
   const logger = createLogger({ name: 'proxy under test', level: 'silent' })
   const proxy = createProxy(config, parseRoutes(options.routes, 'routes.yaml'), logger)
