@@ -151,6 +151,12 @@ const auditSays = (what: string, result: string) =>
     return rows.length === 1
   })
 const SWITCH = { verb: 'switch', why: 'a quiet hour' }
+const ACTIONS = [
+  ['goods/reads', { reads: 'owner' }],
+  ['goods/share', { percent: 5 }],
+  ['goods/owner', SWITCH],
+  ['goods/call-off', { why: 'a test' }],
+] as const
 
 describe('the login', () => {
   it('gives a session in a cookie that no script and no other site can use, and ends it', async () => {
@@ -162,7 +168,9 @@ describe('the login', () => {
     const header = { cookie: cookie.split(';')[0]! }
     const who = () => fetch(`${url}/console/session`, { headers: header })
     expect((await who()).status).toBe(200)
-    expect((await fetch(`${url}/console/logout`, { method: 'POST', headers: header })).status).toBe(204)
+    const logOut = (more = {}) => fetch(`${url}/console/logout`, { method: 'POST', headers: { ...header, ...more } })
+    expect(await codeOf(await logOut({ origin: 'http://evil.example' }))).toEqual([403, 'no-proof'])
+    expect((await logOut()).status).toBe(204)
     expect(await codeOf(await who())).toEqual([401, 'no-session'])
     expect((await fetch(`${url}/console/session`, { headers: { cookie: 'banyan-console=forged' } })).status).toBe(401)
   })
@@ -205,19 +213,19 @@ describe('an action', () => {
       expect(await codeOf(await act('goods/reads', { reads: 'owner' }, session, headers))).toEqual([403, 'no-proof'])
       await auditSays('console: reads', 'refused')
     }
-    expect(await reads()).toBe('flag')
+    expect(await auditOf('console: reads')).toMatchObject({ who: 'ann', context: 'goods', result: 'refused' })
+    for (const [path, body] of ACTIONS)
+      expect(await codeOf(await act(path, body, { cookie })), path).toEqual([403, 'no-proof'])
+    expect([await reads(), shares]).toEqual(['flag', []])
   })
 
   it('of a viewer is refused, and stands in the audit', async () => {
     const viewer = await sessionOf('vic')
-    for (const [path, body] of [
-      ['goods/owner', SWITCH],
-      ['goods/share', { percent: 5 }],
-    ] as const) {
+    for (const [path, body] of ACTIONS) {
       expect(await codeOf(await act(path, body, viewer))).toEqual([403, 'not-an-operator'])
       await auditSays(`console: ${path.split('/')[1]}`, 'refused')
     }
-    expect(shares).toEqual([])
+    expect([await reads(), shares]).toEqual(['flag', []])
   })
 
   it('is POST alone', async () => {
@@ -268,6 +276,7 @@ describe('an action', () => {
     expect(await codeOf(await act('goods/owner', SWITCH, ann))).toEqual([409, 'no-mover'])
     const mover = await leading()
     expect((await act('goods/owner', { verb: 'switch', why: ' ' }, ann)).status).toBe(422)
+    expect((await act('goods/owner', { verb: 'switch' }, ann)).status).toBe(422)
     expect((await act('goods/owner', { ...SWITCH, verb: 'complete' }, ann)).status).toBe(422)
     expect((await act('goods/owner', SWITCH, ann)).status).toBe(202)
     expect(await lastIntent()).toMatchObject({
@@ -279,6 +288,7 @@ describe('an action', () => {
     })
     const again = await act('goods/owner', { ...SWITCH, verb: 'rollback' }, ann)
     expect(await again.json()).toMatchObject({ detail: 'The rollback waits for the switch that ann asked for to end.' })
+    expect((await act('goods/call-off', {}, ann)).status).toBe(422)
     expect((await act('goods/call-off', { why: 'changed my mind' }, ann)).status).toBe(202)
     expect(await lastIntent()).toMatchObject({ state: 'cancelled' })
     expect(await auditOf('abort')).toMatchObject({ who: 'ann', result: 'cancelled' })
