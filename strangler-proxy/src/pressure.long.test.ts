@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage, type Server } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { until } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
@@ -12,6 +12,8 @@ contexts: { goods: goods-service }
 routes:
   - { method: GET, path: /api/goods, context: goods, access: read }
 `
+const ABORTS = 10_000
+const AT_ONCE = 200
 
 let upstream: TestUpstream
 let proxy: TestProxy
@@ -23,7 +25,7 @@ beforeAll(async () => {
       underWay -= 1
     })
     if (req.url === '/events') res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: first\n\n')
-    else res.end('ok')
+    else if (req.url !== '/silent') res.end('ok')
   })
 })
 afterAll(() => upstream.close())
@@ -69,6 +71,27 @@ async function ordinary(times: number): Promise<number[]> {
 const middle = (sorted: readonly number[]) => sorted[sorted.length >> 1]!
 
 describe('what clients do to a proxy', () => {
+  it(`${ABORTS} that go before they are answered leave no socket, here or at the upstream`, async () => {
+    for (let done = 0; done < ABORTS; done += AT_ONCE) {
+      await Promise.all(
+        Array.from({ length: AT_ONCE }, async (_, index) => {
+          const leaving = get(`${proxy.url}/${index % 2 ? 'silent' : 'events'}`, { agent: false })
+          leaving.on('error', () => undefined)
+          const closed = new Promise((resolve) => leaving.once('close', resolve))
+          // Some before the upstream has heard of it, some while it works, some while it answers.
+          if (index % 4 === 1)
+            leaving.once('socket', (socket: Socket) => socket.once('connect', () => leaving.destroy()))
+          else if (index % 2 === 0) leaving.once('response', () => leaving.destroy())
+          else setTimeout(() => leaving.destroy(), index % 20)
+          await closed
+        }),
+      )
+    }
+    await nothingLeft()
+    expect(proxy.parts.inFlight.total()).toBe(0)
+    expect(proxy.parts.upstreams.groups()[0]!.instances()[0]!.load).toBe(0)
+  })
+
   it('300 open event streams and 300 clients that send a byte now and then delay no ordinary request', async () => {
     await ordinary(200)
     const before = await ordinary(400)
