@@ -11,11 +11,24 @@ import { type Part, startPart } from './processes.ts'
 
 const FLAG_CONTEXT = `bench${randomBytes(4).toString('hex')}`
 
-/** The proxy with all it does for a context on the move: both sides answer reads, half of the clients by a flag each. */
+const OPS_TOKEN = 'a token of the benchmark'
+
+/**
+ * The proxy with all it does for a context on the move: both sides answer reads, by a flag.
+ * @param options.service who answers for the service; the same upstream unless told
+ * @param options.share how many clients in a hundred the flag sends there; 50 unless told
+ */
 export async function startBanyan(
   upstream: string,
   key: PrivateKey,
-): Promise<Pick<Part, 'pid' | 'cpuMs' | 'end'> & { port: number }> {
+  { service = upstream, share = 50 }: { service?: string; share?: number } = {},
+): Promise<
+  Pick<Part, 'pid' | 'cpuMs' | 'end'> & {
+    port: number
+    setReads(to: 'owner' | 'flag'): Promise<void>
+    setFlag(to: 'on' | 'off'): Promise<void>
+  }
+> {
   const database = await createTestDatabase()
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
@@ -25,8 +38,7 @@ export async function startBanyan(
     [FLAG_CONTEXT],
   )
   await client.end()
-  const flag = `${FLAG_CONTEXT}-reads`
-  const dropFlag = await createFlag(flag)
+  const flag = await createFlag(`${FLAG_CONTEXT}-reads`, share)
   const folder = mkdtempSync(join(tmpdir(), 'banyan-bench-'))
   const routes = join(folder, 'routes.yaml')
   writeFileSync(routes, routesOf(FLAG_CONTEXT))
@@ -42,10 +54,10 @@ export async function startBanyan(
     UNLEASH_TOKEN: unleash.clientToken,
     ROUTES: routes,
     MONOLITH_URL: upstream,
-    SERVICE_URLS: JSON.stringify({ [FLAG_CONTEXT]: upstream }),
+    SERVICE_URLS: JSON.stringify({ [FLAG_CONTEXT]: service }),
     COOKIE_KEY: 'a key of the benchmark',
     OVERRIDE_KEY: 'another key of the benchmark',
-    OPS_TOKEN: 'a token of the benchmark',
+    OPS_TOKEN,
     JWT_JWKS: JSON.stringify({ keys: [publicKey(key)] }),
     JWT_ISSUER: 'banyan-shop',
   })
@@ -55,10 +67,19 @@ export async function startBanyan(
     port,
     pid: part.pid,
     cpuMs: () => part.cpuMs(),
+    setFlag: flag.set,
+    async setReads(to) {
+      const answer = await fetch(`http://127.0.0.1:${opsPort}/contexts/${FLAG_CONTEXT}/reads`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${OPS_TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ reads: to, why: 'a benchmark' }),
+      })
+      if (!answer.ok) throw new Error(`the kill switch answered ${answer.status}`)
+    },
     async end() {
       await part.end()
       rmSync(folder, { recursive: true })
-      await dropFlag()
+      await flag.drop()
       await database.drop()
     },
   }
@@ -71,7 +92,10 @@ routes:
   - { method: POST, path: "/api/products/:id/stock-adjustments", context: ${context}, access: write, auth: required, limits: { body: 100kb } }
 `
 
-async function createFlag(name: string): Promise<() => Promise<void>> {
+async function createFlag(
+  name: string,
+  share: number,
+): Promise<{ set(to: 'on' | 'off'): Promise<void>; drop(): Promise<void> }> {
   const { url, adminToken } = testUnleash()
   const admin = async (method: string, path: string, body?: object) => {
     const answer = await fetch(`${url}/admin/${path}`, {
@@ -82,15 +106,19 @@ async function createFlag(name: string): Promise<() => Promise<void>> {
     if (!answer.ok) throw new Error(`Unleash: ${method} ${path}: ${answer.status} ${await answer.text()}`)
   }
   const features = 'projects/default/features'
+  const environment = `${features}/${name}/environments/development`
   await admin('POST', features, { name, type: 'release' })
-  await admin('POST', `${features}/${name}/environments/development/strategies`, {
+  await admin('POST', `${environment}/strategies`, {
     name: 'flexibleRollout',
-    parameters: { rollout: '50', stickiness: 'default', groupId: name },
+    parameters: { rollout: String(share), stickiness: 'default', groupId: name },
   })
-  await admin('POST', `${features}/${name}/environments/development/on`)
-  return async () => {
-    await admin('DELETE', `${features}/${name}`)
-    await admin('DELETE', `archive/${name}`)
+  await admin('POST', `${environment}/on`)
+  return {
+    set: (to) => admin('POST', `${environment}/${to}`),
+    async drop() {
+      await admin('DELETE', `${features}/${name}`)
+      await admin('DELETE', `archive/${name}`)
+    },
   }
 }
 

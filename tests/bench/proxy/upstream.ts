@@ -1,11 +1,12 @@
 // An upstream that costs little: it reads the body and answers 1 KiB of JSON with the headers an Express app has. Whole
-// files go up to /upload, which says what arrived, and come down from /download?bytes=N.
+// files go up to /upload, which says what arrived, and come down from /download?bytes=N. With a name it says that in x-side.
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { lifeline } from './lifeline.ts'
 
 const BODY = JSON.stringify({ id: 1, name: 'x'.repeat(980) })
+const side = process.argv[2] === undefined ? {} : { 'x-side': process.argv[2] }
 const BLOCK = Buffer.alloc(2 ** 20, 'x')
 const server = createServer((req, res) => {
   if (req.url === '/upload') return receive(req, res)
@@ -20,6 +21,7 @@ const server = createServer((req, res) => {
       vary: 'Accept-Encoding',
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
+      ...side,
     })
     res.end(BODY)
   })
