@@ -7,7 +7,7 @@ const ignored = ['**/node_modules/**', '**/.banyan/**']
 // The suffix of a test says what it costs: `.test.ts` is pure, `.int.test.ts` uses a real PostgreSQL or RabbitMQ,
 // `.system.test.ts` starts all processes, `.long.test.ts` is the chaos that only `npm run test:all` pays for, and
 // `.containers.test.ts` needs a container engine: `npm run test:containers`; with `-all`, that and the time for every stage.
-// The groups run one after the other: a whole stack beside other tests on two cores would measure only the crowd.
+// The groups run one after the other: a whole stack beside all other tests on two cores would measure only the crowd.
 let order = 0
 const project = (name: string, include: string[], exclude: string[], more: object) => ({
   test: { name, include, exclude: [...ignored, ...exclude], sequence: { groupOrder: order++ }, ...more },
@@ -15,6 +15,8 @@ const project = (name: string, include: string[], exclude: string[], more: objec
 
 // Two at a time on two cores as well, where Vitest would take one.
 const maxWorkers = Math.max(2, availableParallelism() - 1)
+const TOUR = 'compose/tour/tour.system.test.ts'
+const stacks = { testTimeout: 600_000, hookTimeout: 300_000 }
 const services = {
   globalSetup: ['tests/support/global-setup.ts'],
   setupFiles: ['tests/support/own-services.ts'],
@@ -62,11 +64,10 @@ export default defineConfig({
         },
       ),
       project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers: SETS }),
-      project('system', ['**/*.system.test.ts'], [], {
-        testTimeout: 600_000,
-        hookTimeout: 300_000,
-        fileParallelism: false,
-      }),
+      // While one stack starts or waits for a lease, another has the processor.
+      project('system', ['**/*.system.test.ts'], [TOUR], { ...stacks, maxWorkers }),
+      // Alone: its shoppers must not wait so long that they see a failure.
+      project('tour', [TOUR], [], { ...stacks, fileParallelism: false }),
       project('long', ['**/*.long.test.ts'], [], {
         ...services,
         testTimeout: 3_600_000,

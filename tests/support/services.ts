@@ -19,7 +19,7 @@ const areNamed = NAMES.every((name) => process.env[name])
 const areShared = ['DATABASE_URL', 'AMQP_URL', 'UNLEASH_URL'].some((name) => process.env[name])
 
 /** How many sets of servers there can be, each for one worker: an environment names one. */
-export const SETS = areNamed || areShared ? 1 : 2
+export const SETS = areNamed || areShared ? 1 : 3
 
 /** One PostgreSQL, one RabbitMQ and one Unleash, as the variables of the environment that name them. */
 export type Services = Record<string, string>
