@@ -1,11 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import type { Answer } from './attempt.ts'
-import { Ambiguous, type Call, type Caller, createRemoteCall, NotSent, nowhere, Timeout } from './index.ts'
+import {
+  Ambiguous,
+  type Call,
+  type Caller,
+  createRemoteCall,
+  NotSent,
+  nowhere,
+  type RemoteRequest,
+  Timeout,
+} from './index.ts'
 
 const about = { callee: 'stock-service', method: 'POST', path: '/x' }
 const asked: Call[] = []
 
-const calling = (outcome: Answer | Error) => {
+const calling = (outcome: Answer | Error, request: RemoteRequest = { path: '/x', idempotencyKey: 'k' }) => {
   const caller: Caller = {
     async call(call) {
       asked.push(call)
@@ -14,7 +23,7 @@ const calling = (outcome: Answer | Error) => {
     },
     close: async () => undefined,
   }
-  return createRemoteCall({ context: 'stock', caller })<unknown>('take', { path: '/x', idempotencyKey: 'k' })
+  return createRemoteCall({ context: 'stock', caller })<unknown>('take', request)
 }
 const answer = (status: number, body: unknown, headers: Answer['headers'] = {}): Answer => ({ status, body, headers })
 const problemOf = (status: number, more: object = {}) => ({ type: 't', title: 't', status, code: 'sold-out', ...more })
@@ -68,6 +77,19 @@ describe('a call to the service that has a context', () => {
 
   it('says of an answer of 504 that it may have been done', async () => {
     await expect(calling(answer(504, problemOf(504)))).rejects.toMatchObject({ status: 504, code: 'stock-unclear' })
+  })
+
+  it('waits longer for a read, whatever its method, and says that nothing was done', async () => {
+    const reads = [
+      { method: 'GET', path: '/x' },
+      { path: '/x', idempotencyKey: 'k', read: true },
+    ]
+    for (const read of reads)
+      for (const outcome of [new Timeout(about, 1), new Ambiguous(about, 'cut'), answer(504, problemOf(504))]) {
+        await expect(calling(outcome, read)).rejects.toMatchObject({ status: 503, code: 'stock-unreachable' })
+        expect(asked.at(-1)).toMatchObject({ deadlineMs: 5_000 })
+        expect(asked.at(-1)).not.toHaveProperty('read')
+      }
   })
 
   it('throws what is no failure of a call as it is', async () => {

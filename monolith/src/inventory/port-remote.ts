@@ -7,7 +7,7 @@ import { CONTEXT } from './side.ts'
 /**
  * Inventory over HTTP: what it refuses is thrown as the same Problem, and of a call without an answer the code says
  * what to assume, `inventory-unreachable` or `inventory-unclear`. Every call is idempotent by order.
- * @param options.deadlineMs for one call with its retries; 2,000 unless told
+ * @param options.deadlineMs for one call with its retries; unless told 2,000, and 5,000 for a read
  */
 export function createRemoteInventory(options: { caller: Caller; deadlineMs?: number }): RemoteInventory {
   const call = createRemoteCall({ context: CONTEXT, ...options })
@@ -35,6 +35,7 @@ export function createRemoteInventory(options: { caller: Caller; deadlineMs?: nu
         path: '/internal/products/lookup',
         body: { ids, owned: true },
         idempotencyKey: 'lookup',
+        read: true,
       })
       return found.items
     },

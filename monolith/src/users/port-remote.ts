@@ -6,7 +6,7 @@ import { CONTEXT } from './side.ts'
 
 /**
  * Users over HTTP. Throws 421 not-owner, too, while the service does not own them.
- * @param options.deadlineMs for one call with its retries; 2,000 unless told
+ * @param options.deadlineMs for one call with its retries; 5,000 unless told: it is a read
  */
 export function createRemoteUsers(options: { caller: Caller; deadlineMs?: number }): UsersPort {
   const call = createRemoteCall({ context: CONTEXT, ...options })

@@ -9,7 +9,7 @@ import { CONTEXT, SIDE } from './side.ts'
 export type UsersPort = {
   /**
    * Whom an order is for, as their account says now.
-   * @throws Problem 401 unauthenticated when the account is gone; 503 users-unreachable, 504 users-unclear
+   * @throws Problem 401 unauthenticated when the account is gone; 503 users-unreachable
    */
   customer(userId: number): Promise<Customer>
 }

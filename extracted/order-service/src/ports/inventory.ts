@@ -27,7 +27,7 @@ export function createInventory(caller: Caller): InventoryPort {
     async lookup(ids) {
       if (ids.length === 0) return []
       // A read, only too long for a URL: it may be sent again under any key.
-      const request = { path: '/internal/products/lookup', body: { ids }, idempotencyKey: 'lookup' }
+      const request = { path: '/internal/products/lookup', body: { ids }, idempotencyKey: 'lookup', read: true }
       return (await call<{ items: ProductSummary[] }>('lookup', request)).items
     },
   }
