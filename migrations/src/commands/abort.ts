@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { recordAudit } from '../control/audit.ts'
 import { readContext } from '../control/contexts.ts'
-import { askAbort, cancelIntent, intentState } from '../control/intents.ts'
+import { askAbort, cancelIntent, intentState, openIntent } from '../control/intents.ts'
+import type { Verb } from '../control/stored.ts'
 import { knownContext } from './ask.ts'
 import type { AddCommand } from './cli.ts'
 import { Refused } from './refused.ts'
 import { timeoutOf } from './timeout.ts'
+
+/** What can be called off; the rest ends by itself, or by its own way back. */
+const TURNS: readonly Verb[] = ['switch', 'rollback']
 
 export const addAbort: AddCommand = (program, cli) => {
   program
@@ -25,15 +29,20 @@ export const addAbort: AddCommand = (program, cli) => {
           `update banyan.contexts set phase = 'aborting', token = token + 1 where context = '${context}' and phase = 'switching';  -- the mover`,
           '-- the target stores the new token and is seen closed; the source is opened again; held requests are released to it',
         ]
-        if (given.dryRun)
-          return out.result({ context, verb: 'abort', dryRun: true, steps, phase: stored.phase }, steps.join('\n'))
-        if (await cancelIntent(control, context, cli.who)) {
+        const none = `abort needs a switch or rollback of ${context} under way; it is ${stored.phase}`
+        if (given.dryRun) {
+          const open = await openIntent(control, context)
+          const waitsFor = open && TURNS.includes(open.verb) ? null : none
+          out.result({ context, verb: 'abort', dryRun: true, steps, phase: stored.phase, waitsFor }, steps.join('\n'))
+          if (waitsFor) throw new Refused(waitsFor)
+          return
+        }
+        if (await cancelIntent(control, context, cli.who, TURNS)) {
           await recordAudit(control, { who: cli.who, what: 'abort', context, why: given.why, result: 'cancelled' })
           return out.result({ context, verb: 'abort', state: 'done' }, `abort ${context}: taken back before it began`)
         }
         const id = await askAbort(control, context, `${given.why} (${cli.who})`)
-        if (id === null)
-          throw new Refused(`abort needs a switch or rollback of ${context} under way; it is ${stored.phase}`)
+        if (id === null) throw new Refused(none)
         const until = performance.now() + timeout * 1000
         let settled = await intentState(control, id)
         while (settled.state === 'running' && performance.now() < until) {

@@ -99,13 +99,18 @@ export async function settleIntent(
   )
 }
 
-/** Takes back an intent that the mover has not begun; says whether there was one. */
-export async function cancelIntent(db: Queryable, context: string, who: string): Promise<boolean> {
+/** Takes back an intent, of these verbs if told, that the mover has not begun; says whether there was one. */
+export async function cancelIntent(
+  db: Queryable,
+  context: string,
+  who: string,
+  verbs?: readonly Verb[],
+): Promise<boolean> {
   const { rowCount } = await db.query(
     `update banyan.intents set state = 'cancelled', settled_at = clock_timestamp(),
        result = jsonb_build_object('because', 'cancelled by ' || $2::text)
-     where context = $1 and state = 'pending'`,
-    [context, who],
+     where context = $1 and state = 'pending' and ($3::text[] is null or verb = any($3))`,
+    [context, who, verbs ?? null],
   )
   return (rowCount ?? 0) > 0
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { askFor } from '../control/intents.ts'
 import { banyan, cliEnvironment } from './testing/mover-process.ts'
 import { createWorld, until, type World } from './testing/world.ts'
 
@@ -30,6 +31,19 @@ it.each(['unprepare', 'backfill', 'pause', 'resume', 'verify', 'repair', 'switch
     expect(await everything()).toEqual(before)
   },
 )
+
+it('an abort, or a dry run of it, is refused where something else than a switch is asked for, and leaves that alone', async () => {
+  await askFor(world.db.control, { context: 'goods', verb: 'prepare', args: {}, source: 'cli', who: 'test' })
+  const before = await everything()
+  for (const more of [[], ['--dry-run']]) {
+    const refused = await banyan(cli.env, 'abort', 'goods', ...more)
+    expect(refused.code).toBe(2)
+    expect(refused.err).toContain('abort needs a switch or rollback of goods under way; it is idle')
+  }
+  expect(await everything()).toEqual(before)
+  const { rows } = await world.db.control.query('delete from banyan.intents returning state')
+  expect(rows).toEqual([{ state: 'pending' }])
+})
 
 it.each(['prepare', 'abort'])(
   'banyan %s with a timeout that is none is refused before anything is asked',
