@@ -33,5 +33,7 @@ function differences(before, now) {
     found.push(`${name}: ${now.intent.verb} waits for ${now.intent.waitsFor}`)
   if (before.last?.id !== now.last?.id && now.last?.state !== 'done' && now.last)
     found.push(`${name}: ${now.last.verb} was ${now.last.state}, ${now.last.because}`)
+  if (before.watch?.decision !== now.watch?.decision && now.watch?.because)
+    found.push(`${name}: the guard says ${now.watch.decision}, ${now.watch.because}`)
   return found
 }

@@ -1,14 +1,17 @@
-/** What an operator should know of a context now: what is asked for and what it waits for, what was refused, what is wrong. */
+/**
+ * What an operator should know of a context now: what is asked for and what it waits for, what was refused, what the guard
+ * of its reads says, what is wrong.
+ */
 import { act } from './api.js'
 import { askWhy } from './dialog.js'
 import { fill, h } from './dom.js'
-import { span } from './format.js'
+import { count, milliseconds, span } from './format.js'
 
 /** How long a refusal stays in sight. */
 const RECENT_MS = 10 * 60_000
 
 export function notes(element, state, context, mayAct) {
-  const all = [...asked(state, context), ...ended(context), ...wrong(context)]
+  const all = [...asked(state, context), ...ended(context), ...watched(context), ...wrong(context)]
   fill(element, all, () => all.map((note) => draw(note, context, mayAct)))
 }
 
@@ -17,6 +20,9 @@ function draw({ kind, text, detail, callOff }, context, mayAct) {
     callOff && mayAct ? h('button.quiet.small', { onclick: () => askToCallOff(context) }, 'Call off…') : null
   return h(`p.note.${kind}`, {}, h('b', {}, text), detail ? ` ${detail}` : '', button)
 }
+
+/** In minutes, so that a note stands still while it is read. */
+const ago = (ms) => (ms < 60_000 ? 'just now' : `${span(ms)} ago`)
 
 function asked({ control }, { intent }) {
   if (!intent) return []
@@ -34,9 +40,31 @@ function asked({ control }, { intent }) {
 
 function ended({ last }) {
   if (!last || !['refused', 'failed'].includes(last.state) || last.agoMs > RECENT_MS) return []
-  const ago = last.agoMs < 60_000 ? 'just now' : `${span(last.agoMs)} ago`
-  const detail = `${ago}; ${last.state === 'refused' ? 'it waits for ' : ''}${last.because ?? 'no reason noted'}`
+  const detail = `${ago(last.agoMs)}; ${last.state === 'refused' ? 'it waits for ' : ''}${last.because ?? 'no reason noted'}`
   return [{ kind: 'bad', text: `${last.verb} ${last.state}`, detail }]
+}
+
+const GUARD = {
+  continue: { kind: 'wait', text: 'no worse so far' },
+  promote: { kind: 'wait', text: 'no worse' },
+  pause: { kind: 'warn', text: 'goes no further' },
+  back: { kind: 'bad', text: 'sent the reads back' },
+}
+
+/** What the guard of a climb says of the service beside the monolith. */
+function watched({ watch }) {
+  if (!watch || watch.agoMs > RECENT_MS) return []
+  const { kind, text } = GUARD[watch.decision]
+  const { service, monolith } = watch.sides
+  const figures = `service ${readsOf(service)}; monolith ${readsOf(monolith)}; ${ago(watch.agoMs)}`
+  return [
+    { kind, text: `guard at ${watch.share} %: ${text}`, detail: [watch.because, figures].filter(Boolean).join('; ') },
+  ]
+}
+
+function readsOf({ reads, failed, p99Ms }) {
+  const share = reads === 0 ? '' : `, ${((100 * failed) / reads).toFixed(1)} % failed`
+  return `${count(reads)} reads${share}${p99Ms === null ? '' : `, p99 ≤ ${milliseconds(p99Ms)}`}`
 }
 
 function wrong({ blocked, phase, owner, writesFlag, context, subscribers }) {

@@ -82,6 +82,25 @@ it.skipIf(missing)(named('shifts reads by the keyboard alone, and sees what is s
   await shareSays(25)
 })
 
+it.skipIf(missing)(named('sees what the guard of a climb says of both sides'), async () => {
+  const sides = {
+    service: { reads: 40, failed: 1, p99Ms: 12 },
+    monolith: { reads: 1_200, failed: 0, p99Ms: 8 },
+  }
+  await system.control.query(
+    `insert into banyan.watches (context, who, share, decision, because, sides)
+     values ('inventory', 'bob', 25, 'pause', 'the service has had 40 of 100 reads', $1)`,
+    [sides],
+  )
+  await row().getByText('guard at 25 %: goes no further').waitFor()
+  for (const figures of [
+    'the service has had 40 of 100 reads',
+    'service 40 reads, 2.5 % failed, p99 ≤ 12 ms',
+    'monolith 1,200 reads, 0.0 % failed, p99 ≤ 8.0 ms',
+  ])
+    await row().getByText(figures).waitFor()
+})
+
 it.skipIf(missing)(named('is told what a refused switch waits for'), async () => {
   await row().getByRole('button', { name: 'Switch…' }).click()
   const dialog = page.getByRole('dialog')

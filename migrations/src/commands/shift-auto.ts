@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { recordAudit } from '../control/audit.ts'
 import { readContext } from '../control/contexts.ts'
 import { inTransaction } from '../control/transaction.ts'
+import { noteWatch, type WatchedSide } from '../control/watches.ts'
 import { climb, type Ended, lineOf, type Progress } from '../guard/climb.ts'
+import { quantile, type Reads, total } from '../guard/decide.ts'
 import { readsIn } from '../guard/reads.ts'
 import { createProxies } from '../proxies/ask-proxies.ts'
 import type { Setup } from '../setup.ts'
@@ -51,6 +53,8 @@ export async function shiftAuto(setup: Setup, out: Output, asked: Asked): Promis
   const history: object[] = []
   // A share whose setting failed may have been taken all the same.
   let wanted = 0
+  // Nobody's watch ends, or waits, because the console cannot be told of it.
+  let told: Promise<unknown> = Promise.resolve()
   const ended = await climb({
     ...{ shares, intervalMs, samples, sleep },
     async read() {
@@ -66,11 +70,13 @@ export async function shiftAuto(setup: Setup, out: Output, asked: Asked): Promis
     say(progress) {
       history.push(jsonOf(progress))
       out.progress(`shift ${context}: ${lineOf(progress)}`, progress.share / 100)
+      told = told.then(() => tried(noteWatch(setup.control(), watchOf(context, who, progress))))
     },
   }).finally(() => out.endProgress())
   if (ended.kind === 'back') {
     const { because, share: from } = ended
     const { killed, noted } = await callBack(setup, asked, flag, ended)
+    await told
     const notes = [
       `shift ${context}: called back from ${from} %: ${because}`,
       ...(killed ? [`the kill switch is on; ${letGo(context)}`] : []),
@@ -78,6 +84,7 @@ export async function shiftAuto(setup: Setup, out: Output, asked: Asked): Promis
     ]
     throw new CalledBack(notes.join('; '), { context, verb: 'shift', flag, percent: 0, from, because, killed, history })
   }
+  await told
   out.result(
     { context, verb: 'shift', flag, percent: ended.share, history },
     `shift ${context}: ${flag} is at ${ended.share} %, watched and no worse; nobody watches any more`,
@@ -149,6 +156,18 @@ async function tried(work: Promise<unknown>): Promise<Error | null> {
     () => null,
     (error: Error) => error,
   )
+}
+
+function watchOf(context: string, who: string, { share, decision, window }: Progress) {
+  const because = 'because' in decision ? decision.because : null
+  const sides = { monolith: watchedSide(window.monolith), service: watchedSide(window.service) }
+  return { context, who, share, decision: decision.kind, because, sides }
+}
+
+function watchedSide(reads: Reads): WatchedSide {
+  const p99 = quantile(reads, 0.99)
+  const p99Ms = p99 === null || !Number.isFinite(p99) ? null : Math.round(p99 * 1_000)
+  return { reads: total(reads), failed: reads.failed, p99Ms }
 }
 
 function jsonOf({ share, intervals, decision, window }: Progress): object {

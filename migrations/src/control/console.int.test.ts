@@ -7,6 +7,7 @@ import { askFor, settleIntent } from './intents.ts'
 import { becomeLeader } from './leader.ts'
 import { noteSeen } from './sightings.ts'
 import { recordVerification, voidVerifications } from './verifications.ts'
+import { noteWatch } from './watches.ts'
 
 const role = `console_${randomBytes(4).toString('hex')}`
 let database: Awaited<ReturnType<typeof createTestDatabase>>
@@ -62,6 +63,18 @@ it('what the console shows is what the mover has written down, without the rows 
     last: { verb: 'verify', state: 'refused', because: 'a clean verification' },
     verification: { voidedBy: 'a repair' },
   })
+})
+
+it('what the guard said last of the reads is shown, with the figures that it went by', async () => {
+  expect((await shown()).contexts).toMatchObject([{ watch: null }, { watch: null }])
+  const sides = { monolith: { reads: 900, failed: 1, p99Ms: 12 }, service: { reads: 40, failed: 0, p99Ms: null } }
+  const first = { context: 'goods', who: 'bob', share: 5, decision: 'continue' as const, because: null, sides }
+  await noteWatch(control, first)
+  const { context, ...last } = { ...first, share: 25, decision: 'pause' as const, because: 'too few reads' }
+  await noteWatch(control, { context, ...last })
+  const [goods, orders] = (await shown()).contexts
+  expect([goods, orders]).toMatchObject([{ context, watch: last }, { watch: null }])
+  expect((goods!.watch as { agoMs: number }).agoMs).toBeGreaterThanOrEqual(0)
 })
 
 it('whether a mover runs is known by the lead itself', async () => {

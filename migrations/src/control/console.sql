@@ -29,6 +29,11 @@ create or replace function banyan.console_state() returns jsonb
           'because', i.result ->> 'because', 'agoMs', extract(epoch from clock_timestamp() - i.settled_at) * 1000)
         from banyan.intents i where i.context = c.context and i.settled_at is not null
         order by i.settled_at desc, i.id desc limit 1),
+      'watch', (
+        select jsonb_build_object(
+          'who', w.who, 'share', w.share, 'decision', w.decision, 'because', w.because, 'sides', w.sides,
+          'agoMs', extract(epoch from clock_timestamp() - w.at) * 1000)
+        from banyan.watches w where w.context = c.context),
       'attemptMs', (
         select extract(epoch from clock_timestamp() - a.began_at) * 1000 from banyan.attempts a
         where a.context = c.context and a.ended_at is null order by a.token desc limit 1),

@@ -60,3 +60,15 @@ create table if not exists banyan.parity_runs (
   compared bigint not null,
   reasons jsonb not null default '[]'
 );
+
+-- What the guard of a climb said last of each context's reads, for the console.
+create table if not exists banyan.watches (
+  context text primary key references banyan.contexts,
+  at timestamptz not null default clock_timestamp(),
+  who text not null,
+  share integer not null check (share between 0 and 100),
+  decision text not null check (decision in ('continue', 'promote', 'pause', 'back')),
+  because text,
+  -- Both sides since the share was set: reads, those that failed, and the time in ms within which 99 % were answered.
+  sides jsonb not null
+);

@@ -111,6 +111,8 @@ const climb = (shares: string, ...more: string[]) =>
 const audit = async () =>
   (await world.db.control.query('select who, what, old, new, why, result from banyan.audit order by id desc limit 2'))
     .rows
+const guardSaid = async () =>
+  (await world.db.control.query(`select who, share, decision, because, sides from banyan.watches`)).rows[0]
 const readsOf = async () =>
   (await world.db.control.query(`select reads from banyan.contexts where context = 'goods'`)).rows[0]?.reads
 const shareAtTheProxy = async (): Promise<number | null> => {
@@ -154,6 +156,14 @@ describe('shift --auto', () => {
       ...{ who: 'an operator (guard)', what: 'shift', old: { [FLAG]: 50 }, new: { [FLAG]: 0 }, result: 'called back' },
       why: expect.stringMatching(/100\.0 % of the service's \d+ reads failed, and 0\.0 % of the monolith's/),
     })
+    expect(await guardSaid()).toMatchObject({
+      ...{ who: 'an operator', share: 50, decision: 'back' },
+      because: expect.stringMatching(/100\.0 % of the service's \d+ reads failed/),
+      sides: {
+        service: { failed: expect.any(Number), p99Ms: null },
+        monolith: { failed: 0, p99Ms: expect.any(Number) },
+      },
+    })
     await allAtTheMonolith()
     expect(await readsOf()).toBe('flag')
   })
@@ -180,6 +190,11 @@ describe('shift --auto', () => {
     await until('it has looked four times', 60_000, async () => said.err.split('→ pause').length > 4)
     expect(said.err).toMatch(/the service has had \d+ of 40 reads/)
     expect(said.err).not.toMatch(/promote|continue/)
+    expect(await guardSaid()).toMatchObject({
+      share: 1,
+      decision: 'pause',
+      because: expect.stringContaining('of 40 reads'),
+    })
     expect(await flags.share(FLAG)).toBe(1)
     expect((await banyan('shift', 'goods', '0').ended).code).toBe(0)
     const { code, err } = await ended
