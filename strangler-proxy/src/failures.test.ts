@@ -7,6 +7,7 @@ import { ownershipOf, startProxy, type TestProxy } from '../test-support/start-p
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { NO_FACTS } from './decide.ts'
 import { IN_STEP_MS, spareSide } from './fallback.ts'
+import { UNROUTED_DEADLINE_MS } from './routes/route.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
@@ -159,6 +160,17 @@ describe('a write', () => {
     expect(monolith.seen).toHaveLength(2)
   })
 
+  it('is sent once though there is another instance, and has the answer that was given', async () => {
+    const instances = [await startUpstream('one', fails(503)), await startUpstream('two', fails(503))]
+    const proxy = await startProxy({ routes: ROUTES, monolith: instances.map(({ url }) => url) })
+    started.push(proxy, ...instances)
+    for (const headers of [{}, { 'idempotency-key': 'k' }]) {
+      const answer = await post(proxy, headers as Record<string, string>)
+      expect([answer.status, await answer.text()]).toEqual([503, '{"code":"broken"}'])
+    }
+    expect(instances.flatMap(({ seen }) => seen)).toHaveLength(2)
+  })
+
   it('never goes to the other side', async () => {
     const { proxy, monolith, service } = await house()
     await monolith.close()
@@ -227,6 +239,10 @@ it('an upstream is told how many milliseconds it has, which no client can say', 
   expect(first).toBeLessThanOrEqual(1_000)
   expect(second).toBeGreaterThan(first!)
   expect(second).toBeLessThanOrEqual(2_000)
+  await read(proxy, {}, '/off/the/rules')
+  const unrouted = Number(monolith.seen[1]!.headers['banyan-deadline-ms'])
+  expect(unrouted).toBeGreaterThan(2_000)
+  expect(unrouted).toBeLessThanOrEqual(UNROUTED_DEADLINE_MS)
 })
 
 it('a kept connection that its upstream is just closing costs no read its answer', async () => {

@@ -99,9 +99,11 @@ describe('what a client may not say', () => {
 
   it('passes a well-formed trace and request id on, and makes one where there is none', async () => {
     const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-    await get(`traceparent: ${trace}\r\nX-Request-Id: order-12345678\r\n`)
+    await get(`traceparent: ${trace}\r\ntracestate: vendor=1\r\nX-Request-Id: order-12345678\r\n`)
     await get('X-Request-Id: two words\r\n')
-    expect(monolith.seen[0]!.headers).toMatchObject({ traceparent: trace, 'x-request-id': 'order-12345678' })
+    expect(monolith.seen[0]!.headers).toMatchObject({
+      ...{ traceparent: trace, tracestate: 'vendor=1', 'x-request-id': 'order-12345678' },
+    })
     expect(monolith.seen[1]!.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}-[0-9a-z]+$/)
     expect(monolith.seen[1]!.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   })
@@ -196,7 +198,8 @@ describe('requests that two servers could read differently', () => {
     expect(monolith.seen.map((one) => [one.method, one.body])).toEqual([['GET', 'hello']])
   })
 
-  it('refuses a body over the limit, announced or counted', async () => {
+  it.each(['idle', 'ready'] as const)('refuses a body over the limit, announced or counted: %s', async (phase) => {
+    proxy.own('goods', { phase })
     const big = 'x'.repeat(2048)
     const announced = await sendRaw(
       proxy.port,
@@ -206,6 +209,7 @@ describe('requests that two servers could read differently', () => {
       proxy.port,
       `POST /api/goods HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n${big}\r\n0\r\n\r\n`,
     )
+    proxy.own('goods', { phase: 'idle' })
     expect([status(announced), status(counted)]).toEqual([413, 413])
     expect(monolith.seen).toEqual([])
   })

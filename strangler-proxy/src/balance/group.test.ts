@@ -47,6 +47,19 @@ describe('an instance that a request was tried at', () => {
   })
 })
 
+it('first sendings alone make room for second ones: a fifth of them, and three at least', () => {
+  const [one] = group.instances()
+  const spent = () => {
+    let times = 0
+    while (group.budget.spend()) times += 1
+    return times
+  }
+  for (let time = 0; time < 100; time += 1) group.enter(one!, true)!.heard(200)
+  expect(spent()).toBe(3)
+  for (let time = 0; time < 100; time += 1) group.enter(one!, false)!.heard(200)
+  expect(spent()).toBe(20 - 3)
+})
+
 describe('what becomes of a request', () => {
   const failing: Outcome[] = [
     { kind: 'failed', cause: 'connection' },

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest'
+import type { Cause } from './forward.ts'
+import { afterOutcome, type Circumstances } from './resend.ts'
+import { parseRoutes } from './routes/parse.ts'
+
+const { routes } = parseRoutes(
+  `
+contexts: { goods: goods-service }
+routes:
+  - { method: GET, path: /api/goods, context: goods, access: read }
+  - { method: POST, path: /api/goods, context: goods, access: write, resend: idempotency-key }
+`,
+  'routes.yaml',
+)
+const [route, write] = routes as [(typeof routes)[0], (typeof routes)[0]]
+/** A first sending of a read that has another place to go to, and time. */
+const FIRST: Circumstances = {
+  ...{ route, method: 'GET', repeatable: true, idempotencyKey: false },
+  ...{ refusals: 0, failures: 0, stale: 0, elsewhere: true, leftMs: 1_000 },
+}
+const after = (cause: Cause, change: Partial<Circumstances> = {}) => {
+  const next = afterOutcome({ kind: 'failed', cause }, { ...FIRST, ...change })
+  return next.kind === 'again' && next.why !== 'refused'
+    ? `again, ${next.same ? 'there' : 'elsewhere'}, ${next.free ? 'free' : 'paid'}`
+    : next.kind
+}
+const alone = { elsewhere: false }
+
+it.each([
+  ['a connection that broke', 'connection', {}, 'again, elsewhere, paid'],
+  ['a time that is up', 'deadline', {}, 'again, elsewhere, paid'],
+  ['a connection that nobody accepted, which cost nobody anything', 'connect', {}, 'again, elsewhere, free'],
+  ['an answer of 503, which was paid for when it was not taken', 'unavailable', {}, 'again, elsewhere, free'],
+  ['a used connection that broke: once, of the same instance', 'stale', {}, 'again, there, free'],
+  ['a used connection that broke once more: like any that breaks', 'stale', { stale: 1 }, 'again, elsewhere, paid'],
+  ['a second failure, where there is a third place', 'connection', { failures: 1 }, 'again, elsewhere, paid'],
+  ['a third one', 'connection', { failures: 2 }, 'problem'],
+  ['a third one, though nothing was sent', 'connect', { failures: 2 }, 'problem'],
+  ['a first one without another place: of the same once more', 'connection', alone, 'again, elsewhere, paid'],
+  ['a second one without another place', 'connection', { ...alone, failures: 1 }, 'problem'],
+  ['a time that is up without another place: it would be up again', 'deadline', alone, 'problem'],
+  ['anything when no time is left', 'connection', { leftMs: 0 }, 'problem'],
+  ['nothing that was sent, when no time is left', 'connect', { leftMs: 0 }, 'problem'],
+  ['a used connection, when no time is left', 'stale', { leftMs: 0 }, 'problem'],
+  ['a body that was too long', 'too-large', {}, 'problem'],
+] as const)('a read after %s', (_what, cause, change, expected) => {
+  expect(after(cause, change)).toBe(expected)
+})
+
+it.each([
+  ['whose fate is not known', 'connection', {}, 'problem'],
+  ['whose time is up', 'deadline', {}, 'problem'],
+  ['on a used connection', 'stale', {}, 'problem'],
+  ['of which nothing was sent', 'connect', {}, 'again, elsewhere, free'],
+  ['of which nothing was sent, and whose body is gone', 'connect', { repeatable: false }, 'problem'],
+  ['that carries a key', 'connection', { idempotencyKey: true }, 'again, elsewhere, paid'],
+  ['that carries a key, and whose body is gone', 'connection', { idempotencyKey: true, repeatable: false }, 'problem'],
+  ['that carries a key, off the rules', 'connection', { idempotencyKey: true, route: null }, 'problem'],
+] as const)('a write %s', (_what, cause, change, expected) => {
+  expect(after(cause, { route: write, method: 'POST', ...change })).toBe(expected)
+})
