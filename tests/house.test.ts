@@ -38,7 +38,7 @@ describe('the house stays readable', () => {
       // Their own children read standard input, and end when it does.
       'compose/embedded/infra.system.test.ts',
       'kit/outbox/testing/child.ts',
-      'strangler-proxy/src/streaming.test.ts',
+      'strangler-proxy/test-support/large-bodies.ts',
       'tests/bench/proxy/processes.ts',
       'tests/containers/broker-fallback.containers.test.ts',
       'tests/support/end-with-runner.test.ts',

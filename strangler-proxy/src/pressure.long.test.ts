@@ -68,6 +68,19 @@ async function ordinary(times: number): Promise<number[]> {
   agent.destroy()
   return taken.sort((a, b) => a - b)
 }
+/** Milliseconds until the first event of a stream is there, of one stream after the other, sorted. */
+async function firstEvents(streams: number): Promise<number[]> {
+  const taken: number[] = []
+  for (let stream = 0; stream < streams; stream += 1) {
+    const from = performance.now()
+    const asked = get(`${proxy.url}/events`, { agent: false })
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    expect(String((await once(answer, 'data'))[0])).toBe('data: first\n\n')
+    taken.push(performance.now() - from)
+    asked.destroy()
+  }
+  return taken.sort((a, b) => a - b)
+}
 const middle = (sorted: readonly number[]) => sorted[sorted.length >> 1]!
 
 describe('what clients do to a proxy', () => {
@@ -90,6 +103,13 @@ describe('what clients do to a proxy', () => {
     await nothingLeft()
     expect(proxy.parts.inFlight.total()).toBe(0)
     expect(proxy.parts.upstreams.groups()[0]!.instances()[0]!.load).toBe(0)
+  })
+
+  it('leaves the first event of a stream where it is: it has arrived within 50 ms', async () => {
+    await firstEvents(20)
+    const taken = await firstEvents(200)
+    expect(taken[Math.floor(taken.length * 0.95)]).toBeLessThanOrEqual(50)
+    await nothingLeft()
   })
 
   it('300 open event streams and 300 clients that send a byte now and then delay no ordinary request', async () => {

@@ -162,7 +162,12 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     logger: createLogger({ name: 'proxy under test', level: 'silent' }),
   }
   const server = createServer(
-    { ...options.http, shouldUpgradeCallback: options.takesEveryUpgrade ? () => true : isWebSocket },
+    {
+      // As the proxy's own listener has it: a client that waits gives up first.
+      keepAliveTimeout: 65_000,
+      ...options.http,
+      shouldUpgradeCallback: options.takesEveryUpgrade ? () => true : isWebSocket,
+    },
     createHandler(parts),
   )
   const upgrade = createUpgrader(parts)
