@@ -145,8 +145,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'shelves beyond the one asked for',
     file: 'search.ts',
-    from: "...(category === undefined ? [] : ['c.slug = :category'])",
-    to: "...(category === undefined ? [] : ['c.slug >= :category'])",
+    from: 'p.category_id = (select id',
+    to: 'p.category_id >= (select id',
   },
   {
     what: 'shelves by name',

@@ -23,18 +23,21 @@ export async function searchProducts(db: Knex, query: ProductQuery): Promise<Pag
   const { q, category, page, size } = query
   const conditions = [
     ...(q === undefined ? [] : [`(${TEXT} @@ websearch_to_tsquery('english', :q) or p.sku = upper(:q))`]),
-    ...(category === undefined ? [] : ['c.slug = :category']),
+    ...(category === undefined ? [] : ['p.category_id = (select id from categories where slug = :category)']),
   ]
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''
   const sort = query.sort ?? (q === undefined ? 'name' : 'relevance')
   const order = sort === 'relevance' && q === undefined ? ORDERS.name : ORDERS[sort]
   const bindings = { q: q ?? '', category: category ?? '', size, offset: (page - 1) * size }
+  const count = `select count(*) as total from products p ${where}`
+  // The ids of the page first, then what is shown of them: whole rows, joined and counted, took ten times as long.
   const { rows } = await db.raw<{ rows: Counted<ProductRow>[] }>(
-    `select ${PRODUCT_COLUMNS}, count(*) over () as total from ${PRODUCT_TABLES} ${where}
-     order by ${order} limit :size offset :offset`,
+    `select ${PRODUCT_COLUMNS}, found.total
+     from (select p.id, (${count}) as total from products p ${where} order by ${order} limit :size offset :offset) found,
+       ${PRODUCT_TABLES}
+     where p.id = found.id order by ${order}`,
     bindings,
   )
-  const count = `select count(*) as total from products p join categories c on c.id = p.category_id ${where}`
   return { items: rows.map(toProduct), page, size, total: await totalOf(rows, page, () => db.raw(count, bindings)) }
 }
 
