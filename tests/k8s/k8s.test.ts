@@ -27,7 +27,7 @@ const CHECKS = [...podChecks, ...lifeChecks, ...scalingChecks, ...networkChecks,
 const OVERLAYS: Record<string, { stage: Stage; components: string[] }> = {
   'on the first stage': { stage: 0, components: ['ingress-nginx', 'cloudnative-pg'] },
   'on the stage with the door': { stage: 1, components: ['telemetry'] },
-  'half way': { stage: 3, components: ['gateway', 'prometheus-operator', 'keda'] },
+  'half way': { stage: 3, components: ['gateway', 'prometheus-operator', 'keda', 'telemetry'] },
   'on the last stage': {
     stage: 7,
     components: ['ingress-traefik', 'cloudnative-pg', 'rabbitmq-cluster', 'prometheus-operator', 'keda', 'telemetry'],

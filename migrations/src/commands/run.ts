@@ -1,4 +1,4 @@
-import { armFailPoints, closeAll, createLogger, endWithParent, onSignals } from '@banyan/kit/service'
+import { armFailPoints, closeAll, createLogger, endWithParent, onSignals, startTelemetry } from '@banyan/kit/service'
 import { startMover } from '../mover/run.ts'
 import type { AddCommand } from './cli.ts'
 
@@ -11,6 +11,7 @@ export const addRun: AddCommand = (program, cli) => {
         const { config } = setup
         armFailPoints(config.FAIL_POINTS)
         const logger = createLogger({ name: 'mover', level: config.LOG_LEVEL })
+        const telemetry = await startTelemetry({ name: 'mover', build: config.BUILD, settings: config, logger })
         const watch = await setup.watchedFlags(logger)
         const mover = startMover({
           controlUrl: setup.controlUrl(),
@@ -27,7 +28,8 @@ export const addRun: AddCommand = (program, cli) => {
         const letGo = endWithParent(config.BANYAN_LIFELINE, stopped.resolve)
         logger.info({ reason: await stopped.promise }, 'stops')
         letGo()
-        const clean = await closeAll([() => mover.stop(), () => watch?.close()], config.SHUTDOWN_GRACE_MS, logger)
+        const closing = [() => mover.stop(), () => watch?.close(), () => telemetry.close()]
+        const clean = await closeAll(closing, config.SHUTDOWN_GRACE_MS, logger)
         // Whatever has not closed in time, as a connection to a server that has gone silent, would keep the process up.
         process.exit(clean ? 0 : 1)
       }),

@@ -3,6 +3,7 @@ import { noteWait, openIntent } from '../control/intents.ts'
 import { giveUp } from './act/intents.ts'
 import { act } from './act.ts'
 import { createBackground } from './background.ts'
+import { createMoveTrace } from './move-trace.ts'
 import { type Action, nextAction } from './next-action.ts'
 import { observe, type Sight } from './observe.ts'
 import type { Runtime } from './runtime.ts'
@@ -31,6 +32,7 @@ const NEEDS_NO_LANE: ReadonlySet<Action['do']> = new Set([
 /** Looks, decides, acts, and again, for as long as this process leads. */
 export async function followContext(run: Runtime, wakeups: Wakeups): Promise<void> {
   const background = createBackground(run)
+  const trace = createMoveTrace(run.plan.context)
   const { lost } = run.leadership
   const { context } = run.plan
   let told = ''
@@ -46,7 +48,7 @@ export async function followContext(run: Runtime, wakeups: Wakeups): Promise<voi
       else await adjusted
       if (lost.aborted) break
       if (action.do !== 'rest' && action.do !== 'wait') run.logger.debug({ context, action }, 'acts')
-      await act(run, sight, action)
+      await trace.step(sight, action, () => act(run, sight, action))
       if (action.do !== 'rest' && action.do !== 'wait') stumbling = null
       if (action.do === 'rest') await wakeups.next(context, REST_MS, lost)
       if (action.do === 'wait')
@@ -60,6 +62,7 @@ export async function followContext(run: Runtime, wakeups: Wakeups): Promise<voi
       await wakeups.next(context, STUMBLE_MS, lost)
     }
   }
+  trace.close()
   await background.stop()
 }
 

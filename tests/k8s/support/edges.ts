@@ -31,12 +31,17 @@ export function allowedEdges(objects: readonly Obj[]): string[] {
 export function watching(stage: Stage): string[] {
   const rows = [...(stage < 7 ? [MONOLITH] : []), ...servicesOf(stage)]
   return [
-    ...[...rows.map(({ name }) => name), 'proxy'].map((name) => `${name} → collector:4318`),
+    ...[...rows.map(({ name }) => name), 'proxy', ...moverIn(stage)].map((name) => `${name} → collector:4318`),
     ...rows.map(({ name, port }) => `prometheus → ${name}:${port}`),
     'prometheus → proxy:8081',
     'collector → tempo:4317',
     ...['tempo:3200', 'loki:3100', 'prometheus:9090'].map((store) => `grafana → ${store}`),
   ]
+}
+
+/** It comes with the first service and goes with the monolith. */
+function moverIn(stage: Stage): string[] {
+  return stage >= 2 && stage < 7 ? ['mover'] : []
 }
 
 /** The same from `compose/provision/services.ts`: who has a database, a broker, and whom each row calls. */
@@ -62,7 +67,7 @@ export function architecture(stage: Stage): string[] {
   )
   if (stage === 0) return [...edges, ...setup].sort()
   const contexts = hasMonolith ? services.map((row) => `context-${row.context}`) : []
-  const withFlags = [...contexts, ...(stage >= 2 && hasMonolith ? ['mover'] : []), 'proxy']
+  const withFlags = [...contexts, ...moverIn(stage), 'proxy']
   return [
     ...edges,
     ...setup,
