@@ -4,9 +4,11 @@ import { describe, expect, it, test } from 'vitest'
 import { newEnvFiles } from '../../compose/containers/env-files.ts'
 import { DATABASES } from '../../compose/provision/made-databases.ts'
 import { MONOLITH, SERVICES, STAGES, type Stage as StageNumber, servicesOf } from '../../compose/provision/services.ts'
+import { documentedSize } from '../k8s/support/documented-size.ts'
 import { programOf, settingsOf, tableEnvironment } from '../k8s/support/programs.ts'
 import { hardeningChecks } from './checks/hardening.ts'
 import { startingChecks } from './checks/starting.ts'
+import { isOnce } from './support/check.ts'
 import { loadStage, type Service, type Stage } from './support/load.ts'
 
 const CHECKS = [...startingChecks, ...hardeningChecks].sort((a, b) => a.n - b.n)
@@ -30,6 +32,10 @@ const processes = (n: number) =>
     const program = command[0] === 'src/migrate.ts' ? undefined : programOf({ name, image, args })
     return program ? [{ name, service, program }] : []
   })
+
+/** @returns MiB of all */
+const total = (limits: readonly string[]) =>
+  limits.reduce((all, limit) => all + Number.parseInt(limit, 10) * (limit.endsWith('g') ? 1024 : 1), 0)
 
 describe.each(STAGES.map((name, n) => ({ name, n })))('$name', ({ n }) => {
   it.each(CHECKS)('$n: $title', ({ faults }) => {
@@ -56,6 +62,11 @@ describe.each(STAGES.map((name, n) => ({ name, n })))('$name', ({ n }) => {
       const missing = tableEnvironment(name, n as StageNumber).filter((variable) => !(variable in env))
       expect({ name, faults, unknown, missing }).toEqual({ name, faults: [], unknown: [], missing: [] })
     }
+  })
+
+  it('49. may take what docs/operate.md says', () => {
+    const staying = Object.values(stage(n).services).filter((service) => !isOnce(service) && !service.profiles)
+    expect(documentedSize(STAGES[n] as string)[0]).toBe(`${total(staying.map(({ mem_limit = '?' }) => mem_limit))} MiB`)
   })
 
   it('names addresses under which somebody listens, now or in a later stage', () => {

@@ -9,8 +9,9 @@ import { networkChecks } from './checks/network.ts'
 import { operatorChecks } from './checks/operators.ts'
 import { podChecks } from './checks/pods.ts'
 import { scalingChecks } from './checks/scaling.ts'
-import { largest, settingsChecks } from './checks/settings.ts'
+import { largest, settingsChecks, smallestSize } from './checks/settings.ts'
 import { the } from './support/check.ts'
+import { documentedSize } from './support/documented-size.ts'
 import { allowedEdges, architecture, watching } from './support/edges.ts'
 import { environmentOf, NOT_SETTINGS } from './support/environment.ts'
 import { containersOf, idOf, type Obj, ofKind, podOf, workloads } from './support/objects.ts'
@@ -94,6 +95,10 @@ describe.each(STAGES.map((name, n) => ({ name, n })))('$name', ({ n }) => {
       })
     }
     expect(programs.length).toBeGreaterThan(3)
+  })
+
+  it('asks for what docs/operate.md says', () => {
+    expect(documentedSize(STAGES[n] as string).slice(1)).toEqual(smallestSize(stage(n)))
   })
 
   it('has room in PostgreSQL for the pools of every process at its largest', () => {

@@ -9,6 +9,7 @@ import {
   podOf,
   quantity,
   type Selector,
+  servers,
   workloads,
 } from '../support/objects.ts'
 
@@ -157,4 +158,26 @@ function podNeeds(workload: Obj, what: 'requests' | 'limits', of: string): numbe
     each(containers).reduce((a, b) => a + b, 0),
     ...each(initContainers),
   )
+}
+
+/**
+ * What a stage asks for with as few pods of each process as its scaler allows.
+ * @returns pods, processors, memory and the bound of memory, as docs/operate.md has them
+ */
+export function smallestSize(objects: readonly Obj[]): string[] {
+  const pods = servers(objects).map((one) => {
+    const scaler = ofKind(objects, 'HorizontalPodAutoscaler').find(
+      ({ spec }) => spec.scaleTargetRef?.name === one.metadata.name,
+    )
+    return { one, count: Number(scaler?.spec.minReplicas ?? one.spec.replicas ?? 1) }
+  })
+  const sum = (what: 'requests' | 'limits', of: string) =>
+    pods.reduce((all, { one, count }) => all + count * podNeeds(one, what, of), 0)
+  const mebibytes = (bytes: number) => `${bytes / 2 ** 20} MiB`
+  return [
+    String(pods.reduce((all, { count }) => all + count, 0)),
+    sum('requests', 'cpu').toFixed(2),
+    mebibytes(sum('requests', 'memory')),
+    mebibytes(sum('limits', 'memory')),
+  ]
 }
