@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BUGS } from './testing/pair-app.ts'
-import { compareApps, SHOWS } from './testing/pair-walks.ts'
+import { compareApps, fiveBugs, isRandom, SHOWS } from './testing/pair-walks.ts'
 
 const SEEDS = Array.from({ length: 2 }, (_, index) => index + 1)
 
@@ -21,6 +21,18 @@ describe('the pair of apps with five random fields', () => {
       const { real, noise, doubtful } = await compareApps(seed, new Set())
       expect([...real, ...doubtful]).toEqual([])
       expect(noise.length).toBeGreaterThan(5)
+    }
+  }, 300_000)
+
+  it('finds five planted bugs, each with a bound of its noise, in 500 requests of each side, and nothing random', async () => {
+    for (const seed of SEEDS) {
+      const planted = fiveBugs(seed)
+      const { real, requests } = await compareApps(seed, new Set(planted), 14)
+      expect(planted.filter((bug) => !real.some(SHOWS[bug]))).toEqual([])
+      expect(real.filter(isRandom)).toEqual([])
+      // The left, its twin and the right are asked the same.
+      expect(requests / 3).toBeLessThanOrEqual(500)
+      for (const { noiseAtMost } of real) expect(noiseAtMost).toBeLessThan(0.5)
     }
   }, 300_000)
 })
