@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   relay: async () => (await import('./relay.ts')).benchRelay(),
   proxy: async () => (await import('./proxy.ts')).benchProxy(),
   'kill-switch': async () => (await import('./kill-switch.ts')).benchKillSwitch(),
+  observing: async () => (await import('./observing.ts')).benchObserving(),
   copy: async () => (await import('./copy.ts')).benchCopy(),
   memory: async () => (await import('./memory.ts')).benchMemory(),
   switches: async () => (await import('./switches.ts')).benchSwitches(),

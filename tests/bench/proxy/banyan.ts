@@ -9,39 +9,46 @@ import { createTestDatabase, testUnleash } from '../../support/infra.ts'
 import { type PrivateKey, publicKey } from '../../support/keys.ts'
 import { type Part, startPart } from './processes.ts'
 
-const FLAG_CONTEXT = `bench${randomBytes(4).toString('hex')}`
-
 const OPS_TOKEN = 'a token of the benchmark'
+const HEARTBEAT_MS = 250
+
+export interface BenchProxy extends Pick<Part, 'pid' | 'cpuMs' | 'end'> {
+  readonly port: number
+  /** Asks the operators' listener. @throws when it refuses */
+  ops(path: string, order?: object): Promise<unknown>
+  setReads(to: 'owner' | 'flag'): Promise<void>
+  setFlag(to: 'on' | 'off'): Promise<void>
+}
 
 /**
  * The proxy with all it does for a context on the move: both sides answer reads, by a flag.
  * @param options.service who answers for the service; the same upstream unless told
  * @param options.share how many clients in a hundred the flag sends there; 50 unless told
+ * @param options.shadow of how many in a hundred the reads are mirrored; nobody's unless told
  */
 export async function startBanyan(
   upstream: string,
   key: PrivateKey,
-  { service = upstream, share = 50 }: { service?: string; share?: number } = {},
-): Promise<
-  Pick<Part, 'pid' | 'cpuMs' | 'end'> & {
-    port: number
-    setReads(to: 'owner' | 'flag'): Promise<void>
-    setFlag(to: 'on' | 'off'): Promise<void>
-  }
-> {
+  { service = upstream, share = 50, shadow = 0 }: { service?: string; share?: number; shadow?: number } = {},
+): Promise<BenchProxy> {
+  const context = `bench${randomBytes(4).toString('hex')}`
   const database = await createTestDatabase()
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   await installControl(fromPg(client))
   await client.query(
     `insert into banyan.contexts (context, phase, heartbeat_applied) values ($1, 'ready', clock_timestamp())`,
-    [FLAG_CONTEXT],
+    [context],
   )
-  await client.end()
-  const flag = await createFlag(`${FLAG_CONTEXT}-reads`, share)
+  // What does not follow is not compared.
+  const beat = setInterval(() => {
+    client.query('update banyan.contexts set heartbeat_applied = clock_timestamp()').catch(() => undefined)
+  }, HEARTBEAT_MS)
+  const flag = await createFlag(`${context}-reads`, share)
+  const mirrored = await createFlag(`${context}-shadow`, shadow)
   const folder = mkdtempSync(join(tmpdir(), 'banyan-bench-'))
   const routes = join(folder, 'routes.yaml')
-  writeFileSync(routes, routesOf(FLAG_CONTEXT))
+  writeFileSync(routes, routesOf(context))
   const port = await freePort()
   const opsPort = await freePort()
   const unleash = testUnleash()
@@ -54,32 +61,40 @@ export async function startBanyan(
     UNLEASH_TOKEN: unleash.clientToken,
     ROUTES: routes,
     MONOLITH_URL: upstream,
-    SERVICE_URLS: JSON.stringify({ [FLAG_CONTEXT]: service }),
+    SERVICE_URLS: JSON.stringify({ [context]: service }),
     COOKIE_KEY: 'a key of the benchmark',
     OVERRIDE_KEY: 'another key of the benchmark',
     OPS_TOKEN,
+    RECORD_FOLDER: folder,
     JWT_JWKS: JSON.stringify({ keys: [publicKey(key)] }),
     JWT_ISSUER: 'banyan-shop',
   })
   await part.line()
   await part.line()
+  const ops = async (path: string, order?: object): Promise<unknown> => {
+    const answer = await fetch(`http://127.0.0.1:${opsPort}${path}`, {
+      method: order === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${OPS_TOKEN}`, 'content-type': 'application/json' },
+      ...(order === undefined ? {} : { body: JSON.stringify(order) }),
+    })
+    if (!answer.ok) throw new Error(`${path} of the operators' listener: ${answer.status} ${await answer.text()}`)
+    return await answer.json()
+  }
   return {
     port,
+    ops,
     pid: part.pid,
     cpuMs: () => part.cpuMs(),
     setFlag: flag.set,
     async setReads(to) {
-      const answer = await fetch(`http://127.0.0.1:${opsPort}/contexts/${FLAG_CONTEXT}/reads`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${OPS_TOKEN}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ reads: to, why: 'a benchmark' }),
-      })
-      if (!answer.ok) throw new Error(`the kill switch answered ${answer.status}`)
+      await ops(`/contexts/${context}/reads`, { reads: to, why: 'a benchmark' })
     },
     async end() {
       await part.end()
+      clearInterval(beat)
+      await client.end()
       rmSync(folder, { recursive: true })
-      await flag.drop()
+      for (const { drop } of [flag, mirrored]) await drop()
       await database.drop()
     },
   }
