@@ -23,7 +23,7 @@ it('does with the scenario and the rule of docs/parity.md what the page says', a
   writeFileSync(join(context, 'a-new-one.yaml'), scenario!)
   writeFileSync(settings, `${readFileSync(settings, 'utf8')}${rule!.replace(/^/gm, '  ')}`)
   const reports = join(folder, 'reports')
-  const { code, said } = await parity(reports, 'inventory', '--requests', '0', '--folder', join(folder, 'parity'))
+  const { code, said } = await parity(reports, 'inventory', '--requests', '100', '--folder', join(folder, 'parity'))
   expect(readReport(reports), said).toMatchObject({ verdict: 'alike', differences: [] })
   expect(code).toBe(0)
   // What the page calls the scenario is the name that runs it alone.
