@@ -74,7 +74,8 @@ export async function startBanyan(
   const ops = async (path: string, order?: object): Promise<unknown> => {
     const answer = await fetch(`http://127.0.0.1:${opsPort}${path}`, {
       method: order === undefined ? 'GET' : 'POST',
-      headers: { authorization: `Bearer ${OPS_TOKEN}`, 'content-type': 'application/json' },
+      // A kept connection may close at the other end just as it is used again.
+      headers: { authorization: `Bearer ${OPS_TOKEN}`, 'content-type': 'application/json', connection: 'close' },
       ...(order === undefined ? {} : { body: JSON.stringify(order) }),
     })
     if (!answer.ok) throw new Error(`${path} of the operators' listener: ${answer.status} ${await answer.text()}`)
@@ -115,7 +116,7 @@ async function createFlag(
   const admin = async (method: string, path: string, body?: object) => {
     const answer = await fetch(`${url}/admin/${path}`, {
       method,
-      headers: { authorization: adminToken, 'content-type': 'application/json' },
+      headers: { authorization: adminToken, 'content-type': 'application/json', connection: 'close' },
       ...(body ? { body: JSON.stringify(body) } : {}),
     })
     if (!answer.ok) throw new Error(`Unleash: ${method} ${path}: ${answer.status} ${await answer.text()}`)
