@@ -10,8 +10,10 @@ kubectl -n banyan rollout status deployment --timeout=10m
 
 kubectl -n traefik port-forward service/traefik 8000:80 >/dev/null &
 trap 'kill $!' EXIT
-until curl --silent --fail --output /dev/null --retry 30 --retry-connrefused --retry-delay 1 http://shop.localhost:8000/api/products; do
-  kill -0 $!
+# A route reaches Traefik a moment after its pods are ready.
+for _ in {1..60}; do
+  curl --silent --fail --output /dev/null http://shop.localhost:8000/api/products && break
+  sleep 1
 done
 secret() { kubectl -n banyan get secret monolith -o "jsonpath={.data.$1}" | base64 -d; }
 SHOP_URL=http://shop.localhost:8000 ADMIN_EMAIL=$(secret ADMIN_EMAIL) ADMIN_PASSWORD=$(secret ADMIN_PASSWORD) \

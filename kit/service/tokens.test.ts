@@ -45,6 +45,14 @@ describe('access tokens', () => {
       await expect(verifier.verify(token)).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
   })
 
+  it('of an old key and of a new one are good while both are published, and the old one’s no longer', async () => {
+    const [before, next] = [await newKey('before'), await newKey('next')]
+    const both = createTokenVerifier({ ...expected, jwks: publicJwks({ keys: [next, before] }) })
+    for (const key of [before, next]) expect(await both.verify(await sign({}, key))).toMatchObject({ sub: '7' })
+    const after = createTokenVerifier({ ...expected, jwks: publicJwks({ keys: [next] }) })
+    await expect(after.verify(await sign({}, before))).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
+  })
+
   it('signed with the public key as an HMAC secret are refused', async () => {
     const verifier = createTokenVerifier({ ...expected, jwks })
     const secret = new TextEncoder().encode(JSON.stringify(jwks.keys[0]))
