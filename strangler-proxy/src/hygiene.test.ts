@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { sendRaw } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
+import { KEPT_BYTES } from './body.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
@@ -209,8 +210,13 @@ describe('requests that two servers could read differently', () => {
       proxy.port,
       `POST /api/goods HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n${big}\r\n0\r\n\r\n`,
     )
+    // Longer than what is kept to be sent again: it would stream.
+    const endless = await sendRaw(
+      proxy.port,
+      `POST /api/goods HTTP/1.1\r\nHost: s\r\nContent-Length: ${2 * KEPT_BYTES}\r\n\r\n`,
+    )
     proxy.own('goods', { phase: 'idle' })
-    expect([status(announced), status(counted)]).toEqual([413, 413])
+    expect([announced, counted, endless].map(status)).toEqual([413, 413, 413])
     expect(monolith.seen).toEqual([])
   })
 })
