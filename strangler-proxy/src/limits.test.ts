@@ -41,3 +41,17 @@ it.each([
   expect(said).toContain(`HTTP/1.1 ${status}`)
   expect(upstream.seen).toEqual([])
 })
+
+it('headers have to arrive within their own time, long before all of the request has to', async () => {
+  const patient = await startProxy({
+    routes: ROUTES,
+    monolith: upstream.url,
+    http: limitsOf({ HEADERS_TIMEOUT_MS: 500, REQUEST_TIMEOUT_MS: 600_000, MAX_HEADER_BYTES: 4_096 }),
+  })
+  const socket = connect(patient.port, '127.0.0.1')
+  socket.on('error', () => undefined)
+  socket.write('GET /api/goods HTTP/1.1\r\nHost: s\r\n')
+  const [said] = await once(socket, 'data')
+  expect(String(said)).toContain('HTTP/1.1 408')
+  await patient.close()
+})
