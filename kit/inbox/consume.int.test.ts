@@ -238,11 +238,16 @@ test('what is replayed twice, or was handled before, has no second effect', asyn
   expect(await effects()).toEqual(['1'])
 })
 
-test('a database that ends connections, or has none left, is no fault of the message, however often', async () => {
+test.each([
+  ['a message', false],
+  ['a message that comes again', true],
+])('a database that ends connections, or has none left, is no fault of %s, however often', async (_, again) => {
   const away = [
     Object.assign(new Error('terminating connection due to administrator command'), { code: '57P01' }),
     Object.assign(new Error('Timeout acquiring a connection.'), { name: 'KnexTimeoutError' }),
   ]
+  await publish('1')
+  if (again) await giveBack()
   let begun = 0
   const consumer = start({
     handlers: {
@@ -253,11 +258,37 @@ test('a database that ends connections, or has none left, is no fault of the mes
       },
     },
   })
-  await publish('1')
   await until('it has its effect', async () => (await effects()).length === 1)
   expect(begun).toBe(7)
   expect(consumer.stats()).toMatchObject({ handled: 1, failures: 0, dead: 0 })
 })
+
+/** Takes the message and loses the connection over it. */
+async function giveBack(): Promise<void> {
+  const proxy = await startTcpProxy(world.brokerUrl)
+  world.onClose(() => proxy.close())
+  const broker = connectBroker({ url: proxy.url, name: 'cut', logger: world.log })
+  let taken = false
+  let end: () => void = () => undefined
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const consumer = start({
+    broker,
+    handlers: {
+      async Happened() {
+        taken = true
+        await ended
+        throw new Error('too late')
+      },
+    },
+  })
+  await until('it is taken', () => taken)
+  proxy.cut()
+  end()
+  await consumer.close()
+  await broker.close()
+}
 
 test('what is no event, and what nobody handles, goes to the dead letters at once, with its reason', async () => {
   const consumer = start()

@@ -60,6 +60,8 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
   if (!handler) return await giveUp({ reason: 'no-handler', attempts: 0, error: `no handler for ${event.type}` })
 
   let inTrouble = message.redelivered
+  /** This delivery's start is among those on record: a try that the database's absence ended does not add another. */
+  let counted = false
   let known: Awaited<ReturnType<Failures['find']>>
   for (let tries = 1; ; tries++) {
     if (options.stopping() || !message.live()) return 'leave'
@@ -74,6 +76,7 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
       const result = await attempt(event, handler)
       if (result.outcome !== 'failed') return result.outcome
       inTrouble = true
+      counted = false
       count('failures')
       const attempts = await failures.failed(id, describe(result.error), (failed) => backoffMs(retry, failed))
       log.warn({ err: result.error, queue, eventId: id, type: event.type, attempts }, 'handler failed')
@@ -89,7 +92,7 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
   async function attempt(event: Event, handler: Handler): Promise<Attempt> {
     // A first delivery has not been begun before. One that comes again may be what ended the process that had it, so
     // its starts are counted before it starts, and the last one it gets, it gets with no other message beside it.
-    const before = message.redelivered ? (known?.starts ?? 1) : 0
+    const before = message.redelivered ? (known?.starts ?? 1) - Number(counted) : 0
     if (before >= MAX_STARTS) {
       const error = `begun ${MAX_STARTS} times and never ended`
       return { outcome: await giveUp({ reason: 'poison', attempts: known?.attempts ?? 0, error }) }
@@ -98,12 +101,13 @@ export async function deliver(options: DeliverOptions, message: IncomingMessage)
     return await (before === MAX_STARTS - 1 ? alone : share)(async () => {
       if (options.stopping() || !message.live()) return { outcome: 'leave' }
       // Only now: one that merely waited for its place while another ended the process has done no harm.
-      if (message.redelivered) await failures.started(event.id)
-      return await inTransaction(event, handler, message.redelivered)
+      if (message.redelivered && !counted) await failures.started(event.id)
+      counted = message.redelivered
+      return await inTransaction(event, handler)
     })
   }
 
-  async function inTransaction(event: Event, handler: Handler, counted: boolean): Promise<Attempt> {
+  async function inTransaction(event: Event, handler: Handler): Promise<Attempt> {
     let result: 'handled' | 'duplicate'
     try {
       result = await traced(queue, event, () => options.transaction((sql) => once(sql, event, handler)))
