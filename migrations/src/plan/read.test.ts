@@ -64,11 +64,27 @@ it.each([
   for (const mistake of mistakes) expect(mistake).toMatch(/^plan.yaml:\d+: .+\. Remedy: .+/)
 })
 
+const planOf = (context: string, table: string) =>
+  `context: ${context}\ndatabases: { monolith: shop, service: ${context} }\ntables: [${table}]\n`
+
+it('a table that two plans name is refused where it stands the second time', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plans-'))
+  try {
+    writeFileSync(join(folder, 'a.yaml'), planOf('goods', 'stock'))
+    writeFileSync(join(folder, 'b.yaml'), planOf('depot', 'bays, stock'))
+    await expect(readPlans(folder)).rejects.toThrow(
+      /b.yaml:3: table "shop.stock" moves with "goods" \(a.yaml\) already. Remedy: name it in one plan/,
+    )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
 it('plans are read from a folder, or from those of its files that are named', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'plans-'))
   try {
     for (const context of ['goods', 'people', 'letters'])
-      writeFileSync(join(folder, `${context}.yaml`), GOOD.replace('context: goods', `context: ${context}`))
+      writeFileSync(join(folder, `${context}.yaml`), planOf(context, context))
     writeFileSync(join(folder, 'notes.txt'), 'no plan')
     const named = [join(folder, 'people.yaml'), join(folder, 'goods.yaml')].join(',')
     expect([...(await readPlans(folder)).keys()]).toEqual(['goods', 'letters', 'people'])

@@ -58,8 +58,31 @@ export async function readPlans(places: string): Promise<ReadonlyMap<string, Pla
     }
   }
   for (const plan of plans.values()) mistakes.push(...dependencyMistakes(plan, plans))
+  mistakes.push(...sharedTables([...plans.values()]))
   if (mistakes.length > 0) throw new MistakesError(mistakes)
   return plans
+}
+
+/** Two contexts would capture and fence one table, and whoever is taken back first takes the other's fence away. */
+function sharedTables(plans: readonly Plan[]): Mistake[] {
+  const claimed = new Map<string, Plan>()
+  return plans.flatMap((plan) =>
+    plan.tables.flatMap((table, index) =>
+      [`${plan.databases.monolith}.${table.from}`, `${plan.databases.service}.${table.to}`].flatMap((name) => {
+        const other = claimed.get(name)
+        claimed.set(name, other ?? plan)
+        if (!other || other === plan) return []
+        return [
+          {
+            file: plan.file,
+            line: plan.lineOf('tables', index),
+            message: `table "${name}" moves with "${other.context}" (${basename(other.file)}) already`,
+            remedy: 'name it in one plan',
+          },
+        ]
+      }),
+    ),
+  )
 }
 
 const isPlan = (name: string) => /\.ya?ml$/.test(name)
