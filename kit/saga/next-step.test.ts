@@ -5,7 +5,7 @@ import type { Outcome } from './errors.ts'
 import { shapeOf } from './leg.ts'
 import { nextStep } from './next-step.ts'
 import { isFinal, type SagaState } from './state.ts'
-import { begin, calling, finished, settled, turnedBack } from './transitions.ts'
+import { begin, calling, finished, retried, settled, turnedBack } from './transitions.ts'
 
 const act = { remote: async () => undefined }
 const saga = defineSaga({
@@ -18,7 +18,6 @@ const saga = defineSaga({
     { name: 'confirm', do: act },
   ],
 })
-const shape = shapeOf(saga)
 const kinds: Outcome['kind'][] = ['done', 'refused', 'later', 'failed']
 const outcome = (kind: Outcome['kind']): Outcome => {
   if (kind === 'done') return { kind, patch: {} }
@@ -27,20 +26,20 @@ const outcome = (kind: Outcome['kind']): Outcome => {
 }
 
 /** Plays a saga against a callee whose answers are given; records what the callee saw. */
-const play = (answers: readonly Outcome['kind'][], cancelAt: number) => {
-  let state: SagaState = begin(saga, 's', {}, 0)
+const play = (answers: readonly Outcome['kind'][], cancelAt: number, from = begin(saga, 's', {}, 0), of = saga) => {
+  let state: SagaState = from
   let now = 0
   const calls: string[] = []
   for (let turn = 0; turn < 500; turn += 1) {
     if (turn === cancelAt && state.status === 'RUNNING')
       state = { ...state, cancelRequested: { code: 'cancelled', message: 'asked to' } }
-    const next = nextStep(state, shape, now)
+    const next = nextStep(state, shapeOf(of), now)
     if (next.kind === 'rest') return { state, calls }
     if (next.kind === 'wait') now = next.until
     else if (next.kind === 'finish') state = finished(state, next, now)
     else if (next.kind === 'turn-back') state = turnedBack(state, next.reason, now)
     else {
-      state = calling(state, next, saga.steps[next.step]!.deadlineMs, now)
+      state = calling(state, next, of.steps[next.step]!.deadlineMs, now)
       const kind = answers[calls.length] ?? 'done'
       calls.push(`${next.kind} ${state.steps[next.step]!.name} ${kind}`)
       now += 10
@@ -55,6 +54,26 @@ it('goes through its steps in order and completes', () => {
     state: { status: 'COMPLETED' },
     calls: ['do reserve done', 'do charge done', 'do confirm done'],
   })
+})
+
+it('asks for attention where a step of a saga that only goes forward is refused, and goes on with it when it is tried again', () => {
+  const onward = defineSaga({
+    name: 'refund',
+    deadlineMs: 60_000,
+    forwardOnly: true,
+    steps: [
+      { name: 'refund', do: act },
+      { name: 'restock', do: act },
+    ],
+  })
+  const walk = (answers: readonly Outcome['kind'][], from?: SagaState) => play(answers, -1, from, onward)
+  const stuck = walk(['refused'], begin(onward, 's', {}, 0))
+  expect(stuck.state).toMatchObject({ status: 'NEEDS_ATTENTION', reason: { code: 'no' } })
+  expect(walk([], retried(stuck.state, true, 60_000, 0))).toMatchObject({
+    state: { status: 'COMPLETED' },
+    calls: ['do refund done', 'do restock done'],
+  })
+  expect(walk(['refused'], retried(stuck.state, true, 60_000, 0)).state.status).toBe('NEEDS_ATTENTION')
 })
 
 it('undoes in reverse what was done when a step is refused, and not the refused step', () => {

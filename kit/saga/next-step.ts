@@ -42,6 +42,8 @@ const forward = (saga: SagaState, shape: Shape, now: number): NextStep => {
 }
 
 const backward = (saga: SagaState, shape: Shape, now: number): NextStep => {
+  // There is nothing that could be undone: refused, it would seem settled although its work is not done.
+  if (shape.forwardOnly) return { kind: 'finish', status: 'NEEDS_ATTENTION' }
   const index = saga.steps.findLastIndex(
     (step, at) =>
       shape.undoable[at] && (step.status === 'doing' || step.status === 'done' || step.status === 'undoing'),

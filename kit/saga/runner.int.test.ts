@@ -355,6 +355,19 @@ describe('runners on the two sides of a move', () => {
     expect(errors).toEqual([expect.stringContaining('sagas in hand')])
   })
 
+  it('store what their sagas look like as soon as they may, where only the owner may write at all', async () => {
+    await pool.query('delete from sagas_definitions')
+    let owns = false
+    const owned: typeof transaction = (work) =>
+      owns ? transaction(work) : Promise.reject(new SagaLater('not the owner'))
+    const runner = runnerWith({ store: createSagaStore<Sql>({ transaction: owned }), pollMs: 20 })
+    runner.run()
+    expect(await store.sketches()).toEqual([])
+    owns = true
+    await expect.poll(() => store.sketches(), { timeout: 10_000 }).toContainEqual(sketchOf(order))
+    await runner.close()
+  })
+
   it('each store what their sagas look like, whoever owns them', async () => {
     const guard = async () => Promise.reject(new SagaLater('not the owner'))
     const runner = runnerWith({ store: createSagaStore<Sql>({ transaction, guard }) })

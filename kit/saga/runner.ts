@@ -147,11 +147,20 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
     if (grade(error).kind !== 'later') logger.error({ ...context, err: error }, message)
   }
 
+  /** Asked again until it has worked: a side may have to be the owner first. @returns whether it has */
+  const publish = () =>
+    store.publish(options.sagas.map(sketchOf)).then(
+      () => true,
+      (error) => {
+        unlessElsewhere(error, {}, 'could not store what the sagas here look like')
+        return false
+      },
+    )
+
   const look = async () => {
-    await store
-      .publish(options.sagas.map(sketchOf))
-      .catch((error) => logger.error({ err: error }, 'could not store what the sagas here look like'))
+    let published = await publish()
     while (!closing.signal.aborted) {
+      if (!published) published = await publish()
       await claim().catch((error) => unlessElsewhere(error, {}, 'could not look for sagas to resume'))
       await clock.sleepUntil(clock.now() + pollMs, closing.signal)
     }
