@@ -86,7 +86,8 @@ class Control:
     def _renew(self, cursor):
         cursor.execute(
             """insert into banyan.instances (service, id, url, build) values (%s, %s, %s, %s)
-               on conflict (service, id) do update set url = excluded.url, heartbeat_at = clock_timestamp()""",
+               on conflict (service, id) do update
+                 set url = excluded.url, build = excluded.build, heartbeat_at = clock_timestamp()""",
             self._instance,
         )
         cursor.execute(

@@ -35,6 +35,7 @@ class Inbox:
     def __init__(self, url, database, gate, context, handlers, stopping):
         self._url, self._database, self._gate, self._stopping = url, database, gate, stopping
         self._context, self._handlers, self._queue = context, handlers, f"banyan.{context}"
+        self._begun = set()
 
     def run(self):
         while not self._stopping.is_set():
@@ -98,22 +99,27 @@ class Inbox:
             return self._bury(connection, properties, body, "unreadable", 0, str(error))
         if kind not in self._handlers:
             return self._bury(connection, properties, body, "no-handler", 0, f"no handler for {kind}")
-        if method.redelivered and self._count_start(event_id) > MAX_STARTS:
+        # Once a process: one that has it in hand again, after the database was away, has not died of it.
+        if method.redelivered and event_id not in self._begun and self._count_start(event_id) > MAX_STARTS:
             error = f"begun {MAX_STARTS} times and never ended"
             return self._bury(connection, properties, body, "poison", 0, error)
+        self._begun.add(event_id)
         while True:
             try:
-                return self._handle_once(connection, event_id, kind, payload)
+                self._handle_once(connection, event_id, kind, payload)
+                return self._begun.discard(event_id)
             except (psycopg2.OperationalError, psycopg2.InterfaceError):
                 # The database is away: that is nobody's failed attempt.
                 raise
             except NotOwner:
+                self._begun.discard(event_id)
                 self._forget_starts(event_id)
                 raise
             except Exception as error:  # noqa: BLE001
                 attempts = self._count_failure(event_id, repr(error))
                 logging.warning("handling %s %s failed for the %s. time: %r", kind, event_id, attempts, error)
                 if attempts >= ATTEMPTS:
+                    self._begun.discard(event_id)
                     return self._bury(connection, properties, body, "failed", attempts, repr(error))
                 connection.sleep(0.25 * 2 ** (attempts - 1) * random.uniform(0.8, 1.2))
 

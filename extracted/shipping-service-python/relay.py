@@ -116,3 +116,10 @@ class Relay:
                  select id from banyan.outbox where published_at < clock_timestamp() - interval '7 days'
                  order by id limit 2000)"""
         )
+        # As long as an outbox keeps an event, and as old as one may be that somebody replays.
+        cursor.execute(
+            """delete from banyan.inbox where (consumer, event_id) in (
+                 select consumer, event_id from banyan.inbox where handled_at < clock_timestamp() - interval '21 days'
+                 order by handled_at limit 2000)"""
+        )
+        cursor.execute("delete from banyan.inbox_failures where updated_at < clock_timestamp() - interval '21 days'")

@@ -83,6 +83,21 @@ describe('a service that owns orders', () => {
     expect(cart.body.items).toMatchObject([{ productId: 3, quantity: 1 }])
   })
 
+  it('does not say that nothing was done of a cart that is changed and cannot be shown', async () => {
+    let asked = 0
+    orders.door.keeper = async ({ path, pass }) => {
+      if (path !== '/internal/products/lookup' || ++asked === 1) return pass()
+      const body = JSON.stringify({ type: 'about:blank', title: 'no', status: 421, code: 'not-owner' })
+      return { status: 421, type: 'application/problem+json', headers: { 'banyan-refused': 'not-owner' }, body }
+    }
+    const put = { token: customer.token, body: { quantity: 1 } }
+    const { status, body, headers } = await orders.service.call('PUT', '/api/cart/items/2', put)
+    expect([status, body.code, headers.get('banyan-refused')]).toEqual([503, 'inventory-unreachable', null])
+    orders.door.keeper = ({ pass }) => pass()
+    const cart = await orders.service.call('GET', '/api/cart', { token: customer.token })
+    expect(cart.body.items).toMatchObject([{ productId: 2, quantity: 1 }])
+  })
+
   it('takes an account’s word from whoever has it: no order for one that is gone', async () => {
     const gone = await orders.shop.customer()
     await orders.shop.db('users').where({ id: gone.id }).delete()

@@ -24,7 +24,8 @@ export function createCli(options: {
         await work(setup, out)
       } catch (error) {
         const { exitCode, text, value } = explain(error)
-        if (out.json) out.result(value, text)
+        // One document, or no parser takes it: a dry run has said with its steps what it waits for.
+        if (out.json && !out.hasResult()) out.result(value, text)
         else options.err.write(`${text}\n`)
         options.exit(exitCode)
       } finally {

@@ -4,6 +4,8 @@ export type Output = {
   line(text: string): void
   /** The command's result: the only thing on standard output under `--json`. */
   result(value: unknown, text: string): void
+  /** Whether there has been a result. */
+  hasResult(): boolean
   /** Shows how far something is: a bar redrawn in place at a terminal, a plain line for each change elsewhere. */
   progress(text: string, share: number | null): void
   endProgress(): void
@@ -16,6 +18,7 @@ const BAR = 30
 export function createOutput(options: { json: boolean; out: Stream; err: Stream }): Output {
   const { json, out, err } = options
   let shown = ''
+  let told = false
   const bar = err.isTTY === true && !json
   const show = (text: string, share: number | null): void => {
     const filled = share === null ? 0 : Math.round(Math.min(1, share) * BAR)
@@ -31,8 +34,10 @@ export function createOutput(options: { json: boolean; out: Stream; err: Stream 
       if (!json) out.write(`${text}\n`)
     },
     result(value, text) {
+      told = true
       out.write(json ? `${JSON.stringify(value, plain, 2)}\n` : `${text}\n`)
     },
+    hasResult: () => told,
     progress: show,
     endProgress() {
       if (bar && shown) err.write('\r\u001b[2K')

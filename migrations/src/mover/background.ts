@@ -127,10 +127,14 @@ function noteBlock(run: Runtime, blocked: Blocks, direction: Direction, reason: 
   run.blocked.now = blocked['to-service'] ?? blocked['to-monolith']
 }
 
+async function controlNow(run: Runtime): Promise<Date> {
+  const { rows } = await run.control.query<{ now: Date }>('select clock_timestamp() as now')
+  return rows[0]!.now
+}
+
 /** A row that is inserted after a write, and has arrived, proves that the write has: read-your-writes ends by it. */
 async function heartbeat(run: Runtime, lane: Lane): Promise<void> {
-  const { rows } = await run.control.query<{ now: Date }>('select clock_timestamp() as now')
-  if (rows[0]) await sendBeat(lane, rows[0].now)
+  await sendBeat(lane, await controlNow(run))
   const applied = await appliedBeat(lane)
   if (applied) await noteHeartbeat(run.control, run.plan.context, applied.at)
 }
@@ -146,7 +150,8 @@ function canaryWatch(run: Runtime): (direction: Direction) => Promise<void> {
     const beat = (await appliedBeat(lane))?.beat ?? null
     if (last?.direction === direction && beat !== last.beat) await noteCanary(run.control, run.plan.context)
     last = { direction, beat }
-    await sendBeat(lane)
+    // By the same clock: after a switch this row is the last one applied, until the first heartbeat of that way is.
+    await sendBeat(lane, await controlNow(run))
   }
 }
 

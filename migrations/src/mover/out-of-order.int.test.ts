@@ -35,10 +35,12 @@ it.each(['unprepare', 'backfill', 'pause', 'resume', 'verify', 'repair', 'switch
 it('an abort, or a dry run of it, is refused where something else than a switch is asked for, and leaves that alone', async () => {
   await askFor(world.db.control, { context: 'goods', verb: 'prepare', args: {}, source: 'cli', who: 'test' })
   const before = await everything()
-  for (const more of [[], ['--dry-run']]) {
+  for (const more of [[], ['--dry-run'], ['--dry-run', '--json']]) {
     const refused = await banyan(cli.env, 'abort', 'goods', ...more)
     expect(refused.code).toBe(2)
     expect(refused.err).toContain('abort needs a switch or rollback of goods under way; it is idle')
+    if (more.includes('--json'))
+      expect(JSON.parse(refused.out)).toMatchObject({ waitsFor: expect.stringContaining('idle') })
   }
   expect(await everything()).toEqual(before)
   const { rows } = await world.db.control.query('delete from banyan.intents returning state')

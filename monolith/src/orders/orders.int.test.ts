@@ -66,6 +66,11 @@ it('answers 402 when the payment is declined, gives the goods back, and answers 
   })
   const { body: stored } = await shop.call('GET', `/api/orders/${body.orderId}`, { token: customer.token })
   expect(stored).toMatchObject({ status: 'cancelled', cancelReason: 'payment-declined' })
+  const saga = await shop
+    .db('sagas')
+    .where({ id: `place-${body.orderId}` })
+    .first('data')
+  expect(saga).toMatchObject({ data: { paymentToken: null } })
 })
 
 it('answers 409 with the lines when not enough is left, and asks nobody for money', async () => {

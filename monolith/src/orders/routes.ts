@@ -1,4 +1,4 @@
-import { idempotencyKey, pageQuery, pathId, problem, problemBody, requireUser } from '@banyan/kit/service'
+import { idempotencyKey, isRefused, pageQuery, pathId, problem, problemBody, requireUser } from '@banyan/kit/service'
 import { type Request, type Response, Router } from 'express'
 import { cancel } from './cancel.ts'
 import { getCart, removeCartItem, setCartItem } from './cart.ts'
@@ -24,7 +24,7 @@ export const ordersRoutes = (deps: PlaceDeps): Router => {
   router.put('/api/cart/items/:productId', requireUser, async (req, res) => {
     const { productId } = productPath.parse(req.params)
     await setCartItem(db, inventory, { userId: self(req), productId, ...cartItem.parse(req.body) })
-    res.json(await getCart(db, inventory, self(req)))
+    res.json(await getCart(db, inventory, self(req)).catch(afterAll))
   })
   router.delete('/api/cart/items/:productId', requireUser, async (req, res) => {
     await removeCartItem(db, self(req), productPath.parse(req.params).productId)
@@ -51,6 +51,19 @@ export const ordersRoutes = (deps: PlaceDeps): Router => {
   })
 
   return router
+}
+
+/** A refusal says that nothing was done, and by then the cart is changed. */
+const afterAll = (error: unknown): never => {
+  if (!isRefused(error)) throw error
+  throw problem(
+    503,
+    'inventory-unreachable',
+    'The cart is changed, and what is in it cannot be shown now. Ask for it again.',
+    {
+      headers: { 'Retry-After': '1' },
+    },
+  )
 }
 
 const send = (res: Response, { orderId, response: { status, body } }: PlaceResult): void => {

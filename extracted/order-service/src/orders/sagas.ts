@@ -146,4 +146,5 @@ async function rejectOrder(trx: Trx, { data: { orderId, placed }, reason }: Told
     response: refusedResponse(orderId, refusal),
   })
   if (placed) await orderCancelled(trx, order, refusal.code)
+  return { paymentToken: null }
 }

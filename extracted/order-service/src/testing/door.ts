@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { newKey, publicKey, serviceToken } from '../../../../tests/support/keys.ts'
 
-export type Answer = { status: number; type: string; body: string }
+export type Answer = { status: number; type: string; body: string; headers?: Record<string, string> }
 
 /** A call on its way to another context; `pass` hands it on, as often as it is called. */
 export type Passing = { method: string; path: string; body: string; pass(): Promise<Answer> }
@@ -47,7 +47,7 @@ export async function openDoor(): Promise<Door> {
     const pass = () => send(method, path, body, req.headers['idempotency-key'] as string | undefined)
     try {
       const answer = await door.keeper({ method, path, body, pass })
-      res.writeHead(answer.status, { 'content-type': answer.type }).end(answer.body)
+      res.writeHead(answer.status, { 'content-type': answer.type, ...answer.headers }).end(answer.body)
     } catch {
       // Whoever is behind has died of it, and the caller learns as much as it would from a dead process.
       req.socket.destroy()
