@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readHoldings } from '../../compose/ledger/held.ts'
-import { brokenContractOfStack, contractOfStack } from '../contracts/shop-in-pieces.ts'
 import { expectAtRest, expectEqualSides } from './support/invariants.ts'
 import { makeReady, move, nextTurn } from './support/moves.ts'
 import { letShoppersIn } from './support/shoppers.ts'
@@ -67,12 +66,6 @@ it('repeats the one letter inside whose sending the service was killed, once and
   const repeated = [...ids.values()].filter((mails) => mails.length > 1)
   expect(repeated.map((mails) => mails.length)).toEqual([2])
   expect(new Set(repeated.flat().map(({ messageId }) => messageId)).size).toBe(1)
-})
-
-// The one stage of which every run proves what stages.long.test.ts proves of all.
-describe('the contract, kept by the proxy with letters and parcels at their services', () => {
-  contractOfStack(() => letters)
-  brokenContractOfStack(() => letters)
 })
 
 /** Waits until so many more letters have been taken by the mail server: traffic that a turn has to leave whole. */
