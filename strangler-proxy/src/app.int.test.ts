@@ -3,11 +3,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fromPg, installControl, registerInstance } from '@banyan/kit/ownership'
+import { registerInstance } from '@banyan/kit/ownership'
 import { createLogger } from '@banyan/kit/service'
-import pg from 'pg'
+import type { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createTestDatabase } from '../../tests/support/infra.ts'
+import { installContexts } from '../test-support/install-contexts.ts'
 import { openRaw, until } from '../test-support/raw.ts'
 import { startRelay } from '../test-support/relay.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
@@ -27,7 +28,7 @@ const recordings = mkdtempSync(join(tmpdir(), 'banyan-recordings-'))
 const logger = createLogger({ name: 'proxy under test', level: 'silent' })
 let database: Awaited<ReturnType<typeof createTestDatabase>>
 let relay: Awaited<ReturnType<typeof startRelay>>
-let control: pg.Pool
+let control: Pool
 let monolith: TestUpstream
 let service: TestUpstream
 let proxy: StranglerProxy
@@ -73,10 +74,7 @@ const listening = async (handler: ConstructorParameters<typeof Server>[0] & obje
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  control = new pg.Pool({ connectionString: database.url })
-  control.on('error', () => undefined)
-  await installControl(fromPg(control))
-  await control.query(`insert into banyan.contexts (context) values ('goods'), ('orders')`)
+  control = await installContexts(database.url, ['goods', 'orders'])
   monolith = await startUpstream('monolith', (req, res) => {
     const end = () => res.setHeader('content-type', 'application/json').end('{"name":"monolith"}')
     if (req.method === 'POST') answerPost(end)

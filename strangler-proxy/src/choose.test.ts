@@ -2,23 +2,13 @@ import type { Phase } from '@banyan/kit/ownership'
 import type { Side } from '@banyan/kit/service'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { read, write } from '../test-support/goods-routes.ts'
 import { ownershipOf } from '../test-support/start-proxy.ts'
 import { choose } from './choose.ts'
 import { BOTH_SIDES_READ, type Facts, NO_FACTS } from './decide.ts'
 import { IN_STEP_MS } from './fallback.ts'
-import { parseRoutes } from './routes/parse.ts'
 import type { Upstream, Upstreams } from './upstreams.ts'
 
-const { routes } = parseRoutes(
-  `
-contexts: { goods: goods-service }
-routes:
-  - { method: GET, path: /api/goods, context: goods, access: read }
-  - { method: POST, path: /api/goods, context: goods, access: write }
-`,
-  'routes.yaml',
-)
-const [read, write] = routes as [(typeof routes)[0], (typeof routes)[0]]
 const NOW = 1_000_000
 const PHASES: Phase[] = [
   ...(['idle', 'prepared', 'copying', 'following', 'ready', 'switching', 'aborting'] as const),

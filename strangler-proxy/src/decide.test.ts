@@ -3,20 +3,10 @@ import type { Ownership, Phase } from '@banyan/kit/ownership'
 import { createLogger } from '@banyan/kit/service'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { read, write } from '../test-support/goods-routes.ts'
 import { ownershipOf } from '../test-support/start-proxy.ts'
 import { decide, type Facts, isSplit, NO_FACTS, type ReadsFlag } from './decide.ts'
-import { parseRoutes } from './routes/parse.ts'
 
-const { routes } = parseRoutes(
-  `
-contexts: { goods: goods-service }
-routes:
-  - { method: GET, path: /api/goods, context: goods, access: read }
-  - { method: POST, path: /api/goods, context: goods, access: write }
-`,
-  'routes.yaml',
-)
-const [read, write] = routes as [(typeof routes)[0], (typeof routes)[0]]
 const on: ReadsFlag = () => true
 const off: ReadsFlag = () => false
 const facts = (change: Partial<Facts> = {}): Facts => ({ ...NO_FACTS, sessionId: 's1', ...change })

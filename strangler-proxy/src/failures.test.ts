@@ -1,10 +1,8 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { until } from '../test-support/raw.ts'
 import { ownershipOf, startProxy, type TestProxy } from '../test-support/start-proxy.ts'
-import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
+import { startClosingUpstream, startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { NO_FACTS } from './decide.ts'
 import { IN_STEP_MS, spareSide } from './fallback.ts'
 import { UNROUTED_DEADLINE_MS } from './routes/route.ts'
@@ -246,28 +244,13 @@ it('an upstream is told how many milliseconds it has, which no client can say', 
 })
 
 it('a kept connection that its upstream is just closing costs no read its answer', async () => {
-  let connections = 0
-  const server = createServer((socket) => {
-    connections += 1
-    let asked = 0
-    socket.on('error', () => undefined)
-    socket.on('data', () => {
-      asked += 1
-      // One answer each; what comes after it meets the closing.
-      if (asked > 1) socket.destroy()
-      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const proxy = await startProxy({
-    routes: ROUTES,
-    monolith: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-  })
-  started.push(proxy, { close: () => new Promise((resolve) => server.close(() => resolve())) })
+  const upstream = await startClosingUpstream()
+  const proxy = await startProxy({ routes: ROUTES, monolith: upstream.url })
+  started.push(proxy, upstream)
   for (let round = 0; round < 20; round += 1) {
     const statuses = await Promise.all(Array.from({ length: 10 }, async () => (await read(proxy)).status))
     expect(statuses).toEqual(Array(10).fill(200))
   }
-  expect(connections).toBe(200)
+  expect(upstream.connections()).toBe(200)
   expect(await metricsOf(proxy)).toMatch(/proxy_resends_total\{why="connection"\} [1-9]/)
 })

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer as createRawServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
+import { startClosingUpstream } from '../test-support/upstream.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
@@ -26,7 +27,6 @@ async function statusOf(proxy: TestProxy): Promise<number | string> {
     return (error as Error).message
   }
 }
-const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port
 
 it(`${AT_ONCE * ROUNDS} reads that come when the upstream closes its idle connections all have their answer`, async () => {
   let waiting: ServerResponse[] = []
@@ -39,7 +39,10 @@ it(`${AT_ONCE * ROUNDS} reads that come when the upstream closes its idle connec
   }).listen(0, '127.0.0.1')
   let begun = false
   await once(server, 'listening')
-  const proxy = await startProxy({ routes: ROUTES, monolith: `http://127.0.0.1:${portOf(server)}` })
+  const proxy = await startProxy({
+    routes: ROUTES,
+    monolith: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  })
   const seen: (number | string)[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
     const after = (index: number) => (round === 0 ? 0 : IDLE_MS - AROUND_MS + (2 * AROUND_MS * index) / AT_ONCE)
@@ -58,23 +61,14 @@ it(`${AT_ONCE * ROUNDS} reads that come when the upstream closes its idle connec
 })
 
 it(`${AT_ONCE * ROUNDS} reads, every other one into a connection that its upstream is just closing, all have their answer`, async () => {
-  const server = createRawServer((socket) => {
-    let asked = 0
-    socket.on('error', () => undefined)
-    socket.on('data', () => {
-      asked += 1
-      if (asked > 1) socket.destroy()
-      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const proxy = await startProxy({ routes: ROUTES, monolith: `http://127.0.0.1:${portOf(server)}` })
+  const upstream = await startClosingUpstream()
+  const proxy = await startProxy({ routes: ROUTES, monolith: upstream.url })
   const seen: (number | string)[] = []
   while (seen.length < AT_ONCE * ROUNDS)
     seen.push(...(await Promise.all(Array.from({ length: 20 }, () => statusOf(proxy)))))
   const metrics = await proxy.parts.metrics.http.registry.metrics()
   await proxy.close()
-  server.close()
+  await upstream.close()
   expect(seen.filter((one) => one !== 200)).toEqual([])
   expect(Number(/proxy_resends_total\{why="connection"\} (\d+)/.exec(metrics)?.[1])).toBeGreaterThan(1_000)
 })

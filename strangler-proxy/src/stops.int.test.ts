@@ -1,14 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fromPg, installControl } from '@banyan/kit/ownership'
-import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { freePorts } from '../../compose/embedded/ports.ts'
 import { createTestDatabase, testUnleash } from '../../tests/support/infra.ts'
+import { installContexts } from '../test-support/install-contexts.ts'
 import { until } from '../test-support/raw.ts'
 import { type LoadRequest, startLoad } from '../test-support/steady-load.ts'
 
@@ -28,11 +27,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'banyan-stops-'))
   writeFileSync(join(folder, 'routes.yaml'), ROUTES)
   database = await createTestDatabase()
-  const client = new pg.Client({ connectionString: database.url })
-  await client.connect()
-  await installControl(fromPg(client))
-  await client.query(`insert into banyan.contexts (context) values ('goods')`)
-  await client.end()
+  await (await installContexts(database.url, ['goods'])).end()
 })
 afterAll(async () => {
   await database.drop()
@@ -58,7 +53,7 @@ async function startInstance() {
 }
 
 async function startProxyProcess(instances: readonly { url: string }[], more: Record<string, string> = {}) {
-  const [port, opsPort] = [await freePort(), await freePort()]
+  const [port, opsPort] = (await freePorts(2)) as [number, number]
   const unleash = testUnleash()
   const child = startProcess(new URL('main.ts', import.meta.url), {
     PORT: String(port),
@@ -84,14 +79,6 @@ async function startProxyProcess(instances: readonly { url: string }[], more: Re
   const ejections = async () =>
     (await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text()).match(/^proxy_ejections_total.*/gm) ?? []
   return { child, port, isReady, ejections }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 const gone = (child: ChildProcess) => (child.exitCode ?? child.signalCode) !== null

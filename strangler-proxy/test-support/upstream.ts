@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createRawServer } from 'node:net'
 
 export interface Seen {
   readonly method: string
@@ -51,6 +51,27 @@ export async function startRawUpstream(
   answer: (req: IncomingMessage, res: ServerResponse) => void,
 ): Promise<TestUpstream> {
   return { name, seen: [], ...(await listening(createServer(answer))) }
+}
+
+/** Answers once on each connection; what comes after that meets its closing. */
+export async function startClosingUpstream(): Promise<{ url: string; connections(): number; close(): Promise<void> }> {
+  let connections = 0
+  const server = createRawServer((socket) => {
+    connections += 1
+    let asked = 0
+    socket.on('error', () => undefined)
+    socket.on('data', () => {
+      asked += 1
+      if (asked > 1) socket.destroy()
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connections,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  }
 }
 
 async function listening(server: Server): Promise<Omit<TestUpstream, 'name' | 'seen'>> {

@@ -110,6 +110,30 @@ describe.skipIf(!python)(`shipping in Python, by the contracts alone${why}`, () 
     expect((await db.query('select status from shipments where order_id = 21')).rows).toEqual([{ status: 'cancelled' }])
   })
 
+  it('does not take it for the message’s fault that the database ends its connections, however often', async () => {
+    const holder = await db.connect()
+    try {
+      // Its handler waits for this, and its connection is ended meanwhile: five times, and each time the message comes again.
+      await holder.query('begin; lock table shipments in access exclusive mode')
+      await teller.tell({ type: 'OrderCancelled', orderId: 31, userId: 2 })
+      const ended = new Set<number>()
+      const endWaiting = async () => {
+        const { rows } = await db.query(
+          `select pid, pg_terminate_backend(pid) from pg_stat_activity
+           where datname = current_database() and wait_event_type = 'Lock' and query ~ 'insert into shipments'`,
+        )
+        for (const { pid } of rows) ended.add(pid)
+        return ended.size
+      }
+      await expect.poll(endWaiting, { timeout: 40_000 }).toBeGreaterThanOrEqual(5)
+    } finally {
+      await holder.query('rollback')
+      holder.release()
+    }
+    const order = async () => (await db.query('select status from shipments where order_id = 31')).rows
+    await expect.poll(order, PATIENT).toEqual([{ status: 'cancelled' }])
+  }, 90_000)
+
   it('refuses tokens that are over, of others, or of another kind', async () => {
     const ask = async (token: string) => {
       const headers = { authorization: `Bearer ${token}` }

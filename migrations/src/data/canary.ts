@@ -37,15 +37,15 @@ export const isBeat = ({ tbl }: Pick<Change, 'tbl'>): boolean => tbl === tableId
 
 /**
  * Beats at the lane's `from`; the row travels like any other.
- * @param at the control database's time, which a reader's cookie is compared with; this database's own where absent
+ * @param at the control database's time, which a reader's cookie is compared with
  */
-export async function sendBeat(lane: Lane, at?: Date): Promise<Beat> {
+export async function sendBeat(lane: Lane, at: Date): Promise<Beat> {
   const beat = async ({ tx }: Held) => {
     const { rows } = await tx.query<{ beat: string; at: Date }>(
       `insert into banyan.canary as c (context, from_side, beat, at)
-        values ($1, $2, 1, coalesce($3::timestamptz, clock_timestamp()))
+        values ($1, $2, 1, $3)
         on conflict (context, from_side) do update set beat = c.beat + 1, at = excluded.at returning beat, at`,
-      [lane.context, lane.fromSide, at?.toISOString() ?? null],
+      [lane.context, lane.fromSide, at.toISOString()],
     )
     return { beat: BigInt(rows[0]!.beat), at: rows[0]!.at }
   }

@@ -50,7 +50,7 @@ test('rule 8: only the marker of this very attempt is taken for it', async () =>
 test('a beat never overtakes a change that the broker refused, and so never vouches for what is not there', async () => {
   const wire = new Wire()
   await it.sourceApp.query(`insert into items values (1, 'a')`)
-  await sendBeat(it.lane)
+  await sendBeat(it.lane, new Date())
   await it.sourceApp.query(`insert into items values (2, 'b')`)
   wire.refuse = (body) => body.includes('[\\"1\\"]')
   expect(await relayOnce(it.lane, wire)).toEqual({ confirmed: 1, refused: 2 })

@@ -19,7 +19,8 @@ type TableRow = {
 
 /** Of a key's column: `numeric` or `bpchar` without a length, -0 of a float, an interval of 24 hours or of a day … */
 const AMBIGUOUS = `
-  b.typname in ('float4', 'float8', 'interval', 'citext', 'jsonb') or b.typname in ('numeric', 'bpchar') and -1 = all (array[a.atttypmod, t.typtypmod])
+  b.typname in ('float4', 'float8', 'interval', 'citext', 'jsonb')
+  or b.typname in ('numeric', 'bpchar') and -1 = all (array[a.atttypmod, t.typtypmod])
   or exists (select from pg_collation l where l.oid = a.attcollation and not l.collisdeterministic)`
 
 const TABLES = `

@@ -1,9 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { fromPg, installControl } from '@banyan/kit/ownership'
 import { createTokenSigner } from '@banyan/kit/service'
-import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createTestDatabase } from '../../../tests/support/infra.ts'
+import { installContexts } from '../../test-support/install-contexts.ts'
 import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
 import { startWholeProxy } from '../../test-support/whole-proxy.ts'
 
@@ -31,11 +30,7 @@ let monolith: TestUpstream
 let proxy: Awaited<ReturnType<typeof startWholeProxy>>
 beforeAll(async () => {
   database = await createTestDatabase()
-  const client = new pg.Client({ connectionString: database.url })
-  await client.connect()
-  await installControl(fromPg(client))
-  await client.query(`insert into banyan.contexts (context) values ('goods')`)
-  await client.end()
+  await (await installContexts(database.url, ['goods'])).end()
   monolith = await startUpstream('monolith', (req, res) => res.writeHead(req.url === '/broken' ? 503 : 200).end('{}'))
   proxy = await startWholeProxy({
     routes: ROUTES,

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createFlagAdmin, type FlagAdmin } from '@banyan/kit/flags/admin'
-import { fromPg, installControl } from '@banyan/kit/ownership'
-import pg from 'pg'
+import type { Pool } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createTestDatabase, type Disposable, makeTestFlag, testUnleash } from '../../../tests/support/infra.ts'
+import { createTestDatabase, makeTestFlag, testUnleash } from '../../../tests/support/infra.ts'
+import { installContexts } from '../../test-support/install-contexts.ts'
 import { until } from '../../test-support/raw.ts'
 import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
 import { OPS_TOKEN, startWholeProxy } from '../../test-support/whole-proxy.ts'
@@ -21,8 +21,8 @@ routes:
 `
 const folder = mkdtempSync(join(tmpdir(), 'banyan-mirror-'))
 const run = promisify(execFile)
-let database: Disposable
-let control: pg.Pool
+let database: Awaited<ReturnType<typeof createTestDatabase>>
+let control: Pool
 let flags: FlagAdmin
 let monolith: TestUpstream
 let service: TestUpstream
@@ -56,10 +56,8 @@ const heartbeat = () =>
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  control = new pg.Pool({ connectionString: database.url })
-  control.on('error', () => undefined)
-  await installControl(fromPg(control))
-  await control.query(`insert into banyan.contexts (context, phase) values ('mirrored', 'ready')`)
+  control = await installContexts(database.url, ['mirrored'])
+  await control.query(`update banyan.contexts set phase = 'ready'`)
   const unleash = testUnleash()
   dropFlag = await makeTestFlag('mirrored-shadow')
   flags = createFlagAdmin({ url: unleash.url, adminToken: unleash.adminToken, environment: 'development' })

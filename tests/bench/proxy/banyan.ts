@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromPg, installControl } from '@banyan/kit/ownership'
 import pg from 'pg'
+import { freePorts } from '../../../compose/embedded/ports.ts'
 import { createTestDatabase, testUnleash } from '../../support/infra.ts'
 import { type PrivateKey, publicKey } from '../../support/keys.ts'
 import { type Part, startPart } from './processes.ts'
@@ -49,8 +49,7 @@ export async function startBanyan(
   const folder = mkdtempSync(join(tmpdir(), 'banyan-bench-'))
   const routes = join(folder, 'routes.yaml')
   writeFileSync(routes, routesOf(context))
-  const port = await freePort()
-  const opsPort = await freePort()
+  const [port, opsPort] = (await freePorts(2)) as [number, number]
   const unleash = testUnleash()
   const part: Part = startPart('../../../strangler-proxy/src/main.ts', [], {
     PORT: String(port),
@@ -136,12 +135,4 @@ async function createFlag(
       await admin('DELETE', `archive/${name}`)
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -24,7 +24,7 @@ export const ordersRoutes = (deps: PlaceDeps): Router => {
   router.put('/api/cart/items/:productId', requireUser, async (req, res) => {
     const { productId } = productPath.parse(req.params)
     await setCartItem(db, inventory, { userId: self(req), productId, ...cartItem.parse(req.body) })
-    res.json(await getCart(db, inventory, self(req)).catch(afterAll))
+    res.json(await getCart(db, inventory, self(req)).catch(notUndone))
   })
   router.delete('/api/cart/items/:productId', requireUser, async (req, res) => {
     await removeCartItem(db, self(req), productPath.parse(req.params).productId)
@@ -54,16 +54,12 @@ export const ordersRoutes = (deps: PlaceDeps): Router => {
 }
 
 /** A refusal says that nothing was done, and by then the cart is changed. */
-const afterAll = (error: unknown): never => {
+const notUndone = (error: unknown): never => {
   if (!isRefused(error)) throw error
-  throw problem(
-    503,
-    'inventory-unreachable',
-    'The cart is changed, and what is in it cannot be shown now. Ask for it again.',
-    {
-      headers: { 'Retry-After': '1' },
-    },
-  )
+  const headers = { 'Retry-After': '1' }
+  throw problem(503, 'inventory-unreachable', 'The cart is changed, but cannot be shown now. Ask for it again.', {
+    headers,
+  })
 }
 
 const send = (res: Response, { orderId, response: { status, body } }: PlaceResult): void => {
