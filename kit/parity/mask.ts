@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { isCardNumber, replaceCardNumbers } from './card-number.ts'
 
 /** Replaces secrets in whatever is about to be kept. */
 export type Mask = {
@@ -30,7 +31,6 @@ const SECRET_TEXT: readonly (readonly [SecretKind, RegExp])[] = [
   ['token', /\bBearer\s+[\w.~+/-]+=*/gi],
   ['secret', /\$argon2\w*\$[^\s"]+/g],
   ['email', EMAIL],
-  ['card', /\b(?:\d[ -]?){13,19}\b/g],
 ]
 const STRICT_TEXT: readonly (readonly [SecretKind, RegExp])[] = [
   ['token', /\bBasic\s+[\w+/-]+=*/gi],
@@ -39,9 +39,13 @@ const STRICT_TEXT: readonly (readonly [SecretKind, RegExp])[] = [
   ['secret', /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b/g], // an IBAN
   ['phone', /\+\d[\d ()/-]{6,}\d/g],
 ]
-/** Long words of letters and digits: keys, sessions, hashes. A UUID is an id and stays. */
+/** What a name tells is a card's may be mistyped. */
+const CARD = /\b(?:\d[ -]?){13,19}\b/g
+/** Long words of letters and digits: keys, sessions, hashes. */
 const OPAQUE = /(?<![\w+=-])(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{32,}/g
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** A UUID is an id and stays, as does one behind the name of what it is the id of: `order-…`. */
+const ID = /^(?:([a-z]{3,20})[-_])?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const NAME_OF_A_SECRET = /key|session|sid|auth|login|sign/i
 const SAID_IN_TEXT = /(\w*(?:passw|secret|token|api[-_]?key|credential)[\w-]*["']?\s*[:=]\s*["']?)([^\s"'&,;{}‹]+)/gi
 const WORD = /[^\s"'<>,;:(){}[\]/?&=‹›]{6,}/g
 
@@ -71,8 +75,9 @@ export function createMask(known: readonly string[] = [], options: MaskOptions =
     if (learned) result = result.replaceAll(WORD, (word) => (learned.has(word) ? name(word, kindOf(word)) : word))
     if (options.strict) result = result.replaceAll(SAID_IN_TEXT, (_, said, secret) => said + name(secret, 'secret'))
     for (const [kind, form] of forms) result = result.replaceAll(form, (found) => name(found, kind))
+    result = replaceCardNumbers(result, (found) => name(found, 'card'))
     if (!options.strict) return result
-    return result.replaceAll(OPAQUE, (found) => (UUID.test(found) ? found : name(found, 'secret')))
+    return result.replaceAll(OPAQUE, (found) => (isId(found) ? found : name(found, 'secret')))
   }
 
   function value(given: unknown, secret = false): unknown {
@@ -109,15 +114,10 @@ function leadsToSecret(path: string, isSecret: (member: string) => boolean): boo
 /** The kind of a whole text, the same whether its name gave it away or its form. */
 function kindOf(secret: string): SecretKind {
   const whole = (form: RegExp) => secret.replace(new RegExp(form.source, form.flags.replace('g', '')), '') === ''
-  return [...STRICT_TEXT, ...SECRET_TEXT].find(([, form]) => whole(form))?.[0] ?? 'secret'
+  return [...STRICT_TEXT, ...SECRET_TEXT, ['card', CARD] as const].find(([, form]) => whole(form))?.[0] ?? 'secret'
 }
 
-/** Long enough, and right by Luhn's check digit. */
-function isCardNumber(digits: string): boolean {
-  if (!/^\d{13,19}$/.test(digits)) return false
-  const sum = [...digits].reverse().reduce((total, digit, at) => {
-    const counted = Number(digit) * (at % 2 === 0 ? 1 : 2)
-    return total + (counted > 9 ? counted - 9 : counted)
-  }, 0)
-  return sum % 10 === 0
+function isId(word: string): boolean {
+  const [whole, of = ''] = ID.exec(word) ?? []
+  return whole !== undefined && !SECRET_NAME.test(of) && !NAME_OF_A_SECRET.test(of)
 }
