@@ -50,3 +50,14 @@ it('takes what a name calls a card for one, whatever its digits add up to: a rep
     other: '4111111111111112',
   })
 })
+
+it.each(['x', 'a.', 'a-', 'token', 'eyJ-', '1 ', 'a@'])(
+  'takes no longer for a long word of %s than for others',
+  (part) => {
+    const mask = createMask([], { strict: true })
+    const before = process.cpuUsage()
+    mask.text(part.repeat(65_536 / part.length))
+    // Looking through the rest of the word from each of its letters takes many times as long.
+    expect(process.cpuUsage(before).user).toBeLessThan(1_500_000)
+  },
+)

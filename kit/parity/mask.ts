@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { isCardNumber, replaceCardNumbers } from './card-number.ts'
 
 /** Replaces secrets in whatever is about to be kept. */
@@ -25,9 +25,10 @@ export type MaskOptions = {
 
 const SECRET_NAME =
   /pass(word|wd|phrase)?|secret|token|authori[sz]ation|cookie|api[-_]?key|private|credential|card|cvc|cvv|iban|session[-_]?id|^(pin|otp|ssn)$/i
-const EMAIL = /\b[\w.+-]+@[\w-]+(\.[\w-]+)+\b/g
+/** From the beginning of a word on alone: from within a long one, each letter would look through the rest of it. */
+const EMAIL = /(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+\b/g
 const SECRET_TEXT: readonly (readonly [SecretKind, RegExp])[] = [
-  ['token', /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g], // a JWT
+  ['token', /\beyJ[\w-]{1,4000}\.[\w-]+\.[\w-]+/g], // a JWT
   ['token', /\bBearer\s+[\w.~+/-]+=*/gi],
   ['secret', /\$argon2\w*\$[^\s"]+/g],
   ['email', EMAIL],
@@ -46,7 +47,7 @@ const OPAQUE = /(?<![\w+=-])(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{32,}/g
 /** A UUID is an id and stays, as does one behind the name of what it is the id of: `order-…`. */
 const ID = /^(?:([a-z]{3,20})[-_])?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const NAME_OF_A_SECRET = /key|session|sid|auth|login|sign/i
-const SAID_IN_TEXT = /(\w*(?:passw|secret|token|api[-_]?key|credential)[\w-]*["']?\s*[:=]\s*["']?)([^\s"'&,;{}‹]+)/gi
+const SAID_IN_TEXT = /((?:passw|secret|token|api[-_]?key|credential)[\w-]{0,100}["']?\s*[:=]\s*["']?)([^\s"'&,;{}‹]+)/gi
 const WORD = /[^\s"'<>,;:(){}[\]/?&=‹›]{6,}/g
 
 /** Whether a member of this name holds a secret, whatever its value looks like. */
@@ -60,7 +61,7 @@ export function isSecretName(member: string): boolean {
  * @param known secrets of this run, such as its tokens, found wherever they stand
  */
 export function createMask(known: readonly string[] = [], options: MaskOptions = {}): Mask {
-  const key = randomBytes(16)
+  const key = createSecretKey(randomBytes(16))
   const write = options.write ?? ((_kind: SecretKind, digest: string) => `‹secret ${digest.slice(0, 6)}›`)
   const name = (secret: string, kind: SecretKind) => write(kind, createHmac('sha256', key).update(secret).digest('hex'))
   const words = known.filter((word) => word.length >= 6).sort((a, b) => b.length - a.length)
