@@ -4,6 +4,8 @@ import { type Observation, observe } from '@banyan/kit/parity/answers'
 import { TAPE_BYTES, tape } from '../record/tape.ts'
 import { textOf } from '../record/text-of.ts'
 import type { Answer, Copy } from './copy.ts'
+import { Unanswered } from './unanswered.ts'
+import { createUnreachable } from './unreachable.ts'
 
 /** Tells a side that nobody waits for this answer. Clients cannot send it: all of `Banyan-` is stripped from outside. */
 const MIRRORED_HEADER = 'banyan-mirrored'
@@ -12,19 +14,20 @@ const MIRRORED_HEADER = 'banyan-mirrored'
 export const ANSWER_TYPES = /^(?!text\/event-stream)/i
 const WITHIN_MS = 5_000
 
-/** A side did not answer a copy, or not in a form that is compared. */
-export class Unanswered extends Error {
-  override readonly name = 'Unanswered'
-}
-
 /** Asks a side what a client asked, once: whatever becomes of it, it is not sent again. */
 export type AskSide = (copy: Copy, url: string) => Promise<Observation>
 
-/** @param atOnce connections to one address at most */
-export function createAskSide(atOnce: number): AskSide {
+/**
+ * @param atOnce connections to one address at most
+ * @param now ms of a clock that only goes on
+ */
+export function createAskSide(atOnce: number, now: () => number = () => performance.now()): AskSide {
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
-  return (copy, base) =>
-    new Promise((resolve, reject) => {
+  const unreachable = createUnreachable(now)
+  return (copy, base) => {
+    const why = unreachable.why(base)
+    if (why !== null) return Promise.reject(why)
+    return new Promise((resolve, reject) => {
       const { hostname, port } = new URL(base)
       const asked = request(
         {
@@ -38,9 +41,13 @@ export function createAskSide(atOnce: number): AskSide {
             .catch(reject)
         },
       )
-      asked.on('error', reject)
+      asked.on('error', (error) => {
+        unreachable.failed(base, error)
+        reject(error)
+      })
       asked.end()
     })
+  }
 }
 
 function answerOf(from: IncomingMessage): Promise<Answer> {

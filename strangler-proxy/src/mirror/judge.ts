@@ -1,7 +1,8 @@
 import { createMask, createTally, type Difference, type Observation, type Rule } from '@banyan/kit/parity/answers'
-import { type AskSide, toObservation, Unanswered } from './ask.ts'
+import { type AskSide, toObservation } from './ask.ts'
 import type { Copy, Verdict } from './copy.ts'
 import { createLook, type Round, type Seen, still } from './rounds.ts'
+import { Unanswered } from './unanswered.ts'
 
 /** What came of a copy, and what is left of the differences in the last round that was asked. */
 export interface Judged {
