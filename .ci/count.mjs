@@ -1,13 +1,21 @@
-// Prints "N passed, N failed" from the runner's own report, and ends with 1 unless everything passed.
-// A check that failed, or a run without a report or without a single test, counts as a failure of its own.
+// Prints "N passed, N failed" from the runner's own reports, and ends with 1 unless everything passed:
+//   node count.mjs <checks that failed> [<exit code>=<report> ...]
+// A check that failed, a run without a report or without a single test, and one that failed for something that is in no
+// test, as an error nobody caught, count as a failure each.
 import { readFileSync } from 'node:fs'
 
-const [file, checks] = process.argv.slice(2)
-const report = read(file)
-const passed = report.numPassedTests ?? 0
-const broken = (report.testResults ?? []).filter((f) => f.status === 'failed' && !f.assertionResults.length).length
-let failed = (report.numFailedTests ?? 0) + broken + Number(checks)
-if (passed === 0 && failed === 0) failed = 1
+const [checks, ...runs] = process.argv.slice(2)
+let passed = 0
+let failed = Number(checks)
+for (const run of runs) {
+  const [, code, file] = run.match(/^(\d+)=(.*)$/)
+  const report = read(file)
+  const broken = (report.testResults ?? []).filter((f) => f.status === 'failed' && !f.assertionResults.length).length
+  const failedHere = (report.numFailedTests ?? 0) + broken
+  const isUnaccounted = failedHere === 0 && (code !== '0' || !report.numPassedTests)
+  passed += report.numPassedTests ?? 0
+  failed += failedHere + (isUnaccounted ? 1 : 0)
+}
 console.log(`${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)
 
