@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Unleash } from 'unleash-client'
 import type { Logger } from '../service/logger.ts'
 import { createBackup } from './backup.ts'
-import { type Definition, shareOf, toDefinition } from './definition.ts'
+import { type Definition, toDefinition } from './definition.ts'
 import { fetchFeatures } from './fetch-features.ts'
 import type { Feature } from './payload.ts'
 import { FlagRepository, type Freshness } from './repository.ts'
@@ -69,17 +69,17 @@ export function createFlags(options: FlagsOptions): Flags {
   return {
     ready: repository.settled,
     isOn(flag, { userId, sessionId }) {
-      // What is off is off for everybody, and most flags are most of the time: it is counted, and nobody is looked at.
-      if (repository.getToggle(flag)?.enabled !== true) {
-        unleash.count(flag, false)
-        return false
+      // On or off for everybody, as most flags are most of the time: it is counted, and nobody is looked at.
+      const share = repository.share(flag)
+      if (share === undefined || share === 0 || share === 100) {
+        unleash.count(flag, share === 100)
+        return share === 100
       }
       const context = { ...(userId ? { userId } : {}), ...(sessionId ? { sessionId } : {}) }
       return unleash.isEnabled(flag, context, false)
     },
     share(flag) {
-      const feature = repository.getToggle(flag)
-      return feature ? shareOf(feature) : null
+      return repository.share(flag) ?? null
     },
     definition(flag) {
       const feature = repository.getToggle(flag)

@@ -7,6 +7,7 @@ import { EventEmitter } from 'node:events'
 import type { UnleashConfig } from 'unleash-client'
 import type { Logger } from '../service/logger.ts'
 import type { Backup } from './backup.ts'
+import { shareOf } from './definition.ts'
 import type { Fetched } from './fetch-features.ts'
 import { type Feature, isSuspiciouslyEmpty, type Payload } from './payload.ts'
 
@@ -45,6 +46,7 @@ export class FlagRepository extends EventEmitter implements SdkRepository {
   #running: Promise<void> | undefined
   #known: Payload | undefined
   #features = new Map<string, Feature>()
+  #shares = new Map<string, number | null>()
   #text = ''
   #saved = ''
   #source: Freshness['source'] = 'none'
@@ -80,6 +82,11 @@ export class FlagRepository extends EventEmitter implements SdkRepository {
 
   getToggle(name: string): Feature | undefined {
     return this.#features.get(name)
+  }
+
+  /** Percent of users, as `shareOf` has it; undefined for an unknown flag. */
+  share(name: string): number | null | undefined {
+    return this.#shares.get(name)
   }
 
   getToggles(): Feature[] {
@@ -157,6 +164,7 @@ export class FlagRepository extends EventEmitter implements SdkRepository {
     this.#text = text
     this.#known = payload
     this.#features = new Map(payload.features.map((feature) => [feature.name, feature]))
+    this.#shares = new Map(payload.features.map((feature) => [feature.name, shareOf(feature)]))
     this.emit('ready')
     this.emit('changed', this.getToggles())
   }

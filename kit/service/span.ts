@@ -43,6 +43,11 @@ function tracerOf(): Tracer | undefined {
   return provider instanceof ProxyTracerProvider ? provider.getDelegateTracer(NAME) : provider.getTracer(NAME)
 }
 
+/** Whether something in this process makes spans. */
+export function makesSpans(): boolean {
+  return tracerOf() !== undefined
+}
+
 /**
  * Begins a span that somebody ends by `span.end()`.
  * @param name What is done, without ids: `publish OrderPlaced`.

@@ -16,6 +16,8 @@ import { createTokenCache } from './token-cache.ts'
 export type TokenVerifier = {
   /** @throws Problem 401 `invalid-token`, or 503 `keys-unavailable` when the JWKS URL does not answer. */
   verify(token: string): Promise<JWTPayload>
+  /** What `verify` found, as long as it is remembered: whoever checks every request saves the waiting. */
+  known(token: string): JWTPayload | undefined
 }
 export type TokenSigner = {
   /** @param claims `sub` and what else the token shall say; `iss`, `aud`, `iat`, `exp` are set here. */
@@ -43,6 +45,7 @@ export function createTokenVerifier(options: Keys & Expected): TokenVerifier {
   const { issuer, audience, typ } = options
   const required = { issuer, audience, typ, algorithms: [ALGORITHM], requiredClaims: ['exp', 'sub'] }
   return {
+    known: (token) => cache.get(token),
     async verify(token) {
       const known = cache.get(token)
       if (known) return known

@@ -13,6 +13,7 @@ import { createArrive } from './arrive.ts'
 import { startHealthChecks } from './balance/health-checks.ts'
 import { watchNames } from './balance/names.ts'
 import type { ProxyConfig } from './config.ts'
+import { contextFlag } from './context-flag.ts'
 import { createCookies } from './cookies.ts'
 import { createFacts } from './facts.ts'
 import { createForward } from './forward.ts'
@@ -118,7 +119,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   })
   const mirror = createMirror({
     ownership,
-    flag: (context, who) => flags.isOn(`${context}-shadow`, who),
+    flag: contextFlag(flags, 'shadow'),
     address: (side, context) => upstreams.pick(side, context)?.url ?? null,
     personal: table.personal,
     rules: table.differences,
@@ -142,7 +143,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
       limited: metrics.limited,
     }),
     ownership,
-    flag: (context, who) => flags.isOn(`${context}-reads`, who),
+    flag: contextFlag(flags, 'reads'),
     gatherFacts: createFacts(cookies, verifier),
     cookies,
     hold,

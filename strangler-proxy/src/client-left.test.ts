@@ -46,7 +46,7 @@ describe('a write whose client has left', () => {
       asked.resolve()
       return judged.promise
     }
-    const { proxy, upstream, ended } = await house({ verifier: { verify } })
+    const { proxy, upstream, ended } = await house({ verifier: { known: () => undefined, verify } })
     const socket = await openRaw(proxy.port)
     socket.write(
       `PUT /api/goods HTTP/1.1\r\nHost: s\r\nAuthorization: Bearer t\r\nContent-Length: ${length}\r\n\r\n${body}`,

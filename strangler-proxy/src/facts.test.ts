@@ -10,7 +10,7 @@ const { routes } = parseRoutes(
   'contexts: { goods: goods-service }\nroutes: [{ method: GET, path: /goods, context: goods, access: read }]',
   'routes.yaml',
 )
-const verifier = { verify: async (token: string) => ({ sub: `user of ${token}` }) } as TokenVerifier
+const verifier: TokenVerifier = { verify: async (token) => ({ sub: `user of ${token}` }), known: () => undefined }
 const gather = createFacts(createCookies(createSigner('a cookie key for tests'), { secure: false }), verifier)
 
 it.each(['Bearer t', 'bearer t', 'BEARER  t'])('knows the user of %j, as a service does', async (authorization) => {

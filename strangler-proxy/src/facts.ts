@@ -10,17 +10,16 @@ export interface Gathered {
   readonly setCookie: string | null
 }
 
-export type GatherFacts = (req: IncomingMessage, route: Route, override: Side | null) => Promise<Gathered>
+export type GatherFacts = (req: IncomingMessage, route: Route, override: Side | null) => Promise<Gathered> | Gathered
 
 /**
  * Looks at what a split read is decided by: cookies and token. Who has no valid token is anonymous here (the upstream
  * answers 401) and is told apart by a session of the proxy's own, made at the first read that needs one.
  */
 export function createFacts(cookies: Cookies, verifier: TokenVerifier | null): GatherFacts {
-  return async (req, route, override) => {
+  const factsOf = (req: IncomingMessage, route: Route, override: Side | null, userId: string | undefined): Gathered => {
     const header = req.headers.cookie
     const writtenUntil = cookies.written(header, route.context)
-    const userId = verifier === null ? undefined : await userOf(req.headers.authorization, verifier)
     if (userId !== undefined) {
       return { facts: { override, writtenUntil, userId, sessionId: undefined }, setCookie: null }
     }
@@ -31,15 +30,15 @@ export function createFacts(cookies: Cookies, verifier: TokenVerifier | null): G
     const { id, setCookie } = cookies.newSession()
     return { facts: { override, writtenUntil, userId, sessionId: id }, setCookie }
   }
-}
-
-async function userOf(authorization: string | undefined, verifier: TokenVerifier): Promise<string | undefined> {
-  // Read as the services read it: who is somebody to them must not be a stranger here.
-  const token = bearerOf(authorization)
-  if (token === undefined) return undefined
-  try {
-    return (await verifier.verify(token)).sub
-  } catch {
-    return undefined
+  return (req, route, override) => {
+    // Read as the services read it: who is somebody to them must not be a stranger here.
+    const token = verifier === null ? undefined : bearerOf(req.headers.authorization)
+    if (verifier === null || token === undefined) return factsOf(req, route, override, undefined)
+    const known = verifier.known(token)
+    if (known !== undefined) return factsOf(req, route, override, known.sub)
+    return verifier.verify(token).then(
+      ({ sub }) => factsOf(req, route, override, sub),
+      () => factsOf(req, route, override, undefined),
+    )
   }
 }

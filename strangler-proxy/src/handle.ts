@@ -34,7 +34,8 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
   if (unknown !== null) return refuse(parts, req, res, unknown)
 
   const known = route === null ? undefined : ownership.get(route.context)
-  const gathered = route !== null && isSplit(route, known) ? await parts.gatherFacts(req, route, override) : null
+  const asking = route !== null && isSplit(route, known) ? parts.gatherFacts(req, route, override) : null
+  const gathered = asking instanceof Promise ? await asking : asking
   const facts = gathered?.facts ?? (override === null ? NO_FACTS : { ...NO_FACTS, override })
 
   const listening = parts.recorder.listen(req, route, facts.sessionId ?? null)

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { acceptTraceparent, beginSpan, failSpan } from '@banyan/kit/service'
+import { acceptTraceparent, beginSpan, failSpan, makesSpans } from '@banyan/kit/service'
 import type { Decision } from './decide.ts'
 import type { Outcome } from './forward.ts'
 import type { Route } from './routes/route.ts'
@@ -18,8 +18,10 @@ export interface RequestTrace {
 
 /** Begins the trace of a request whose headers are clean: the client's where it told a valid one, else a new one. */
 export function traceRequest(req: IncomingMessage, res: ServerResponse, route: Route | null): RequestTrace {
-  const method = req.method ?? 'GET'
   const told = header(req.headers.traceparent)
+  req.headers.traceparent = acceptTraceparent(told)
+  if (!makesSpans()) return UNTRACED
+  const method = req.method ?? 'GET'
   const attributes = {
     'http.request.method': method,
     'http.route': route?.path ?? '',
@@ -31,8 +33,8 @@ export function traceRequest(req: IncomingMessage, res: ServerResponse, route: R
     parent: told ?? null,
     attributes,
   })
-  req.headers.traceparent = traceparent ?? acceptTraceparent(told)
   if (traceparent === undefined) return UNTRACED
+  req.headers.traceparent = traceparent
   let heldMs = 0
   let sendings = 0
   res.once('close', () => {

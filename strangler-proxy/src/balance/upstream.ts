@@ -1,4 +1,5 @@
-import { Agent } from 'node:http'
+import { Agent, type ClientRequest } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Group } from './group.ts'
 
 /** One address that answers for a side, with a keep-alive pool of its own and what is known of its state. */
@@ -26,6 +27,11 @@ export interface Upstream {
   downUntil: number
 }
 
+const NAME = 'upstream'
+const { addRequest } = Agent.prototype as unknown as {
+  addRequest(this: Agent, request: ClientRequest, options: object): void
+}
+
 /**
  * A pool of connections to one address: nothing has to be read out of each request and answer to tell where they belong
  * and how long they may be kept, which `closeIdle` sees to. Its owner closes them, so that they may keep a process up.
@@ -33,7 +39,24 @@ export interface Upstream {
 export class OneUpstream extends Agent {
   #isLeft = false
   override getName(): string {
-    return 'upstream'
+    return NAME
+  }
+  /**
+   * What an agent is asked for each request (https://nodejs.org/api/http.html#class-httpagent). A connection that is
+   * free serves as it is; to open one, the options have to be looked at, which costs more than all else here.
+   */
+  addRequest(request: ClientRequest, options: object): void {
+    const [inUse, idle] = [this.sockets, this.freeSockets] as Record<string, Socket[]>[]
+    const socket = idle![NAME]?.pop()
+    if (idle![NAME]?.length === 0) delete idle![NAME]
+    if (socket === undefined || socket.destroyed) {
+      addRequest.call(this, request, options)
+      return
+    }
+    this.reuseSocket(socket, request)
+    request.onSocket(socket)
+    inUse![NAME] ??= []
+    inUse![NAME].push(socket)
   }
   override keepSocketAlive(): boolean {
     return !this.#isLeft

@@ -38,13 +38,11 @@ export function createAdmit({ verifier, limiter, everywhere, limited }: AdmitOpt
     }
     return everywhere === null ? null : over('address', address, everywhere)
   }
-  const ofAccount = async (req: IncomingMessage, route: Route): Promise<ProxyProblem | null> => {
-    const token = bearerOf(req.headers.authorization)
-    if (token === undefined) return NO_TOKEN
+  const ofAccount = ({ name, rates: { account } }: Route, sub: string | undefined): ProxyProblem | null =>
+    account === null ? null : over('account', `${name} account ${sub}`, account)
+  const verified = async (route: Route, token: string, by: TokenVerifier): Promise<ProxyProblem | null> => {
     try {
-      const { sub } = await verifier!.verify(token)
-      const { account } = route.rates
-      return account === null ? null : over('account', `${route.name} account ${sub}`, account)
+      return ofAccount(route, (await by.verify(token)).sub)
     } catch (error) {
       if (error instanceof Problem) return asAnswer(error)
       throw error
@@ -54,7 +52,10 @@ export function createAdmit({ verifier, limiter, everywhere, limited }: AdmitOpt
     const problem = ofAddress(req, route)
     if (problem !== null) return problem
     if (verifier === null || route?.auth !== 'required') return null
-    return ofAccount(req, route)
+    const token = bearerOf(req.headers.authorization)
+    if (token === undefined) return NO_TOKEN
+    const known = verifier.known(token)
+    return known === undefined ? verified(route, token, verifier) : ofAccount(route, known.sub)
   }
 }
 
