@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { failPointsOf } from './support/fail-points.ts'
-import { expectAtRest, expectEqualSides, expectNothingLost } from './support/invariants.ts'
+import { expectAtRest, expectEqualSides, expectNothingLeft, expectNothingLost } from './support/invariants.ts'
 import { killAlong } from './support/kill.ts'
 import { makeReady, move, nextTurn, recover, rowOf, turn } from './support/moves.ts'
 import { letShoppersIn, type Shoppers } from './support/shoppers.ts'
@@ -47,7 +47,6 @@ afterAll(() => system?.stop())
 beforeEach(() => recover(system))
 afterEach(() => writers?.stop())
 
-/** From the first prepare on: before it nothing keeps an application out of the target's own tables. */
 function letWritersIn(): void {
   writers = startWriters(system)
 }
@@ -72,11 +71,23 @@ it('knows every fail point of the engine', () => {
   expect(SWITCH.length).toBeGreaterThan(12)
 })
 
-it('prepare, taking it back, copy and verification end well, wherever the mover dies', async () => {
+it('prepare and its way back end well, with nothing copied and with everything, wherever the mover dies', async () => {
+  writers = startWriters(system, 'only-fenced')
   await killAlong(system, 'prepare', PREPARE)
   expect(await rowOf(system)).toMatchObject({ phase: 'prepared', step: null })
+  await expectAtRest(system, 'monolith')
   await killAlong(system, 'unprepare', UNPREPARE)
-  expect(await rowOf(system)).toMatchObject({ phase: 'idle', step: null })
+  await expectAtRest(system, 'monolith')
+  await expectNothingLeft(system)
+  await makeReady(system)
+  await killAlong(system, 'unprepare', UNPREPARE)
+  await writers.stop()
+  await expectAtRest(system, 'monolith')
+  await expectNothingLeft(system)
+  await expectNothingLost(system, writers)
+})
+
+it('copy and verification end well, wherever the mover dies', async () => {
   await move(system, 'prepare')
   letWritersIn()
   await killAlong(system, 'backfill', COPY)

@@ -19,13 +19,16 @@ export type Door = { name: string; side?: Side; send(write: Write): Promise<Outc
 /** Longer than any hold and deadline of the proxy: what takes longer is a finding, not an answer to wait for. */
 const PATIENCE_MS = 20_000
 
-/** A session that knows nothing of ownership, as a psql window or a cron job does. */
-export function databaseDoor({ sides }: System, side: Side): Door {
+/**
+ * A session that knows nothing of ownership, as a psql window or a cron job does.
+ * @param where one more condition of each statement: where it is not true nothing is written, and the row is absent
+ */
+export function databaseDoor({ sides }: System, side: Side, where = 'true'): Door {
   const text = {
     insert: `insert into products (sku, name, category_id, price_cents)
-      values ($1, 'Written by a test', (select min(id) from categories), $2) returning id`,
-    update: 'update products set price_cents = $2 where sku = $1 returning id',
-    delete: 'delete from products where sku = $1 and $2::int is not null returning id',
+      select $1, 'Written by a test', (select min(id) from categories), $2::int where ${where} returning id`,
+    update: `update products set price_cents = $2 where sku = $1 and ${where} returning id`,
+    delete: `delete from products where sku = $1 and $2::int is not null and ${where} returning id`,
   }
   return {
     name: `${side}'s database`,

@@ -11,17 +11,20 @@ import type { Writers } from './writers.ts'
 /** A hold of 8 s, then the request itself: what takes longer was forgotten (I6). */
 const LONGEST_ANSWER_MS = 12_000
 
-/** Which sides would let an application write now: the fence's own word. */
+/**
+ * Which sides would let an application write now: those whose fence is not closed, or does not stand on each of their
+ * tables. While the context is on no move there is no fence, and only the owner's side counts.
+ */
 export async function openSides(system: System): Promise<Side[]> {
+  const { phase, owner } = await rowOf(system)
+  if (phase === 'idle') return [owner]
   const [monolith, service] = await Promise.all(
     ['shop', system.database].map((database) =>
       connected(system.superuser(database), async (db) => {
-        // Before the first prepare there is no fence; only the owner's side is written to then.
-        const known = await db.query("select to_regclass('banyan.fence') is not null as known")
-        if (!known.rows[0].known) return database === 'shop'
         const { rows } = await db.query(
-          `select coalesce((select not closed from banyan.fence where context = $2), $1) as open`,
-          [database === 'shop', system.context],
+          `select not coalesce((select closed from banyan.fence where context = $1), $2)
+             or exists (select from unnest($3::text[]) as name where to_regclass(name) is not null and not ${FENCED}) as open`,
+          [system.context, database !== 'shop', tablesOf(system.context)],
         )
         return rows[0].open as boolean
       }),
@@ -29,6 +32,9 @@ export async function openSides(system: System): Promise<Side[]> {
   )
   return [...(monolith ? (['monolith'] as const) : []), ...(service ? (['service'] as const) : [])]
 }
+
+const FENCED = `exists (
+  select from pg_trigger where tgrelid = to_regclass(name) and tgname = '!!banyan_fence' and tgenabled = 'A')`
 
 /** I1, asked in a moment when something has just died. */
 export async function expectOneOpenAtMost(system: System): Promise<void> {
@@ -46,6 +52,31 @@ export async function expectAtRest(system: System, owner?: Side): Promise<void> 
     ])
     expect(rows[0], `banyan.owner of the ${side}`).toEqual({ owner: row.owner, term: row.term })
   }
+}
+
+/** After a move was taken back: no trigger of the engine's on either side, no captured change, no row of the copy. */
+export async function expectNothingLeft(system: System): Promise<void> {
+  const left = await Promise.all(
+    ['shop', system.database].map((database) =>
+      connected(system.superuser(database), async (db) => {
+        const { rows } = await db.query(
+          `select (select count(*)::int from pg_trigger
+              where tgrelid = any (select to_regclass(name) from unnest($2::text[]) as name) and tgname like '!%') as triggers,
+            (select count(*)::int from banyan.changes where context = $1) as changes`,
+          [system.context, tablesOf(system.context)],
+        )
+        return rows[0]
+      }),
+    ),
+  )
+  const { service } = await digests(system)
+  expect({ left, rows: service.map(({ rows }) => rows) }).toEqual({
+    left: [
+      { triggers: 0, changes: 0 },
+      { triggers: 0, changes: 0 },
+    ],
+    rows: service.map(() => 0),
+  })
 }
 
 /** I3: every table of both sides has the same rows. Waits for what is still on its way, not longer than `withinMs`. */

@@ -9,13 +9,26 @@ export type Writers = { memory: Memory; stop(): Promise<void> }
 
 const PAUSE_MS = 80
 
-/** Starts writers at the proxy, at both sides' APIs and at both databases. They never stop for an error. */
-export function startWriters(system: System): Writers {
+/**
+ * Where nothing keeps a session out of the service's tables, because their move has not been prepared or was taken back,
+ * what it wrote would be in nobody's shop.
+ */
+const ONLY_FENCED = `exists (
+  select from pg_trigger where tgrelid = 'products'::regclass and tgname = '!!banyan_fence' and tgenabled = 'A')`
+
+/**
+ * Starts writers at the proxy, at both sides' APIs and at both databases. They never stop for an error.
+ * @param atService whether the service's database is written to at all times, or only while a fence stands there
+ */
+export function startWriters(system: System, atService: 'always' | 'only-fenced' = 'always'): Writers {
   const { env } = system.stack
   const memory = createMemory()
   const stop = new AbortController()
   const token = adminToken(system)
-  const databases = [databaseDoor(system, 'monolith'), databaseDoor(system, 'service')]
+  const databases = [
+    databaseDoor(system, 'monolith'),
+    databaseDoor(system, 'service', atService === 'always' ? 'true' : ONLY_FENCED),
+  ]
   const apis = [
     httpDoor("monolith's API", env.MONOLITH_URL ?? '', token, 'monolith'),
     httpDoor("service's API", env.INVENTORY_SERVICE_URL ?? '', token, 'service'),
