@@ -12,6 +12,9 @@ import { MUTATIONS } from './mutation-list.ts'
 
 const MUST_FAIL = 0.96
 const REQUESTS = '200'
+/** A run that ends without a verdict, as when a server of its worlds did not come up, says nothing of the mutation. */
+const RUNS_AT_MOST = 3
+const VERDICT = /^(alike|different|inconclusive): .*$/m
 
 let running: ChildProcess | undefined
 endWithStarter(async () => void running?.kill())
@@ -23,8 +26,8 @@ for (const mutation of chosen) {
   const folder = mutant(mutation, mutation.number)
   const main = join(folder, 'src/main.ts')
   // Most show in the scenarios alone, which are the quicker ones.
-  let verdict = await parity(main, '0')
-  if (!noticed(verdict)) verdict = await parity(main, REQUESTS)
+  let verdict = await judged(main, '0')
+  if (!noticed(verdict)) verdict = await judged(main, REQUESTS)
   rmSync(folder, { recursive: true, force: true })
   if (!noticed(verdict)) survived.push(`${mutation.number} ${mutation.what} (${verdict})`)
   console.log(`${mutation.number} ${noticed(verdict) ? 'noticed' : 'SURVIVED'}: ${mutation.what}; ${verdict}`)
@@ -36,6 +39,12 @@ process.exit(found >= Math.ceil(chosen.length * MUST_FAIL) ? 0 : 1)
 /** By what the run says: a run that broke down ends with the code of a difference as well. */
 function noticed(verdict: string): boolean {
   return verdict.startsWith('different: ')
+}
+
+async function judged(serviceFile: string, requests: string): Promise<string> {
+  let verdict = ''
+  for (let run = 0; run < RUNS_AT_MOST && !VERDICT.test(verdict); run++) verdict = await parity(serviceFile, requests)
+  return verdict
 }
 
 /** @returns the run's verdict, else the last that it said */
@@ -52,6 +61,6 @@ async function parity(serviceFile: string, requests: string): Promise<string> {
     })
   }
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  const verdict = /^(alike|different|inconclusive): .*$/m.exec(said)?.[0]
+  const verdict = VERDICT.exec(said)?.[0]
   return (verdict ?? `ended with ${code}: ${said.trim().split('\n').at(-1) ?? ''}`).slice(0, 160)
 }
