@@ -19,6 +19,11 @@ describe('comparing two answers', () => {
     expect(differences({ a: null }, { a: 'x' })).toEqual(['$.a type'])
   })
 
+  it('tells a member that every object of JavaScript has from one that was said', () => {
+    for (const name of ['__proto__', 'constructor', 'toString'])
+      expect(differences(JSON.parse(`{"a":1,"${name}":{}}`), { a: 1 })).toEqual([`$.${name} missing`])
+  })
+
   it('tells another form from another value', () => {
     expect(differences({ at: '2026-01-01T00:00:00Z' }, { at: '2026-01-01T01:00:00+01:00' })).toEqual(['$.at format'])
     expect(differences({ at: '2026-01-01T00:00:00Z' }, { at: '2026-01-01T01:00:00Z' })).toEqual(['$.at value'])

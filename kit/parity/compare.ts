@@ -33,7 +33,7 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
 
   function walkObject(a: object, b: object, path: string): void {
     for (const name of new Set([...Object.keys(a), ...Object.keys(b)]))
-      walk((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name], `${path}.${name}`)
+      walk(ownOf(a, name), ownOf(b, name), `${path}.${name}`)
   }
 
   function walkList(a: unknown[], b: unknown[], path: string, rules: readonly Rule[]): void {
@@ -100,6 +100,11 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
   function add(path: string, kind: DifferenceKind, a: unknown, b: unknown): void {
     found.push({ path, kind, left: a, right: b })
   }
+}
+
+/** JSON may name a member `constructor` or `__proto__`: where there is none, what every object has is not one. */
+function ownOf(object: object, name: string): unknown {
+  return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined
 }
 
 /** Seconds since 1970 as a number are an instant too. NaN, which no window allows, where it is none. */
