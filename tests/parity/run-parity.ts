@@ -16,6 +16,8 @@ export type Report = {
   onlyRefused: string[]
   compared: number
   seconds: number
+  /** Of the whole time. */
+  comparerShare: number
   recorded: { asked: number; same: number }
   /** A digest of all that was asked. */
   asked: string

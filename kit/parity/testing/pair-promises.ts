@@ -7,6 +7,7 @@ import { compareApps, fiveBugs, isRandom, SHOWS } from './pair-walks.ts'
 export async function bugsMissed(seed: number): Promise<Bug[]> {
   const { real, requests } = await compareApps(seed, new Set(BUGS))
   expect(requests).toBeLessThanOrEqual(1_000)
+  expect(real.filter(isRandom)).toEqual([])
   return BUGS.filter((bug) => !real.some(SHOWS[bug]))
 }
 
