@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type ParityOptions, testParity } from './parity.ts'
+import { htmlOf } from './report-html.ts'
+import { junitOf } from './report-junit.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
 const servers: Server[] = []
@@ -13,7 +15,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Answers with the price it is sent, and the next; a broken one adds to a high price, where it is asked `?once` only once. */
+/**
+ * Answers with the price it is sent, and the next; a broken one adds to a high price, where it is asked `?once` only
+ * once, and where it is asked `?often` in eight members.
+ */
 async function start(broken: boolean): Promise<string> {
   let once = 0
   const server = createServer(async (req, res) => {
@@ -23,7 +28,9 @@ async function start(broken: boolean): Promise<string> {
     res.setHeader('content-type', 'application/json')
     const again = req.url?.endsWith('once') && once++ > 0
     const more = broken && Number(price) > 500 && !again ? 1 : 0
-    res.end(JSON.stringify({ price: Number(price ?? 0) + more, next: Number(price ?? 0) + 100 }))
+    const often = req.url?.endsWith('often') ? [...'abcdefgh'].map((name) => [name, more]) : []
+    const body = { price: Number(price ?? 0) + more, next: Number(price ?? 0) + 100 }
+    res.end(JSON.stringify({ ...body, ...Object.fromEntries(often) }))
   })
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -116,6 +123,31 @@ it('shows a difference that its first sequence does not show again by another on
   const { differences } = await run(urls.broken, undefined, { folder: prices, requests: 0 })
   rmSync(prices, { recursive: true })
   expect(differences).toMatchObject([{ origin: { sequence: 'once' }, reproduction: { command: 'always: steps 2' } }])
+})
+
+it('shows differences beyond those it looks for by what it found for these, and says where it looked for nothing', async () => {
+  const prices = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  const put = (file: string, content: unknown) => writeFileSync(join(prices, file), JSON.stringify(content))
+  put('parity.yaml', { contract: relative(prices, join(folder, 'api.json')), minimum: 1 })
+  const steps = [1, 2, 600].map((price) => ({ post: '/things?often', body: { price } }))
+  put('often.yaml', { scenario: 'often', steps })
+  const found = await run(urls.broken, undefined, { folder: prices, requests: 0 })
+  const unsought = await run(urls.broken, undefined, { folder: prices, requests: 0, tries: 0 })
+  rmSync(prices, { recursive: true })
+  const shown = ({ differences }: typeof found) => differences.map(({ reproduction }) => reproduction)
+  const shortest = { command: 'often: steps 3', requests: ['POST /things?often {"price":600}'], shortened: true }
+  expect(shown(found)).toEqual(Array(9).fill(shortest))
+  expect(shown(unsought)).toEqual(
+    Array(9).fill({
+      ...shortest,
+      command: 'often',
+      requests: expect.objectContaining({ length: 3 }),
+      shortened: false,
+    }),
+  )
+  expect(htmlOf(found)).toContain('Shortest way found to see it')
+  expect(htmlOf(unsought)).not.toContain('Shortest')
+  expect(junitOf(found)).toContain('often: steps 3')
 })
 
 it('refuses an operation that the contract does not know, for it would be missed by nobody', async () => {

@@ -1,19 +1,19 @@
 /** The whole run: a context's folder and two sides in, one report out. */
 import { type Operation, readContract } from './contract.ts'
 import { EXCHANGE, watchEffects } from './effects.ts'
-import { drawSequences, redraw, sequenceArbitrary, shrink } from './generate.ts'
+import { drawSequences, redraw, sequenceArbitrary } from './generate.ts'
 import { createIdentify } from './identity.ts'
-import { linesOf } from './lines.ts'
 import { createOperations } from './operations.ts'
 import { type Place, refusePlaces, secretsOf, unseenOf } from './places.ts'
 import { readBuild } from './read-build.ts'
 import { readRecording } from './recording/read.ts'
 import { toSequences } from './recording/to-sequences.ts'
-import { createReport, type Report, type Reproduction, spotOf } from './report.ts'
+import { createReport, type Report } from './report.ts'
+import { reproductionsOf } from './reproductions.ts'
 import type { WatchedTable } from './row-watch.ts'
-import { createRunner, type Runner, type RunResult } from './run.ts'
+import { createRunner } from './run.ts'
 import { readParityFolder, type Settings } from './settings.ts'
-import { findForm, leaveOut } from './shorten.ts'
+import { findForm } from './shorten.ts'
 import { createSide, type Side } from './side.ts'
 import type { Sequence } from './step.ts'
 import { createTeller } from './tell.ts'
@@ -40,9 +40,6 @@ export type ParityOptions = {
   reproduce(sequence: string): string
   progress?: (done: { requests: number; share: number; differences: number }) => void
 }
-
-/** Of how many differences the shortest sequence is looked for. */
-const SHRUNK_AT_MOST = 5
 
 /** @throws Error when the folder or the contract cannot be read, or a side's database or broker cannot be reached */
 export async function testParity(options: ParityOptions): Promise<Report> {
@@ -82,16 +79,10 @@ export async function testParity(options: ParityOptions): Promise<Report> {
     await runner.run(sequences)
     await runner.settle()
     const result = runner.result()
-    const reproductions = new Map<string, Reproduction>()
-    for (const finding of result.real) {
-      const sequence = sequences[finding.origin.index]!
-      const steps = sequence.steps.slice(0, finding.origin.step + 1)
-      const shorter = reproductions.size < SHRUNK_AT_MOST ? await shorten(runner, sequences, finding) : undefined
-      reproductions.set(spotOf(finding), {
-        command: options.reproduce((shorter ?? sequence).name),
-        requests: linesOf(shorter?.steps ?? steps),
-      })
-    }
+    const reproductions = await reproductionsOf(result.real, {
+      ...{ runner, sequences, arbitrary, seed, tries: options.tries },
+      command: options.reproduce,
+    })
     const after = await buildsOf(options)
     const changed = (['left', 'right'] as const).filter((side) => after[side] !== before[side])
     return createReport(result, {
@@ -107,22 +98,6 @@ export async function testParity(options: ParityOptions): Promise<Report> {
     })
   } finally {
     for (const side of opened) await side.close()
-  }
-
-  async function shorten(runner: Runner, sequences: readonly Sequence[], finding: RunResult['real'][number]) {
-    const { tries } = options
-    if (tries === 0) return undefined
-    const differs = async (shorter: Sequence) =>
-      (await runner.replay(shorter)).some(({ sides }) => sides.some((spot) => spotOf(spot) === spotOf(finding)))
-    for (const { index, step } of [finding.origin, ...finding.alsoIn]) {
-      const sequence = sequences[index]!
-      const shorter =
-        sequence.kind === 'generated'
-          ? await shrink(arbitrary, { seed, name: sequence.name, tries }, (steps) => differs({ ...sequence, steps }))
-          : await leaveOut(sequence, { end: step + 1, tries }, differs)
-      if (shorter) return shorter
-    }
-    return undefined
   }
 }
 

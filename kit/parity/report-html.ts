@@ -44,7 +44,7 @@ function differencesOf({ differences, doubtful, sides }: Report): string {
   const shown = all.map((each) => {
     const { operation, at, kind, differed, compared, noiseAtMost, sample, origin, reproduction } = each
     const asked = reproduction
-      ? `<p>Shortest way to see it:</p><pre>${xml(reproduction.requests.join('\n'))}</pre><pre>${xml(reproduction.command)}</pre>`
+      ? `<p>${reproduction.shortened ? 'Shortest way found to see it' : 'Seen by'}:</p><pre>${xml(reproduction.requests.join('\n'))}</pre><pre>${xml(reproduction.command)}</pre>`
       : `<p>Seen in: ${xml(origin.sequence)}, step ${origin.step + 1}.</p>`
     return `<section><h3>${xml(operation)} <code>${xml(at)}</code>: ${kind}${'seen' in each ? ' (did not come back)' : ''}</h3>
 <p>${differed} of ${compared} comparisons; by itself it varies in at most ${Math.round(noiseAtMost * 1000) / 10} % (95 %).</p>

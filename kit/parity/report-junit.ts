@@ -5,7 +5,12 @@ export function junitOf(report: Report): string {
   const cases = report.operations.map(({ operation, compared }) => {
     const found = report.differences.filter((difference) => difference.operation === operation)
     const text = found
-      .map(({ at, kind, sample }) => `${at}: ${kind}; ${JSON.stringify(sample.left)} | ${JSON.stringify(sample.right)}`)
+      .map(({ at, kind, sample, reproduction }) =>
+        [
+          `${at}: ${kind}; ${JSON.stringify(sample.left)} | ${JSON.stringify(sample.right)}`,
+          ...(reproduction ? [`  ${reproduction.command}`] : []),
+        ].join('\n'),
+      )
       .join('\n')
     const failure = found.length > 0 ? failed(`${found.length} differ`, text) : ''
     return testCase(report, `${operation} (${compared} compared)`, failure)

@@ -4,7 +4,12 @@ import type { Finding } from './tally.ts'
 export type Verdict = 'alike' | 'different' | 'inconclusive'
 
 /** The one-line command that shows a difference again, and the requests behind it. */
-export type Reproduction = { command: string; requests: string[] }
+export type Reproduction = {
+  command: string
+  requests: string[]
+  /** Whether these are the fewest that were found; else they are those by which the difference was seen. */
+  shortened: boolean
+}
 
 export type Report = {
   context: string
