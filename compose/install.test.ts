@@ -40,12 +40,12 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(home, { recursive: true, force: true }))
 
-function start() {
+function start(what = ['--bin', 'tool'], more: Record<string, string> = {}) {
   const { npm_lifecycle_event: _npm, ...env } = process.env
   const child = endWithRunner(
-    spawn(process.execPath, ['compose/run.mjs', '--bin', 'tool'], {
+    spawn(process.execPath, ['compose/run.mjs', ...what], {
       cwd: home,
-      env: { ...env, PATH: `${join(home, 'bin')}${delimiter}${env.PATH}` },
+      env: { ...env, PATH: `${join(home, 'bin')}${delimiter}${env.PATH}`, ...more },
     }),
   )
   const said = { text: '' }
@@ -85,4 +85,22 @@ test('an install that was killed keeps nobody waiting', async () => {
   expect((await next.ended)[0]).toBe(0)
   expect(installs()).toBe(1)
   expect(existsSync(join(home, '.banyan/install.lock'))).toBe(false)
+})
+
+test('what is started knows when the command was given: when npm began, or else this start', async () => {
+  writeFileSync(join(home, 'go'), '')
+  writeFileSync(join(home, 'show.mjs'), 'console.log(`given at ${process.env.BANYAN_STARTED_AT}`)')
+  const givenAt = async (more?: Record<string, string>) => {
+    const { said, ended } = start(['show.mjs'], more)
+    await ended
+    return Number(/given at (\d+)/.exec(said.text)?.[1])
+  }
+  const began = Date.now()
+  expect(await givenAt()).toBeGreaterThan(began - 100)
+  // This test stands for npm. Where a system does not show when a process began, it is the start again.
+  const here = Date.now() - process.uptime() * 1000
+  const byNpm = await givenAt({ npm_lifecycle_event: 'start' })
+  if (!existsSync('/proc/self/stat')) return expect(byNpm).toBeGreaterThan(began - 100)
+  expect(byNpm).toBeGreaterThan(here - 30_000)
+  expect(byNpm).toBeLessThan(here + 100)
 })

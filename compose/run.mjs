@@ -129,6 +129,19 @@ function watchStarters(end) {
   }, 500).unref()
 }
 
+/** When the command was given, in milliseconds since 1970: when npm began, where Linux shows it, else this process. */
+function startedAt() {
+  const npm = process.env.npm_lifecycle_event && (grandparentThroughShell(process.ppid) ?? process.ppid)
+  try {
+    const ticks = statOf(npm)[19]
+    const [upSeconds] = readFileSync('/proc/uptime', 'utf8').split(' ')
+    // Linux tells of hundredths of a second, whatever the kernel counts in.
+    return Math.round(Date.now() - (Number(upSeconds) - Number(ticks) / 100) * 1000)
+  } catch {
+    return Math.round(performance.timeOrigin)
+  }
+}
+
 /** npm starts scripts through `sh -c`, which survives it; Linux shows whose child that shell is. */
 function grandparentThroughShell(parent) {
   try {
@@ -141,11 +154,16 @@ function grandparentThroughShell(parent) {
 
 function parentOf(pid) {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]
+    return statOf(pid)[1]
   } catch {
     return undefined
   }
+}
+
+/** What Linux shows of a process, from its state on: the name before it may hold spaces. */
+function statOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 function fail(message) {
@@ -174,6 +192,7 @@ const child = spawn(node, target, {
     ...process.env,
     PATH: `${dirname(node)}:${process.env.PATH}`,
     BANYAN_LIFELINE_FD: first === '--bin' ? '' : '3',
+    BANYAN_STARTED_AT: first === '--bin' ? '' : String(startedAt()),
     // Stripping types and compiling is half of what a short command costs; the cache knows a source by its content.
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(modules, '.cache', 'banyan-compiled'),
   },

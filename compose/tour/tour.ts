@@ -9,6 +9,7 @@ import { settledLedger } from '../ledger/settle.ts'
 import type { Stage } from '../provision/services.ts'
 import { type Crowd, startCrowd } from '../shoppers/crowd.ts'
 import { type Chaos, startChaos } from './chaos.ts'
+import { untilTrafficFlows } from './flowing.ts'
 import type { Options } from './options.ts'
 import type { Chapter } from './playbook.ts'
 import { type ChaosReport, type Report, writeReport } from './report.ts'
@@ -19,6 +20,8 @@ import { walk } from './walk.ts'
 const SETTLE_MS = 60_000
 /** What a killed process had in its hand is taken up again when its lease is over: an e-mail after a minute. */
 const SETTLE_AFTER_KILLS_MS = 180_000
+/** A shop that answers nobody fails the walk's own checks, which say more of why. */
+const FLOWS_WITHIN_MS = 30_000
 
 /** Boots what the last of these chapters needs. */
 export async function startTourStack(chapters: readonly Chapter[]): Promise<Stack> {
@@ -72,6 +75,11 @@ async function letShoppersIn(stack: Stack, journalFile: string, stock: Stock, ra
     products: [...stock.keys()],
   })
   console.log(`banyan: shoppers are let in at ${env.SHOP_URL}, ${rate} requests a second`)
+  // Where nobody says when the command was given, as in a test, this process is all there is of it.
+  const since = Number(process.env.BANYAN_STARTED_AT) || performance.timeOrigin
+  const ms = await untilTrafficFlows(crowd.measure, since, FLOWS_WITHIN_MS)
+  if (ms === undefined) console.log(`banyan: none of them was answered within ${FLOWS_WITHIN_MS / 1000} s`)
+  else console.log(`banyan: traffic flows, ${Math.round(ms / 100) / 10} s after the start`)
   return crowd
 }
 

@@ -24,6 +24,7 @@ export async function runTour(...options: string[]): Promise<Report> {
     })
     const code = await new Promise((resolve) => tour.on('close', resolve))
     expect(code, said.slice(-6_000)).toBe(0)
+    expect(said).toMatch(/^banyan: traffic flows, \d+(\.\d)? s after the start$/m)
     const report = JSON.parse(readFileSync(file, 'utf8')) as Report
     expect(report.ok).toBe(true)
     expect(report.ledger).toMatchObject({
