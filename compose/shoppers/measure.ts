@@ -9,21 +9,32 @@ export type Seen = {
   status: number | undefined
   /** The stable code of an answer that is a problem. */
   code?: string
-  /** Of the requests whose time is measured as a switch's pause: see `Ask`. */
+  /** Of the requests that a switch may hold: see `Ask`. */
   mayBeHeld: boolean
+  slowOfItself: boolean
 }
 
 export type Traffic = { requests: number; failed: number; p50Ms: number; p99Ms: number }
 
-/** Over a window: the slowest measured request that may have been held, of those that ended in it, and all failures. */
+/** Over a window: the slowest request that may have been held, and all failures. */
 export type WindowResult = { requests: number; failed: number; slowestHeldMs: number }
+
+/**
+ * Ends a window for what is asked from now on, and resolves when all that was under way and may have been held has its
+ * answer, however late it comes: each request is bounded by itself.
+ * @param switchedFrom when the switch began, by this machine's clock in milliseconds: of a request that is slow of itself
+ *   only the time from then until now counts, for in no other was it held; where absent no such request counts
+ */
+export type CloseWindow = (switchedFrom: number | undefined) => Promise<WindowResult>
 
 export type Measure = {
   add(seen: Seen): void
   traffic(): Traffic
   /** Failures in the order they came, at most 100: status, action, how long it took. */
   failures(): readonly Seen[]
-  open(): () => WindowResult
+  /** Of each request that may be held. @returns to be called when it was added */
+  begin(): () => void
+  open(): CloseWindow
   /** Tells of every request that ends from now on, until what is returned is called. */
   listen(tell: (seen: Seen) => void): () => void
 }
@@ -42,6 +53,7 @@ export function createMeasure(): Measure {
   const counts = new Map<number, number>()
   const listeners = new Set<(seen: Seen) => void>()
   const failures: Seen[] = []
+  const underWay = new Set<Promise<void>>()
   let requests = 0
   let failed = 0
   const listen = (tell: (seen: Seen) => void) => {
@@ -67,19 +79,36 @@ export function createMeasure(): Measure {
     }),
     failures: () => failures,
     listen,
+    begin() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      underWay.add(promise)
+      return () => {
+        underWay.delete(promise)
+        resolve()
+      }
+    },
     open() {
-      const result: WindowResult = { requests: 0, failed: 0, slowestHeldMs: 0 }
+      const result = { requests: 0, failed: 0 }
+      const writes: Seen[] = []
       const close = listen((seen) => {
         result.requests += 1
         if (isFailure(seen)) result.failed += 1
-        if (seen.mayBeHeld) result.slowestHeldMs = Math.max(result.slowestHeldMs, seen.ms)
+        if (seen.mayBeHeld) writes.push(seen)
       })
-      return () => {
+      return async (switchedFrom) => {
+        const until = Date.now()
+        await Promise.all(underWay)
         close()
-        return { ...result, slowestHeldMs: round(result.slowestHeldMs) }
+        const held = writes.filter((seen) => seen.startedAt <= until).map((seen) => heldMs(seen, switchedFrom, until))
+        return { ...result, slowestHeldMs: round(Math.max(0, ...held)) }
       }
     },
   }
+}
+
+/** The longest that a switch may have held it. */
+function heldMs({ startedAt, ms, slowOfItself }: Seen, from = Number.POSITIVE_INFINITY, until: number): number {
+  return slowOfItself ? Math.min(startedAt + ms, until) - Math.max(startedAt, from) : ms
 }
 
 function quantile(counts: Map<number, number>, total: number, share: number): number {

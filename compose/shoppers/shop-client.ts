@@ -15,12 +15,10 @@ export type Ask = {
   session: Session
   body?: object
   headers?: Record<string, string>
-  /**
-   * A write of inventory, orders or payments that a switch may hold, and whose time the shop alone answers for. Orders
-   * with a card that the provider answers late or only when asked again are not among them, nor what costs a password
-   * hash: their time would be taken for the switch's.
-   */
+  /** A write, which a switch of its context may hold. */
   mayBeHeld?: boolean
+  /** An order whose card the provider answers late, or only when asked again: its time is not the shop's. */
+  slowOfItself?: boolean
 }
 
 export type ShopClient = {
@@ -36,9 +34,10 @@ export function createShopClient(baseUrl: string, measure: Measure): ShopClient 
   // Idle connections end before the server ends them, so that none is reused in the moment of its closing.
   const agent = new Agent({ connections: 200, keepAliveTimeout: 2_000, headersTimeout: TIME_LIMIT_MS })
   return {
-    async ask({ action, method, path, session, body, headers = {}, mayBeHeld = false }) {
+    async ask({ action, method, path, session, body, headers = {}, mayBeHeld = false, slowOfItself = false }) {
       const started = performance.now()
-      const seen = { action, startedAt: Date.now(), mayBeHeld }
+      const seen = { action, startedAt: Date.now(), mayBeHeld, slowOfItself }
+      const ended = mayBeHeld ? measure.begin() : undefined
       try {
         const response = await request(`${baseUrl}${path}`, {
           method,
@@ -60,6 +59,8 @@ export function createShopClient(baseUrl: string, measure: Measure): ShopClient 
       } catch {
         measure.add({ ...seen, ms: performance.now() - started, status: undefined })
         return undefined
+      } finally {
+        ended?.()
       }
     },
     close: () => agent.close(),

@@ -9,6 +9,7 @@ const seen = (more: Partial<Seen>): Seen => ({
   status: 502,
   code: 'upstream-unreachable',
   mayBeHeld: false,
+  slowOfItself: false,
   ...more,
 })
 const away = (process: string, context?: string) => ({ process, context, from: 1_050, until: 3_000 })

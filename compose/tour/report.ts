@@ -5,9 +5,12 @@ import type { Traffic } from '../shoppers/measure.ts'
 
 export type SwitchReport = {
   direction: 'to-service' | 'to-monolith'
-  /** The slowest write that the switch may have held; orders with slow cards and password hashes are not measured. */
+  /**
+   * The slowest write that the switch may have held, as its shopper saw it. Of an order whose card the provider answers
+   * late it is only the time in which the switch was under way.
+   */
   pauseMs: number
-  /** How many requests the proxy held and let go, all kinds. */
+  /** How many requests the proxy held, whatever became of them, or sent again because a fenced side refused them. */
   held: number
   failed: number
 }

@@ -1,12 +1,16 @@
 /** Measures a switch from the shoppers' side: opened before its command, closed after the held requests came back. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { becomesTrue } from '../embedded/wait.ts'
+import { connected } from '../provision/database.ts'
 import type { Measure } from '../shoppers/measure.ts'
 import type { SwitchReport } from './report.ts'
 
-const routing = z.object({ hold: z.object({ released: z.number() }) })
-/** Between the release in the proxy and the answer at the shopper. */
-const COMING_BACK_MS = 500
+const routing = z.object({
+  hold: z.object({ released: z.number(), expired: z.number() }),
+  contexts: z.array(z.object({ hold: z.boolean().optional() })),
+})
+/** A proxy sees a release within its poll; one that is away for longer lets nobody go. */
+const RELEASED_WITHIN_MS = 30_000
 
 /** @returns The direction in which a block moves a context, or nothing if it moves none, as where it must be refused. */
 export function directionOf(command: string): SwitchReport['direction'] | undefined {
@@ -15,33 +19,58 @@ export function directionOf(command: string): SwitchReport['direction'] | undefi
   return verb === 'switch' ? 'to-service' : verb === 'rollback' ? 'to-monolith' : undefined
 }
 
-/** @param ops the proxy's operators' listener and its token */
+/** Where a switch is seen: the proxy's operators' listener with its token, and the control database. */
+export type Sights = { url: string; token: string; control: string }
+
 export async function watchSwitch(
   direction: SwitchReport['direction'],
   measure: Measure,
-  ops: { url: string; token: string },
+  sights: Sights,
 ): Promise<() => Promise<SwitchReport>> {
-  const before = await waited(ops)
+  const before = await waited(sights)
+  const opened = Date.now()
   const close = measure.open()
   return async () => {
-    await sleep(COMING_BACK_MS)
-    const { slowestHeldMs, failed } = close()
-    const now = await waited(ops)
+    await becomesTrue('the proxy to let all go', async () => !(await isHolding(sights)), RELEASED_WITHIN_MS)
+    const { slowestHeldMs, failed } = await close(await beganAfter(sights.control, opened))
+    const now = await waited(sights)
     // A proxy that was started anew meanwhile counts from nothing.
     const held = now < before ? now : now - before
-    // Where no request was held none has waited for the switch, however slow one was.
-    return { direction, pauseMs: held === 0 ? 0 : slowestHeldMs, held, failed }
+    // Where no request was held none has waited for the switch, however slow one was; one that failed may have.
+    return { direction, pauseMs: held + failed === 0 ? 0 : slowestHeldMs, held, failed }
   }
 }
 
-/** Requests that the proxy has held so far, and those that a fenced side refused and the proxy sent again. */
-async function waited(ops: { url: string; token: string }): Promise<number> {
-  const { hold } = routing.parse(JSON.parse(await read(ops, '/routing')))
-  const refused = /^proxy_resends_total\{why="refused"\} (\d+)/m.exec(await read(ops, '/metrics'))?.[1]
-  return hold.released + Number(refused ?? 0)
+/**
+ * When the first attempt of a switch or rollback began that was under way at some time since `opened`.
+ * @returns milliseconds by this machine's clock, rather too early than too late; nothing where there was none
+ */
+export async function beganAfter(controlUrl: string, opened: number): Promise<number | undefined> {
+  const asked = Date.now()
+  const { rows } = await connected(controlUrl, (db) =>
+    db.query<{ ago: string | null }>(
+      `select extract(epoch from clock_timestamp() - min(began_at)) * 1000 as ago from banyan.attempts
+       where coalesce(ended_at, 'infinity') > clock_timestamp() - make_interval(secs => $1)`,
+      [(Date.now() - opened) / 1000],
+    ),
+  )
+  const ago = rows[0]?.ago
+  return ago == null ? undefined : asked - Number(ago)
 }
 
-async function read({ url, token }: { url: string; token: string }, path: string): Promise<string> {
+async function isHolding(sights: Sights): Promise<boolean> {
+  const { contexts } = routing.parse(JSON.parse(await read(sights, '/routing')))
+  return contexts.some(({ hold }) => hold)
+}
+
+/** Requests that the proxy has held so far, in vain or not, and those that a fenced side refused and it sent again. */
+async function waited(sights: Sights): Promise<number> {
+  const { hold } = routing.parse(JSON.parse(await read(sights, '/routing')))
+  const refused = /^proxy_resends_total\{why="refused"\} (\d+)/m.exec(await read(sights, '/metrics'))?.[1]
+  return hold.released + hold.expired + Number(refused ?? 0)
+}
+
+async function read({ url, token }: Sights, path: string): Promise<string> {
   const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } })
   if (!response.ok) throw new Error(`${url}${path} answered ${response.status}`)
   return await response.text()

@@ -82,7 +82,8 @@ async function watched(
 ): Promise<(() => Promise<void>) | undefined> {
   const direction = directionOf(block.command)
   if (!direction) return undefined
-  const end = await watchSwitch(direction, measure, { url: env.OPS_URL ?? '', token: env.OPS_TOKEN ?? '' })
+  const { OPS_URL: url = '', OPS_TOKEN: token = '', CONTROL_DATABASE_URL: control = '' } = env
+  const end = await watchSwitch(direction, measure, { url, token, control })
   return async () => {
     const seen = await end()
     switches.push(seen)

@@ -44,8 +44,8 @@ export async function benchSwitches(): Promise<Row[]> {
 async function oneTurn(system: System, measure: Parameters<typeof watchSwitch>[1]) {
   if ((await rowOf(system)).owner === 'monolith') await move(system, 'verify')
   const verb = await nextTurn(system)
-  const { OPS_URL: url = '', OPS_TOKEN: token = '' } = system.stack.env
-  const end = await watchSwitch(verb === 'switch' ? 'to-service' : 'to-monolith', measure, { url, token })
+  const { OPS_URL: url = '', OPS_TOKEN: token = '', CONTROL_DATABASE_URL: control = '' } = system.stack.env
+  const end = await watchSwitch(verb === 'switch' ? 'to-service' : 'to-monolith', measure, { url, token, control })
   for (let asking = 1; ; asking += 1) {
     const { state, because } = await follow(system, await askFor(system, verb))
     if (state === 'done') return await end()
