@@ -51,7 +51,7 @@ describe('the Dockerfile', () => {
   })
 
   // 35 is about SIGTERM in a running container, which needs an engine: tests/containers; kit/service/serve.test.ts has it
-  // for a process.
+  // for a process. No init is in the image: Compose brings one (44 in tests/compose), and in a pod Node is PID 1 and handles it.
 
   it('36. is for production, and installs before it copies sources', () => {
     expect(last.some((line) => line.startsWith('ENV ') && line.includes('NODE_ENV=production'))).toBe(true)

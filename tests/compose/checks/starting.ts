@@ -58,6 +58,8 @@ export const startingChecks: Check[] = [
     },
   },
   {
+    // `develop.watch` is not asked for: what runs is an image with its root read-only, whose sources are those of one
+    // commit. To work on the sources there is the embedded stack, `npm start`.
     n: 47,
     title:
       'each stage takes in the infrastructure and the changes up to its own; shoppers, faults and viewers come only when asked for',
