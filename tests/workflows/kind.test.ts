@@ -6,6 +6,7 @@ import { the } from '../k8s/support/check.ts'
 import { everyContainer, type Obj, ofKind } from '../k8s/support/objects.ts'
 import { render } from '../k8s/support/render.ts'
 import { loadWorkflows, ROOT, stepsOf } from './support/load.ts'
+import { idOf, takenAway } from './support/taken-away.ts'
 
 const workflow = loadWorkflows().find(({ file }) => file === 'kind.yaml')
 const steps = workflow ? stepsOf(workflow) : []
@@ -29,27 +30,10 @@ test('it goes a stage on and back again', () => {
 })
 
 test('on the way back it takes away what the stage before does not have, and nothing else', () => {
-  const idOf = ({ kind, metadata }: Obj) => `${kind} ${metadata.name}`
   const had = before.map(idOf)
   // A ConfigMap's name changes with its contents; those of before are applied again.
   const added = after.filter((one) => one.kind !== 'ConfigMap' && !had.includes(idOf(one)))
-  const kinds: Record<string, string> = {
-    deploy: 'Deployment',
-    hpa: 'HorizontalPodAutoscaler',
-    pdb: 'PodDisruptionBudget',
-    svc: 'Service',
-    job: 'Job',
-    sa: 'ServiceAccount',
-  }
-  const [, list = '', values = ''] = /delete (\S+) -l 'app\.kubernetes\.io\/name in \(([^)]*)\)'/.exec(backwards) ?? []
-  const byLabel = after.filter(
-    (one) =>
-      list.split(',').some((short) => kinds[short] === one.kind) &&
-      values.split(',').includes(one.metadata.labels?.['app.kubernetes.io/name'] ?? ''),
-  )
-  const [, policies = ''] = /delete netpol ([^\n]*)/.exec(backwards) ?? []
-  const byName = ofKind(after, 'NetworkPolicy').filter(({ metadata }) => policies.split(' ').includes(metadata.name))
-  expect([...byLabel, ...byName].map(idOf).sort()).toEqual(added.map(idOf).sort())
+  expect(takenAway(backwards, after)).toEqual(added.map(idOf).sort())
 })
 
 test('it loads every image of ours that the stages name, under the tag that they name', () => {
