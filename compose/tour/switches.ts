@@ -36,9 +36,13 @@ export async function watchSwitch(
     const now = await waited(sights)
     // A proxy that was started anew meanwhile counts from nothing.
     const held = now < before ? now : now - before
-    // Where no request was held none has waited for the switch, however slow one was; one that failed may have.
-    return { direction, pauseMs: held + failed === 0 ? 0 : slowestHeldMs, held, failed }
+    return { direction, pauseMs: pauseOf({ held, failed, slowestHeldMs }), held, failed }
   }
+}
+
+/** Where no request was held none has waited for the switch, however slow one was; one that failed may have. */
+export function pauseOf(seen: { held: number; failed: number; slowestHeldMs: number }): number {
+  return seen.held + seen.failed === 0 ? 0 : seen.slowestHeldMs
 }
 
 /**
@@ -63,10 +67,15 @@ async function isHolding(sights: Sights): Promise<boolean> {
   return contexts.some(({ hold }) => hold)
 }
 
-/** Requests that the proxy has held so far, in vain or not, and those that a fenced side refused and it sent again. */
-async function waited(sights: Sights): Promise<number> {
-  const { hold } = routing.parse(JSON.parse(await read(sights, '/routing')))
-  const refused = /^proxy_resends_total\{why="refused"\} (\d+)/m.exec(await read(sights, '/metrics'))?.[1]
+const waited = async (sights: Sights) => heldBy(await read(sights, '/routing'), await read(sights, '/metrics'))
+
+/**
+ * @param shown what the proxy answers at `/routing`, and at `/metrics`
+ * @returns requests that it has held so far, in vain or not, and those that a fenced side refused and it sent again
+ */
+export function heldBy(shown: string, metrics: string): number {
+  const { hold } = routing.parse(JSON.parse(shown))
+  const refused = /^proxy_resends_total\{why="refused"\} (\d+)/m.exec(metrics)?.[1]
   return hold.released + hold.expired + Number(refused ?? 0)
 }
 
