@@ -6,8 +6,8 @@ import { tell } from './news.js'
 /** What was set needs Unleash's next poll to come back; until then the slider stays where it was put. */
 const ECHO_MS = 4_000
 
-/** The phases in which reads go to both sides. */
-const SPLIT = ['ready', 'switching', 'aborting', 'switched']
+/** The phases in which a share takes reads to the service. */
+const SPLIT = ['ready', 'switching', 'aborting']
 
 /** No flag of that name, or one whose share is not one number. */
 const UNKNOWN = 'no single share'
@@ -32,7 +32,11 @@ export function createShare(name, mayAct) {
   let moved = false
   let planned = true
   let pulled = false
-  const percentage = (percent) => `${percent} % at the service${pulled ? ', but the kill switch is on' : ''}`
+  let owned = false
+  const percentage = (percent) =>
+    owned
+      ? `all at the service; ${percent} % after a rollback`
+      : `${percent} % at the service${pulled ? ', but the kill switch is on' : ''}`
 
   function choose(percent) {
     chosen = percent === share ? null : percent
@@ -83,13 +87,18 @@ export function createShare(name, mayAct) {
       }
       pulled = context.reads === 'owner'
       moved = context.phase === 'completed'
+      owned = context.phase === 'switched'
       planned = context.phase !== null
       show(slider, planned && !moved)
-      const early = SPLIT.includes(context.phase) || share > 0 ? null : `A share waits for ${name} to be ready.`
+      const early = SPLIT.includes(context.phase) || share > 0 ? null : waitsFor(name, owned)
       slider.disabled = !mayAct || !state.flags.canShift || early !== null
       slider.title = state.flags.why ?? early ?? ''
       if (chosen === null) slider.value = String(share ?? 0)
       draw()
     },
   }
+}
+
+function waitsFor(name, owned) {
+  return owned ? `The service answers all reads of ${name} as their owner.` : `A share waits for ${name} to be ready.`
 }

@@ -27,9 +27,11 @@ export async function setShare(
   await recordAudit(setup.control(), { who, what: verb, context, new: { [flag]: percent }, why, result: 'done' })
 }
 
-/** Why a share would do nothing: until both sides are seen to be equal, and after the end, proxies split no reads. */
+/** Why a share would do nothing: until both sides are seen to be equal, and once the service owns them, proxies split no reads. */
 export function waitsFor(context: string, phase: Phase, what: string): string {
   if (phase === 'completed') return `a move to ${what} in; ${context} is completed, and its service answers them all`
+  if (phase === 'switched')
+    return `a move that is not over; ${context} is switched, and its service answers its reads as their owner until banyan rollback`
   if (phase === 'following') return `${context} to be ready; it is following: banyan verify ${context}`
   return `${context} to be ready; it is ${phase}: banyan backfill, then verify`
 }

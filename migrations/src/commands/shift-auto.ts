@@ -38,10 +38,6 @@ export async function shiftAuto(setup: Setup, out: Output, asked: Asked): Promis
   const samples = wholeNumber('--samples', asked.samples, 1)
   await setup.plan(context)
   const { phase } = await knownContext(setup, context)
-  if (phase === 'switched')
-    throw new Refused(
-      `a move that is not over; ${context} is switched, and its service answers its reads as their owner`,
-    )
   if (phase !== 'ready') throw new Refused(waitsFor(context, phase, 'shift reads'))
   const flag = `${context}-reads`
   const flags = flagsOf(setup)

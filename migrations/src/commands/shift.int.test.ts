@@ -45,9 +45,11 @@ it('shifts reads only in the phases in which a proxy splits them, and back in an
     codes[phase] = (await run('shift', 'goods', '50', '--dry-run')).code
     expect((await run('shift', 'goods', '0', '--dry-run')).code).toBe(0)
     if (phase === 'following') expect((await run('shift', 'goods', '50')).out).toContain('banyan verify goods')
+    if (phase === 'switched')
+      expect((await run('shift', 'goods', '50')).out).toContain('its service answers its reads as their owner')
   }
-  const split = { ready: 0, switching: 0, aborting: 0, switched: 0 }
-  expect(codes).toEqual({ idle: 2, prepared: 2, copying: 2, following: 2, completed: 2, ...split })
+  const split = { ready: 0, switching: 0, aborting: 0 }
+  expect(codes).toEqual({ idle: 2, prepared: 2, copying: 2, following: 2, switched: 2, completed: 2, ...split })
 })
 
 it('mirrors reads only in the phases in which a proxy compares them, and stops it in any', async () => {

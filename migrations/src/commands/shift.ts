@@ -5,8 +5,11 @@ import { Refused } from './refused.ts'
 import { flagsOf, setShare, shareOf, waitsFor } from './share.ts'
 import { shiftAuto } from './shift-auto.ts'
 
-/** The phases in which proxies let a share of the reads go to the other side: both hold the whole of the data. */
-const SPLIT: readonly Phase[] = ['ready', 'switching', 'aborting', 'switched']
+/**
+ * The phases in which a share takes reads to the service: both sides hold the whole of the data, and the monolith owns it
+ * still, or again once a rollback is over.
+ */
+const SPLIT: readonly Phase[] = ['ready', 'switching', 'aborting']
 
 type Given = {
   auto?: string

@@ -1,10 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createTokenSigner } from '@banyan/kit/service'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { createTestDatabase } from '../../../tests/support/infra.ts'
 import { installContexts } from '../../test-support/install-contexts.ts'
 import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
 import { startWholeProxy } from '../../test-support/whole-proxy.ts'
+import type { ProxyConfig } from '../config.ts'
+import { createCookies } from '../cookies.ts'
+import { signOverride } from '../override.ts'
+import { createSigner } from '../sign.ts'
 
 // What the parts do is tested beside them, put together by hand; here as the proxy itself does from its configuration.
 
@@ -12,61 +16,118 @@ const ROUTES = `
 contexts: { goods: goods-service }
 limits: { address: 60/1h }
 cors: { origins: ["https://shop.example"] }
+identity: { strip: [x-tenant-*] }
 routes:
   - { method: GET, path: /api/goods, context: goods, access: read }
+  - { method: POST, path: /api/goods, context: goods, access: write }
   - { method: GET, path: /api/mine, context: goods, access: read, auth: required }
+  - { method: GET, path: /api/few, context: goods, access: read, auth: required, limits: { account: 2/1h } }
 `
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const expected = { issuer: 'https://id.example', audience: 'shop', typ: 'at+jwt' }
-const tokenOf = (change: Partial<typeof expected>) =>
+const tokenOf = (change: Partial<typeof expected> & { now?: () => Date } = {}) =>
   createTokenSigner({
     ...{ ...expected, ...change },
     privateJwk: { ...privateKey.export({ format: 'jwk' }), kid: 'one' },
     ttlSeconds: 60,
   }).sign({ sub: '7' })
+const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256', kty: 'EC' }]
+const OWN = { COOKIE_KEY: 'a cookie key of its own', OVERRIDE_KEY: 'an override key of its own' }
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>
+let control: Awaited<ReturnType<typeof installContexts>>
 let monolith: TestUpstream
+let service: TestUpstream
 let proxy: Awaited<ReturnType<typeof startWholeProxy>>
-beforeAll(async () => {
-  database = await createTestDatabase()
-  await (await installContexts(database.url, ['goods'])).end()
-  monolith = await startUpstream('monolith', (req, res) => res.writeHead(req.url === '/broken' ? 503 : 200).end('{}'))
-  proxy = await startWholeProxy({
+const start = (config: Partial<ProxyConfig>) =>
+  startWholeProxy({
     routes: ROUTES,
     controlUrl: database.url,
     // Nobody listens there.
     unleash: { url: 'http://127.0.0.1:9/api', clientToken: 'none' },
     monolith: monolith.url,
-    services: {},
-    config: {
-      JWT_JWKS: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256', kty: 'EC' }] },
-      JWT_ISSUER: expected.issuer,
-      JWT_AUDIENCE: expected.audience,
-      COOKIE_SECURE: true,
-      TRUSTED_HOPS: 1,
-    },
+    services: { goods: service.url },
+    config: { JWT_ISSUER: expected.issuer, JWT_AUDIENCE: expected.audience, TRUSTED_HOPS: 1, ...config },
   })
+beforeAll(async () => {
+  database = await createTestDatabase()
+  control = await installContexts(database.url, ['goods'])
+  monolith = await startUpstream('monolith', (req, res) => {
+    res.setHeader('access-control-allow-origin', '*')
+    res.writeHead(req.url === '/broken' ? 503 : 200).end('{}')
+  })
+  service = await startUpstream('service')
+  proxy = await start({ JWT_JWKS: { keys }, COOKIE_SECURE: true, ...OWN })
 })
 afterAll(async () => {
   await proxy.close()
   await monolith.close()
+  await service.close()
+  await control.end()
   await database.drop()
 })
 let addresses = 0
 /** Each from an address of its own, unless told. */
-const ask = (path: string, headers: Record<string, string> = {}, from = `10.2.0.${addresses++}`) =>
-  fetch(proxy.url + path, { headers: { 'x-forwarded-for': from, ...headers } })
+const ask = (path: string, headers: Record<string, string> = {}, from = `10.2.0.${addresses++}`, method = 'GET') =>
+  fetch(proxy.url + path, { method, headers: { 'x-forwarded-for': from, ...headers } })
 const metrics = async () => await (await fetch(`${proxy.opsUrl}/metrics`)).text()
 
 it('checks tokens by the keys, the issuer and the audience that it is told', async () => {
-  const asked = async (change: Partial<typeof expected>) =>
+  const asked = async (change: Parameters<typeof tokenOf>[0]) =>
     (await ask('/api/mine', { authorization: `Bearer ${await tokenOf(change)}` })).status
   expect((await ask('/api/mine')).status).toBe(401)
   expect(await asked({})).toBe(200)
-  for (const change of [{ issuer: 'another' }, { audience: 'another' }, { typ: 'internal+jwt' }])
+  const longAgo = { now: () => new Date(Date.now() - 3_600_000) }
+  for (const change of [{ issuer: 'another' }, { audience: 'another' }, { typ: 'internal+jwt' }, longAgo])
     expect(await asked(change)).toBe(401)
-  expect(await metrics()).toContain('proxy_refusals_total{code="invalid-token"} 3')
+  expect(await metrics()).toContain('proxy_refusals_total{code="invalid-token"} 4')
+})
+
+it('fetches the keys of tokens from where they are published, where it is told so', async () => {
+  const published = await startUpstream('keys', (_req, res) =>
+    res.setHeader('content-type', 'application/json').end(JSON.stringify({ keys })),
+  )
+  const fetching = await start({ JWT_JWKS_URL: `${published.url}/jwks.json` })
+  onTestFinished(() => Promise.all([fetching.close(), published.close()]).then(() => undefined))
+  const mine = async (issuer: string) =>
+    (await fetch(`${fetching.url}/api/mine`, { headers: { authorization: `Bearer ${await tokenOf({ issuer })}` } }))
+      .status
+  expect([await mine(expected.issuer), await mine('another')]).toEqual([200, 401])
+  expect(published.seen.map(({ url }) => url)).toEqual(['/jwks.json'])
+})
+
+it('bounds the requests of an account', async () => {
+  const authorization = `Bearer ${await tokenOf()}`
+  const statuses: number[] = []
+  for (let time = 0; time < 3; time += 1) statuses.push((await ask('/api/few', { authorization })).status)
+  expect(statuses).toEqual([200, 200, 429])
+  expect(await metrics()).toContain('proxy_rate_limited_total{by="account"} 1')
+})
+
+it('takes away what the table names, and hears a side that is asked for with its own key alone', async () => {
+  const asked = (key: string) => ask('/api/goods', { 'banyan-side': signOverride('service', createSigner(key)) })
+  monolith.seen.length = 0
+  await (await asked('another key of sixteen')).text()
+  await (await asked(OWN.OVERRIDE_KEY)).text()
+  await (await ask('/api/goods', { 'x-tenant-id': 'forged' })).text()
+  expect([service.seen.length, monolith.seen.length]).toEqual([1, 2])
+  expect(monolith.seen.at(-1)!.headers).not.toHaveProperty('x-tenant-id')
+})
+
+it('signs its cookies with its key, for TLS alone where it is told so', async () => {
+  await control.query(`update banyan.contexts set phase = 'ready' where context = 'goods'`)
+  const [cookie = ''] = await vi.waitFor(
+    async () => {
+      const cookies = (await ask('/api/goods', {}, undefined, 'POST')).headers.getSetCookie()
+      expect(cookies).not.toEqual([])
+      return cookies
+    },
+    { timeout: 10_000 },
+  )
+  await control.query(`update banyan.contexts set phase = 'idle' where context = 'goods'`)
+  expect(cookie).toMatch(/; Secure/)
+  const opened = (key: string) => createCookies(createSigner(key), { secure: true }).written(cookie, 'goods')
+  expect([opened(OWN.COOKIE_KEY), opened('another key of sixteen')]).toEqual([expect.any(Number), null])
 })
 
 it('bounds the requests of an address, which is the one that the proxy in front of it saw', async () => {

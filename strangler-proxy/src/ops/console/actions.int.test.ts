@@ -1,5 +1,4 @@
-import type pg from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { ownershipOf } from '../../../test-support/start-proxy.ts'
 import { codeOf, type Session, startConsole, type TestConsole } from './testing/console.ts'
 
@@ -45,7 +44,10 @@ describe('an action', () => {
       ])
       await house.auditSays('console: reads', 'refused')
     }
-    expect(await house.auditOf('console: reads')).toMatchObject({ who: 'ann', context: 'goods', result: 'refused' })
+    expect(await house.auditOf('console: reads')).toMatchObject({
+      ...{ who: 'ann', context: 'goods', result: 'refused' },
+      why: expect.stringContaining('does not show that the console’s own page has sent it'),
+    })
     for (const [path, body] of ACTIONS)
       expect(await codeOf(await house.act(path, body, { cookie })), path).toEqual([403, 'no-proof'])
     expect([await house.reads(), house.unleash.shares]).toEqual(['flag', []])
@@ -57,12 +59,26 @@ describe('an action', () => {
       expect(await codeOf(await house.act(path, body, viewer))).toEqual([403, 'not-an-operator'])
       await house.auditSays(`console: ${path.split('/')[1]}`, 'refused')
     }
+    expect(await house.auditOf('console: call-off')).toMatchObject({
+      who: 'vic',
+      why: expect.stringContaining('as a viewer'),
+    })
+    expect([await house.reads(), house.unleash.shares]).toEqual(['flag', []])
+  })
+
+  it('on a context that there is not is refused, whatever it is', async () => {
+    const ann = await house.sessionOf('ann')
+    await leading()
+    for (const [path, body] of ACTIONS) {
+      const action = path.replace('goods', 'nobody')
+      expect(await codeOf(await house.act(action, body, ann)), action).toEqual([404, 'unknown-context'])
+    }
     expect([await house.reads(), house.unleash.shares]).toEqual(['flag', []])
   })
 
   it('is POST alone', async () => {
     const { cookie } = await house.sessionOf('ann')
-    for (const path of ['reads', 'share', 'owner'])
+    for (const path of ['reads', 'share', 'owner', 'call-off'])
       expect((await fetch(`${house.url}/console/contexts/goods/${path}`, { headers: { cookie } })).status).toBe(404)
   })
 
@@ -81,10 +97,10 @@ describe('an action', () => {
 
   it('sets a share in Unleash, and refuses one that is none, or whose time has not come', async () => {
     const ann = await house.sessionOf('ann')
-    expect((await house.act('goods/share', { percent: 25 }, ann)).status).toBe(200)
+    expect((await house.act('goods/share', { percent: 25, why: 'all is well' }, ann)).status).toBe(200)
     expect(house.unleash.shares).toEqual([['goods-reads', 25]])
     expect(await house.auditOf('shift')).toMatchObject({
-      ...{ who: 'ann', what: 'shift', context: 'goods' },
+      ...{ who: 'ann', what: 'shift', context: 'goods', why: 'all is well', result: 'done' },
       ...{ old: { 'goods-reads': 5 }, new: { 'goods-reads': 25 } },
     })
     for (const percent of [-1, 101, 2.5, '25', null]) {
@@ -93,22 +109,46 @@ describe('an action', () => {
       expect(JSON.stringify(await answer.json()), String(percent)).toContain('must be a whole number from 0 to 100')
       expect(answer.status).toBe(422)
     }
-    expect(await codeOf(await house.act('nobody/share', { percent: 1 }, ann))).toEqual([404, 'unknown-context'])
-    house.known.set('goods', ownershipOf('goods', { phase: 'copying' }))
-    expect(await codeOf(await house.act('goods/share', { percent: 1 }, ann))).toEqual([409, 'refused'])
+    for (const [phase, why] of [
+      ['copying', 'goods to be ready; it is copying'],
+      ['switched', 'its service answers its reads as their owner'],
+    ] as const) {
+      house.known.set('goods', ownershipOf('goods', { phase }))
+      const refused = await house.act('goods/share', { percent: 1 }, ann)
+      expect(await refused.json(), phase).toMatchObject({
+        ...{ status: 409, code: 'refused' },
+        detail: expect.stringContaining(why),
+      })
+      // The way back is open in any phase.
+      expect((await house.act('goods/share', { percent: 0 }, ann)).status, phase).toBe(200)
+    }
     house.known.set('goods', ownershipOf('goods', { phase: 'ready' }))
     house.unleash.fails = true
     expect(await codeOf(await house.act('goods/share', { percent: 1 }, ann))).toEqual([502, 'unleash-refused'])
     expect(await house.auditOf('shift')).toMatchObject({ result: 'failed' })
-    expect(house.unleash.shares).toEqual([['goods-reads', 25]])
+    expect(house.unleash.shares).toEqual([25, 0, 0].map((percent) => ['goods-reads', percent]))
+  })
+
+  it('sets no share where Unleash’s admin token is missing, and says so', async () => {
+    const readOnly = await startConsole({ flagAdmin: null })
+    onTestFinished(() => readOnly.close())
+    const answer = await readOnly.act('goods/share', { percent: 1 }, await readOnly.sessionOf('ann'))
+    expect(await answer.json()).toMatchObject({
+      ...{ status: 409, code: 'shares-are-read-only' },
+      detail: expect.stringContaining('UNLEASH_ADMIN_TOKEN'),
+    })
   })
 
   it('asks for a switch as the command line does, by name and with a reason, while a mover runs', async () => {
     const ann = await house.sessionOf('ann')
     expect(await codeOf(await house.act('goods/owner', SWITCH, ann))).toEqual([409, 'no-mover'])
-    const mover = await leading()
-    expect((await house.act('goods/owner', { verb: 'switch', why: ' ' }, ann)).status).toBe(422)
-    expect((await house.act('goods/owner', { verb: 'switch' }, ann)).status).toBe(422)
+    await leading()
+    // A reason is a few words, which a space or two letters are not.
+    for (const why of [undefined, '   ', 'ok']) {
+      expect((await house.act('goods/owner', { verb: 'switch', why }, ann)).status, why).toBe(422)
+      expect((await house.act('goods/owner', { verb: 'rollback', why }, ann)).status, why).toBe(422)
+      expect((await house.act('goods/call-off', { why }, ann)).status, why).toBe(422)
+    }
     expect((await house.act('goods/owner', { ...SWITCH, verb: 'complete' }, ann)).status).toBe(422)
     expect((await house.act('goods/owner', SWITCH, ann)).status).toBe(202)
     expect(await lastIntent()).toMatchObject({
@@ -120,14 +160,12 @@ describe('an action', () => {
     })
     const again = await house.act('goods/owner', { ...SWITCH, verb: 'rollback' }, ann)
     expect(await again.json()).toMatchObject({ detail: 'The rollback waits for the switch that ann asked for to end.' })
-    expect((await house.act('goods/call-off', {}, ann)).status).toBe(422)
     expect((await house.act('goods/call-off', { why: 'changed my mind' }, ann)).status).toBe(202)
     expect(await lastIntent()).toMatchObject({ state: 'cancelled' })
     expect(await house.auditOf('abort')).toMatchObject({ who: 'ann', result: 'cancelled' })
     expect(await codeOf(await house.act('goods/call-off', { why: 'once more' }, ann))).toEqual([409, 'refused'])
     await house.act('goods/owner', { ...SWITCH, withoutParity: true }, ann)
     expect(await lastIntent()).toMatchObject({ args: { withoutParity: 'a quiet hour' } })
-    mover.release(true)
   })
 
   it('has no right in the control database beyond that', async () => {
@@ -152,10 +190,11 @@ describe('an action', () => {
   })
 })
 
-async function leading(): Promise<pg.PoolClient> {
+/** Holds the lead, as a mover does, until the test is over. */
+async function leading(): Promise<void> {
   const client = await house.control.connect()
+  onTestFinished(() => client.release(true))
   await client.query('select pg_advisory_lock(1650552441)')
-  return client
 }
 const lastIntent = async () =>
   (await house.control.query('select * from banyan.intents order by id desc limit 1')).rows[0]

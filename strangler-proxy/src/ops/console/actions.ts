@@ -26,8 +26,15 @@ const ownerOrder = z.strictObject({
   withoutParity: z.boolean().default(false),
 })
 
-/** The phases in which a share of the reads goes to the other side: both hold the whole of the data. */
-const SPLIT: readonly string[] = ['ready', 'switching', 'aborting', 'switched']
+/** The phases in which a share takes reads to the service, as `banyan shift` has them. */
+const SPLIT: readonly string[] = ['ready', 'switching', 'aborting']
+
+/** Why a share would do nothing. */
+function waitsFor(context: string, phase: string): string {
+  return phase === 'switched'
+    ? `A share moves nothing while ${context} is switched: its service answers its reads as their owner. Roll back first.`
+    : `A share waits for ${context} to be ready; it is ${phase}.`
+}
 
 /** What an operator does at the console. Each change is the one that `banyan` makes, under the operator's own name. */
 export function addActions(
@@ -63,8 +70,7 @@ export function addActions(
     const { percent, why } = shareOrder.parse(req.body)
     if (flagAdmin === null) throw new Problem(409, 'shares-are-read-only', NO_ADMIN_TOKEN)
     const { phase } = sources.ownership.get(context)!
-    if (percent > 0 && !SPLIT.includes(phase))
-      throw new Problem(409, 'refused', `A share waits for ${context} to be ready; it is ${phase}.`)
+    if (percent > 0 && !SPLIT.includes(phase)) throw new Problem(409, 'refused', waitsFor(context, phase))
     const flag = `${context}-reads`
     const line = {
       ...{ who: sessionOf(res).name, what: 'shift', context, why: why || null },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { until } from '../../../test-support/raw.ts'
 import { codeOf, SECRETS, startConsole, type TestConsole } from './testing/console.ts'
 
@@ -33,10 +33,23 @@ describe('the login', () => {
     expect(early.headers.get('retry-after')).toBe('1')
     expect(await codeOf(early)).toEqual([429, 'too-soon'])
     expect(house.logged).toContainEqual({ address: expect.stringContaining('127.0.0.1'), who: 'ann' })
+    expect(house.logged).toContainEqual({ address: expect.any(String), waitMs: expect.any(Number) })
     await house.auditSays('login', 'refused')
+    expect(await house.auditOf('login')).toMatchObject({ who: 'ann', why: expect.stringMatching(/^from .*127/) })
     await until('the wait is over', async () => (await house.logIn('a secret typed as a name', 'x')).status === 401)
     expect(JSON.stringify(house.logged)).not.toContain('typed as a name')
+    await house.auditSays('login', 'refused')
+    expect(await house.auditOf('login')).toMatchObject({ who: 'unknown' })
     await until('the right one comes in', async () => (await house.logIn('ann', SECRETS.ann)).status === 200)
+  })
+
+  it('is nobody’s where no operators are configured, and says what is missing', async () => {
+    const closed = await startConsole({ operators: [] })
+    onTestFinished(() => closed.close())
+    expect(await (await closed.logIn('ann', SECRETS.ann)).json()).toMatchObject({
+      ...{ status: 409, code: 'no-operators' },
+      detail: expect.stringContaining('CONSOLE_OPERATORS'),
+    })
   })
 
   it('is not taken from another site', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { codeOf, SAMPLE, startConsole, type TestConsole } from './testing/console.ts'
+import { codeOf, startConsole, type TestConsole } from './testing/console.ts'
+import { SAMPLE } from './testing/sources.ts'
 
 let house: TestConsole
 beforeAll(async () => {
@@ -34,16 +35,16 @@ describe('the stream', () => {
     await stream.ended
   })
 
-  it('tells which instances are asked, and why others are not', async () => {
-    const ann = await house.sessionOf('ann')
-    const stream = await house.open(ann)
+  it('tells a viewer as well which instances are asked, and why others are not', async () => {
+    const vic = await house.sessionOf('vic')
+    const stream = await house.open(vic)
     expect((await stream.next('state')).upstreams).toMatchObject([
       {
         ...{ side: 'service', context: 'goods', up: true },
         instances: [{ state: 'answers' }, { state: 'put aside after failures' }, { state: 'fails its checks' }],
       },
     ])
-    await house.logOut(ann)
+    await house.logOut(vic)
     await stream.ended
   })
 

@@ -8,31 +8,19 @@ import { createTestDatabase, loginClause } from '../../../../../tests/support/in
 import { until } from '../../../../test-support/raw.ts'
 import { ownershipOf } from '../../../../test-support/start-proxy.ts'
 import { createOpsApp } from '../../app.ts'
-import type { RoutingSources } from '../../routing.ts'
+import type { ConsoleOptions } from '../console.ts'
 import { hashSecret } from '../secret.ts'
 import { createTraffic } from '../traffic.ts'
 import { openEvents } from './events.ts'
+import { type Changes, sourcesOf } from './sources.ts'
 
 /** An operator and a viewer, who may log in. */
 export const SECRETS = { ann: 'the secret of ann', vic: 'the secret of vic' }
-export const SAMPLE = {
-  ...{ context: 'goods', method: 'GET', url: '/api/goods' },
-  ...{ headers: {}, signedIn: false, differences: [] },
-}
-const GROUP = {
-  ...{ side: 'service', context: 'goods', isUp: () => true },
-  instances: () => [
-    { url: 'http://one', healthy: true, downUntil: 0, load: 2 },
-    { url: 'http://two', healthy: true, downUntil: Number.POSITIVE_INFINITY, load: 0 },
-    { url: 'http://three', healthy: false, downUntil: 0, load: 0 },
-  ],
-}
-
 export type Session = { cookie: string; csrf: string }
 export type TestConsole = Awaited<ReturnType<typeof startConsole>>
 
 /** The operators' listener on a real control database, by a proxy's role; what it would tell Unleash is kept instead. */
-export async function startConsole() {
+export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin' | 'operators'>> = {}) {
   const role = `console_${randomBytes(4).toString('hex')}`
   const database = await createTestDatabase()
   const control = new pg.Pool({ connectionString: database.url })
@@ -50,11 +38,9 @@ export async function startConsole() {
   logger.warn = ((line: object) => logged.push(line)) as never
   const known = new Map([['goods', ownershipOf('goods', { phase: 'ready' })]])
   const unleash = { fails: false, shares: [] as [string, number][] }
-  let changed: () => void = () => undefined
+  const changes: Changes = { ownership: () => undefined, flags: () => undefined }
   const ops = createOpsApp({
-    sources: sourcesOf(known, (listener) => {
-      changed = listener
-    }),
+    sources: sourcesOf(known, changes),
     pool,
     token: 'a token of the operators',
     logger,
@@ -74,6 +60,7 @@ export async function startConsole() {
           unleash.shares.push([flag, percent])
         },
       } as never,
+      ...more,
     },
   })
   const server = createServer(ops.app)
@@ -89,8 +76,8 @@ export async function startConsole() {
   let lastSaid = 0
   return {
     ...{ url, role, control, pool, ops, logged, known, unleash, logIn },
-    /** Tells the console that something has changed, as the watch over ownership does. */
-    hint: () => changed(),
+    /** Tells the console that something has changed, as the watch over ownership does, or that over the flags. */
+    hint: (what: keyof Changes = 'ownership') => changes[what](),
     async sessionOf(name: keyof typeof SECRETS): Promise<Session> {
       const answer = await logIn(name, SECRETS[name])
       const { csrf } = (await answer.json()) as { csrf: string }
@@ -136,24 +123,3 @@ export async function startConsole() {
 }
 
 export const codeOf = async (answer: Response) => [answer.status, ((await answer.json()) as { code: string }).code]
-
-function sourcesOf(known: Map<string, ReturnType<typeof ownershipOf>>, onChange: (listener: () => void) => void) {
-  return {
-    ownership: {
-      get: (context: string) => known.get(context),
-      staleMs: () => 10,
-      leaseValid: () => true,
-      on: (_change: string, listener: () => void) => {
-        onChange(listener)
-        return () => undefined
-      },
-    },
-    flags: { share: () => 5, freshness: () => ({ lastFetchMs: 1, ok: true, error: null }), on: () => () => undefined },
-    hold: { stats: () => ({ waiting: 0 }) },
-    inFlight: { count: () => 0 },
-    upstreams: { all: () => ({ monolith: [] }), groups: () => [GROUP] },
-    recorder: { state: () => ({ on: false }) },
-    mirror: { state: () => ({ mirrored: 7, mismatched: 1 }), samples: { list: () => [SAMPLE] } },
-    contexts: ['goods'],
-  } as unknown as RoutingSources
-}
