@@ -3,6 +3,8 @@ import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 export type Connections = {
+  /** From now on answers tell their clients to close the connection, so that few are left to be closed. */
+  sayGoodbye(): void
   /**
    * Refuses new connections, tells clients to close theirs with the answer in hand, closes idle ones.
    * @param graceMs After this many milliseconds what is still open is destroyed.
@@ -18,7 +20,7 @@ export function trackConnections(server: Server): Connections {
   // in it and the table after it, so that once one is old, the collector copies a good part of all later requests: pauses
   // of tens of milliseconds.
   const sockets = new Map<Socket, ServerResponse | null>()
-  let draining = false
+  let leaving = false
 
   server.on('connection', (socket) => {
     sockets.set(socket, null)
@@ -30,12 +32,16 @@ export function trackConnections(server: Server): Connections {
     res.once('close', () => {
       if (sockets.get(socket) === res) sockets.set(socket, null)
     })
-    if (draining) res.setHeader('Connection', 'close')
+    if (leaving) res.setHeader('Connection', 'close')
   })
 
-  async function drain(graceMs: number): Promise<boolean> {
-    draining = true
+  function sayGoodbye(): void {
+    leaving = true
     for (const res of sockets.values()) if (res?.headersSent === false) res.setHeader('Connection', 'close')
+  }
+
+  async function drain(graceMs: number): Promise<boolean> {
+    sayGoodbye()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     // An answer whose headers were out already leaves its connection idle later on.
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
@@ -50,5 +56,5 @@ export function trackConnections(server: Server): Connections {
     clearTimeout(bound)
     return clean
   }
-  return { drain }
+  return { sayGoodbye, drain }
 }

@@ -55,6 +55,8 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const end = async (reason: string): Promise<boolean> => {
     health?.setReady(false)
     logger.info({ reason }, 'stopping')
+    // Who sends into a connection in the moment in which it is closed gets no answer.
+    connections.sayGoodbye()
     if (options.unreadyMs) await new Promise((resolve) => setTimeout(resolve, options.unreadyMs))
     const drained = await connections.drain(options.graceMs)
     if (!drained) logger.warn({ graceMs: options.graceMs }, 'requests in flight were cut off')

@@ -70,11 +70,16 @@ it('what the guard said last of the reads is shown, with the figures that it wen
   const sides = { monolith: { reads: 900, failed: 1, p99Ms: 12 }, service: { reads: 40, failed: 0, p99Ms: null } }
   const first = { context: 'goods', who: 'bob', share: 5, decision: 'continue' as const, because: null, sides }
   await noteWatch(control, first)
-  const { context, ...last } = { ...first, share: 25, decision: 'pause' as const, because: 'too few reads' }
+  await control.query(`update banyan.watches set at = at - interval '1 h'`)
+  const later = { ...first, who: 'ann', share: 25, decision: 'pause' as const, because: 'too few reads' }
+  const { context, ...last } = { ...later, sides: { ...sides, monolith: { reads: 950, failed: 2, p99Ms: 13 } } }
   await noteWatch(control, { context, ...last })
   const [goods, orders] = (await shown()).contexts
   expect([goods, orders]).toMatchObject([{ context, watch: last }, { watch: null }])
-  expect((goods!.watch as { agoMs: number }).agoMs).toBeGreaterThanOrEqual(0)
+  const { agoMs } = goods!.watch as { agoMs: number }
+  expect(agoMs).toBeGreaterThanOrEqual(0)
+  // By its last word, not by its first of an hour ago.
+  expect(agoMs).toBeLessThan(600_000)
 })
 
 it('whether a mover runs is known by the lead itself', async () => {

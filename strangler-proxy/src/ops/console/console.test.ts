@@ -77,6 +77,8 @@ async function taken(pictures: number): Promise<void> {
     await vi.advanceTimersByTimeAsync(0)
     await new Promise((resolve) => setImmediate(resolve))
   }
+  // Until it has been sent as well: a change meanwhile would wait for the next.
+  await new Promise((resolve) => setImmediate(resolve))
   expect(looks).toBe(pictures)
 }
 
