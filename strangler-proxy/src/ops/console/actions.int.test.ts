@@ -34,6 +34,7 @@ describe('an action', () => {
     const attempts: [Partial<Session>, Record<string, string>][] = [
       [{ cookie }, {}],
       [{ cookie, csrf: `${csrf}x` }, {}],
+      [{ cookie, csrf: (await house.sessionOf('vic')).csrf }, {}],
       [{ cookie, csrf }, { origin: 'http://evil.example' }],
       [{ cookie, csrf }, { 'sec-fetch-site': 'same-site' }],
     ]
