@@ -42,12 +42,16 @@ function differencesOf({ differences, doubtful, sides }: Report): string {
   if (differences.length + doubtful.length === 0) return ''
   const all = [...differences, ...doubtful.map((each) => ({ ...each, reproduction: undefined, seen: 'once' }))]
   const shown = all.map((each) => {
-    const { operation, at, kind, differed, compared, noiseAtMost, sample, origin, reproduction } = each
+    const { operation, at, kind, differed, compared, askedTwice, noiseAtMost, sample, origin, reproduction } = each
+    const byItself =
+      askedTwice === 0
+        ? 'no side was asked the same twice here, so nothing excuses it (<code>--twin</code> asks writes twice, too)'
+        : `by itself it varies in at most ${Math.round(noiseAtMost * 1000) / 10} % (95 %, asked twice ${askedTwice} times)`
     const asked = reproduction
       ? `<p>${reproduction.shortened ? 'Shortest way found to see it' : 'Seen by'}:</p><pre>${xml(reproduction.requests.join('\n'))}</pre><pre>${xml(reproduction.command)}</pre>`
       : `<p>Seen in: ${xml(origin.sequence)}, step ${origin.step + 1}.</p>`
     return `<section><h3>${xml(operation)} <code>${xml(at)}</code>: ${kind}${'seen' in each ? ' (did not come back)' : ''}</h3>
-<p>${differed} of ${compared} comparisons; by itself it varies in at most ${Math.round(noiseAtMost * 1000) / 10} % (95 %).</p>
+<p>${differed} of ${compared} comparisons; ${byItself}.</p>
 <div class="pair"><div><h4>${xml(sides.left)}</h4><pre>${show(sample.left)}</pre></div>
 <div><h4>${xml(sides.right)}</h4><pre>${show(sample.right)}</pre></div></div>${asked}</section>`
   })

@@ -118,6 +118,16 @@ describe('reports', () => {
     expect(all).toContain('secret')
   })
 
+  it('say how far a place varies by itself, or that nobody has asked', () => {
+    expect(htmlOf(report)).toContain(
+      '30 of 30 comparisons; by itself it varies in at most 11.4 % (95 %, asked twice 30 times).',
+    )
+    const once = createTally(createMask())
+    once.compared('add', [{ path: '$.status', kind: 'value', left: 201, right: 200 }], origin)
+    const unasked = reportOf({ ...once.judge(), compared: 1, operations: once.operations() })
+    expect(htmlOf(unasked)).toContain('1 of 1 comparisons; no side was asked the same twice here')
+  })
+
   it('hold no secret that only its place, a name on the way to it, tells', () => {
     const at = (path: string) => {
       const places = createTally(createMask())
