@@ -1,6 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { failPointsOf } from './support/fail-points.ts'
-import { expectAtRest, expectEqualSides, expectNothingLeft, expectNothingLost } from './support/invariants.ts'
+import {
+  expectAtRest,
+  expectEqualSides,
+  expectNothingLeft,
+  expectNothingLost,
+  openSides,
+} from './support/invariants.ts'
 import { killAlong } from './support/kill.ts'
 import { makeReady, move, nextTurn, recover, rowOf, turn } from './support/moves.ts'
 import { letShoppersIn, type Shoppers } from './support/shoppers.ts'
@@ -72,7 +78,7 @@ it('knows every fail point of the engine', () => {
 })
 
 it('prepare and its way back end well, with nothing copied and with everything, wherever the mover dies', async () => {
-  writers = startWriters(system, 'only-fenced')
+  writers = startWriters(system, 'preparing')
   await killAlong(system, 'prepare', PREPARE)
   expect(await rowOf(system)).toMatchObject({ phase: 'prepared', step: null })
   await expectAtRest(system, 'monolith')
@@ -148,8 +154,13 @@ it('the completion ends well, wherever the mover dies', async () => {
   if ((await rowOf(system)).owner === 'monolith') await turn(system)
   await move(system, 'verify')
   await expectGoodEnd()
+  const last = startWriters(system, 'completing')
+  writers = last
   await killAlong(system, 'complete', COMPLETE, { args: { confirm: 'inventory', quietSeconds: 0 } })
   expect(await rowOf(system)).toMatchObject({ phase: 'completed', owner: 'service' })
+  await last.stop()
+  expect(await openSides(system)).toEqual(['service'])
+  await expectNothingLost(system, last)
 })
 
 it('the ledger is exact after all of it', async () => {

@@ -21,12 +21,17 @@ const PATIENCE_MS = 20_000
 
 /**
  * A session that knows nothing of ownership, as a psql window or a cron job does.
- * @param where one more condition of each statement: where it is not true nothing is written, and the row is absent
+ * @param options.where one more condition of each statement: where it is not true nothing is written, and the row is absent
+ * @param options.category of what is inserted: a number where nothing is to be read for it
  */
-export function databaseDoor({ sides }: System, side: Side, where = 'true'): Door {
+export function databaseDoor(
+  { sides }: System,
+  side: Side,
+  { where = 'true', category = '(select min(id) from categories)' } = {},
+): Door {
   const text = {
     insert: `insert into products (sku, name, category_id, price_cents)
-      select $1, 'Written by a test', (select min(id) from categories), $2::int where ${where} returning id`,
+      select $1, 'Written by a test', ${category}, $2::int where ${where} returning id`,
     update: `update products set price_cents = $2 where sku = $1 and ${where} returning id`,
     delete: `delete from products where sku = $1 and $2::int is not null and ${where} returning id`,
   }
@@ -45,8 +50,9 @@ export function databaseDoor({ sides }: System, side: Side, where = 'true'): Doo
         return { kind: 'accepted', id, side, term, ownerSeen: owner }
       } catch (error) {
         const { code = '', message } = error as { code?: string; message: string }
-        // A class of its own means that the server has answered, and rolled back; anything else may have happened.
-        const answered = /^(BN001|40|23|55|25006)/.test(code)
+        // A class of its own means that the server has answered, and rolled back; anything else may have happened. A
+        // table is not there any more where its context has left for good.
+        const answered = /^(BN001|40|23|55|25006|42P01)/.test(code)
         return { kind: answered ? 'refused' : 'unknown', why: `${code} ${message}` }
       }
     },

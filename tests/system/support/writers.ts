@@ -18,17 +18,17 @@ const ONLY_FENCED = `exists (
 
 /**
  * Starts writers at the proxy, at both sides' APIs and at both databases. They never stop for an error.
- * @param atService whether the service's database is written to at all times, or only while a fence stands there
+ * @param when `preparing`: the service's database is written to only while a fence stands there; `completing`: that of the
+ *   monolith only by a session that reads nothing, since nobody may leave while the old tables are still read
  */
-export function startWriters(system: System, atService: 'always' | 'only-fenced' = 'always'): Writers {
+export function startWriters(system: System, when: 'moving' | 'preparing' | 'completing' = 'moving'): Writers {
   const { env } = system.stack
   const memory = createMemory()
   const stop = new AbortController()
   const token = adminToken(system)
-  const databases = [
-    databaseDoor(system, 'monolith'),
-    databaseDoor(system, 'service', atService === 'always' ? 'true' : ONLY_FENCED),
-  ]
+  const monolith = databaseDoor(system, 'monolith', when === 'completing' ? { category: '1' } : {})
+  const service = databaseDoor(system, 'service', when === 'preparing' ? { where: ONLY_FENCED } : {})
+  const databases = when === 'completing' ? [service] : [monolith, service]
   const apis = [
     httpDoor("monolith's API", env.MONOLITH_URL ?? '', token, 'monolith'),
     httpDoor("service's API", env.INVENTORY_SERVICE_URL ?? '', token, 'service'),
@@ -41,7 +41,7 @@ export function startWriters(system: System, atService: 'always' | 'only-fenced'
     write(proxy, memory, stop.signal),
     // A row that travels through every door: the last acknowledged write wins, whoever took it.
     write([...databases, ...apis, ...proxy], memory, stop.signal),
-    ...databases.map((door) => knock(door, memory, stop.signal)),
+    ...[monolith, service].map((door) => knock(door, memory, stop.signal)),
   ]
   return {
     memory,
