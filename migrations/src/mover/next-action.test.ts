@@ -214,6 +214,12 @@ describe('without anything asked', () => {
     expect(decide({ phase: 'idle', step: 'unpreparing' })).toEqual({ do: 'unprepare' })
     expect(decide({ phase: 'switched', owner: 'service', step: 'completing' })).toEqual({ do: 'complete' })
   })
+  it('nothing is taken away while a proxy may still send reads there', () => {
+    expect(decide({ phase: 'idle', step: 'unpreparing' }, { unaware: ['proxy a', 'proxy b'] })).toEqual({
+      do: 'wait',
+      for: 'reads to be back at the monolith, at proxy a, proxy b',
+    })
+  })
 })
 
 it('a verification grades: clean makes ready, differences take it back', () => {

@@ -67,7 +67,11 @@ export function nextAction(stored: Stored, seen: Seen, intent: Intent | null): A
 }
 
 function whenIdle(stored: Stored, seen: Seen, intent: Intent | null): Action {
-  if (stored.step === 'unpreparing') return { do: 'unprepare' }
+  // A reader that is still sent to the service must not find the tables that are about to be emptied.
+  if (stored.step === 'unpreparing')
+    return seen.unaware.length > 0
+      ? { do: 'wait', for: `reads to be back at the monolith, at ${seen.unaware.join(', ')}` }
+      : { do: 'unprepare' }
   if (stored.step === 'preparing' && intent?.verb !== 'prepare') return { do: 'unprepare' }
   if (!intent) return { do: 'rest' }
   if (intent.state === 'running' && intent.verb === 'unprepare')

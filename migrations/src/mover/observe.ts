@@ -3,7 +3,7 @@ import { readContext } from '../control/contexts.ts'
 import { openIntent } from '../control/intents.ts'
 import { readSighting } from '../control/sightings.ts'
 import type { Intent, Stored } from '../control/stored.ts'
-import { readSubscribers, removeLapsed } from '../control/subscribers.ts'
+import { readSubscribers, removeLapsed, type Subscriber } from '../control/subscribers.ts'
 import { lastVerification } from '../control/verifications.ts'
 import { copyProgress } from '../data/copy-progress.ts'
 import { readFence } from '../data/fence.ts'
@@ -53,6 +53,7 @@ async function look(
   marker: bigint | null,
 ): Promise<Partial<Seen>> {
   if (stored.phase === 'switching') return lookAtSwitch(run, stored, marker)
+  if (stored.step === 'unpreparing') return { unaware: await unawareProxies(run, stored) }
   if (stored.phase === 'aborting' || stored.phase === 'completed' || stored.step !== null) return {}
   if (stored.phase === 'idle') return intent?.verb === 'prepare' ? { doctor: await doctor(run) } : {}
   const [aborts, ended, foreignKeysToRestore, copy, locks, fence] = await Promise.all([
@@ -68,15 +69,26 @@ async function look(
 
 async function lookAtSwitch(run: Runtime, stored: Stored, marker: bigint | null): Promise<Partial<Seen>> {
   if (stored.step === 'hold') {
-    await removeLapsed(run.control, stored.context)
-    const subscribers = await readSubscribers(run.control, stored.context)
-    const undrained = subscribers.filter((one) => !one.drained || one.epochSeen < stored.epoch)
-    return { undrained: undrained.map((one) => `${one.kind} ${one.id}`) }
+    const undrained = (await subscribersOf(run)).filter((one) => !one.drained || one.epochSeen < stored.epoch)
+    return { undrained: undrained.map(named) }
   }
   if (stored.step === 'marker' && marker !== null && stored.direction !== null)
     return { markerApplied: await markerApplied(await run.lanes.of(stored.direction), marker) }
   return {}
 }
+
+async function unawareProxies(run: Runtime, stored: Stored): Promise<string[]> {
+  const unaware = (await subscribersOf(run)).filter((one) => one.kind === 'proxy' && one.epochSeen < stored.epoch)
+  return unaware.map(named)
+}
+
+/** Those that are waited for: who is gone for good is struck off before. */
+async function subscribersOf({ control, plan }: Runtime): Promise<Subscriber[]> {
+  await removeLapsed(control, plan.context)
+  return readSubscribers(control, plan.context)
+}
+
+const named = ({ kind, id }: Subscriber) => `${kind} ${id}`
 
 async function doctor(run: Runtime): Promise<string[]> {
   const findings = await examine(run.plan, run.sides, run.broker, { empty: true })

@@ -10,6 +10,8 @@ export type Seen = {
   waitedMs: number
   /** Proxies and workers that have not acknowledged the row's epoch as drained. */
   undrained: readonly string[]
+  /** Proxies that have not yet seen that the move is taken back: a share of their reads still goes to the service. */
+  unaware: readonly string[]
   /** The marker of this attempt's own fence has been applied on the target. */
   markerApplied: boolean
   /** The row that blocks a lane, in words. */
@@ -40,6 +42,7 @@ export const NOTHING_SEEN: Seen = Object.freeze({
   abortAsked: null,
   waitedMs: 0,
   undrained: [],
+  unaware: [],
   markerApplied: false,
   blocked: null,
   copy: { finished: false, waitsFor: null },

@@ -6,7 +6,7 @@ import { openDb } from '../data/open-db.ts'
 import { unprepare } from './act/prepare.ts'
 import { createLanes } from './lanes.ts'
 import type { Runtime } from './runtime.ts'
-import { createWorld, type World } from './testing/world.ts'
+import { createWorld, until, type World } from './testing/world.ts'
 
 let world: World
 beforeAll(async () => {
@@ -51,4 +51,29 @@ it('unprepare leaves nothing behind: foreign keys are back, queues and captured 
   } finally {
     await broker.close()
   }
+})
+
+it('the copies are emptied when every proxy has seen that no read may go there, and not before', async () => {
+  const { control, goods } = world.db
+  expect(await world.ask('prepare')).toMatchObject({ state: 'done' })
+  expect(await world.ask('backfill')).toMatchObject({ state: 'done' })
+  await control.query(
+    `insert into banyan.subscribers (context, id, kind, epoch_seen, lease_until)
+     select 'goods', kind, kind, 1, clock_timestamp() + interval '1 hour' from unnest(array['proxy', 'worker']) as kind`,
+  )
+  const rows = async () => (await goods.query('select from products')).rowCount
+  const unprepared = world.ask('unprepare')
+  await until('the mover to wait for the proxy', 20_000, async () => {
+    const { rows } = await control.query(
+      `select from banyan.intents where state = 'running' and waits_for = 'reads to be back at the monolith, at proxy proxy'`,
+    )
+    return rows.length > 0
+  })
+  expect(await rows()).toBe(20)
+  await control.query(
+    `update banyan.subscribers s set epoch_seen = c.epoch from banyan.contexts c
+     where c.context = s.context and s.kind = 'proxy'`,
+  )
+  expect(await unprepared).toMatchObject({ state: 'done' })
+  expect(await rows()).toBe(0)
 })
