@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { STAGES } from '../provision/services.ts'
-import { executed, parsePlaybook } from './playbook.ts'
+import { executed, parsePlaybook, textOf } from './playbook.ts'
 
 const page = [
   '# Playbook',
@@ -43,7 +43,23 @@ test('chapters, steps and tagged blocks are read in order; an untagged block is 
     'echo back',
   ])
   expect(second?.steps[0]?.blocks).toEqual([])
-  expect(second?.steps[0]?.prose).toContain('only shown')
+  expect(second?.steps[0]?.page).toContain('only shown')
+})
+
+test('a step is shown with its commands where they stand: all before Enter, else those that nobody executes', () => {
+  const look = parsePlaybook(page)[0]!.steps[0]!
+  const [all, some] = [textOf(look, true), textOf(look, false)].map((text) => text.split('\n').filter(Boolean))
+  expect(all).toEqual([
+    'See this.',
+    '  $ echo one',
+    '  $ echo two',
+    '{}',
+    'Check:',
+    '  $ true',
+    '  $ echo never',
+    '  $ echo back',
+  ])
+  expect(some).toEqual(['See this.', '{}', '  $ echo never'])
 })
 
 test('a way back is executed only where it says so', () => {

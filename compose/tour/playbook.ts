@@ -2,7 +2,8 @@
 
 /** `run` acts, `check` proves, `back` shows the way back, which the tour executes only where it is tagged `run` too. */
 export type Block = { kind: 'run' | 'check' | 'back'; execute: boolean; command: string; line: number }
-export type Step = { title: string; prose: string; blocks: Block[] }
+/** `page` has its lines and its blocks in the page's order. */
+export type Step = { title: string; page: (string | Block)[]; blocks: Block[] }
 export type Chapter = { name: string; number: number; prose: string; steps: Step[] }
 
 /**
@@ -23,7 +24,7 @@ export function parsePlaybook(text: string): Chapter[] {
         block = undefined
         fence = undefined
       } else if (block) block.command += `${line}\n`
-      else addProse(step ?? chapter, line)
+      else addLine(step, chapter, line)
       continue
     }
     const opened = /^```(.*)$/.exec(line)
@@ -33,11 +34,14 @@ export function parsePlaybook(text: string): Chapter[] {
       fence = opened[1] ?? ''
       block = newBlock(fence, index + 1)
       if (block && !step) throw new Error(`docs/playbook.md:${index + 1}: a command outside of a step (### …)`)
-      if (block) step?.blocks.push(block)
+      if (block && step) {
+        step.blocks.push(block)
+        step.page.push(block)
+      }
     } else if (stage) chapters.push({ name: stage[1]!, number: Number(stage[2]), prose: '', steps: [] })
     else if (/^## /.test(line) && chapter) break
-    else if (heading && chapter) chapter.steps.push({ title: heading[1]!.trim(), prose: '', blocks: [] })
-    else addProse(step ?? chapter, line)
+    else if (heading && chapter) chapter.steps.push({ title: heading[1]!.trim(), page: [], blocks: [] })
+    else addLine(step, chapter, line)
   }
   if (fence !== undefined) throw new Error('docs/playbook.md: the last ``` block never ends')
   return chapters
@@ -46,6 +50,19 @@ export function parsePlaybook(text: string): Chapter[] {
 /** What is executed of a step, in the order of the page. */
 export function executed(step: Step): Block[] {
   return step.blocks.filter((block) => block.execute)
+}
+
+/**
+ * A step as it is shown before anything of it is executed.
+ * @param commands also those that will be executed, which show themselves then; those that will not are there always
+ */
+export function textOf({ page }: Step, commands: boolean): string {
+  const lines = page.flatMap((part) => {
+    if (typeof part === 'string') return [part]
+    if (!commands && part.execute) return []
+    return [...(part.kind === 'check' ? ['Check:', ''] : []), ...part.command.split('\n').map((line) => `  $ ${line}`)]
+  })
+  return lines.join('\n').replace(/\n{3,}/g, '\n\n')
 }
 
 function newBlock(info: string, line: number): Block | undefined {
@@ -57,6 +74,7 @@ function newBlock(info: string, line: number): Block | undefined {
   return { kind, execute: kind !== 'back' || tags.includes('run'), command: '', line }
 }
 
-function addProse(to: { prose: string } | undefined, line: string): void {
-  if (to) to.prose += `${line}\n`
+function addLine(step: Step | undefined, chapter: Chapter | undefined, line: string): void {
+  if (step) step.page.push(line)
+  else if (chapter) chapter.prose += `${line}\n`
 }

@@ -6,7 +6,7 @@ import { isExact } from '../ledger/compare.ts'
 import { readStock, type Stock } from '../ledger/held.ts'
 import { placesOf } from '../ledger/places.ts'
 import { settledLedger } from '../ledger/settle.ts'
-import type { Stage } from '../provision/services.ts'
+import { type Stage, servicesOf } from '../provision/services.ts'
 import { type Crowd, startCrowd } from '../shoppers/crowd.ts'
 import { type Chaos, startChaos } from './chaos.ts'
 import { untilTrafficFlows } from './flowing.ts'
@@ -101,7 +101,9 @@ function welcome({ name, env, facts, unleashLogin, logs }: Stack): void {
       : []),
     ['e-mails', `${env.MAIL_URL}/messages`],
     ['logs', logs],
-    ['second terminal', `${name === MAIN ? '' : `BANYAN_STACK=${name} `}npm run -s banyan -- status inventory`],
+    ...(servicesOf(facts.stage).length > 0
+      ? ([['second terminal', `${name === MAIN ? '' : `BANYAN_STACK=${name} `}npm run -s banyan -- status`]] as const)
+      : []),
   ])
   console.log('')
 }

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises'
 import type { Measure } from '../shoppers/measure.ts'
 import type { Chaos } from './chaos.ts'
-import { type Block, type Chapter, executed, type Step } from './playbook.ts'
+import { type Block, type Chapter, executed, type Step, textOf } from './playbook.ts'
 import type { StageReport, StepReport, SwitchReport } from './report.ts'
 import { rowsOf } from './rows.ts'
 import { runBlock } from './run-block.ts'
@@ -34,7 +34,7 @@ export async function walk({ chapters, root, env, measure, ask, chaos }: Walk): 
     chaos?.begin(chapter)
     for (const step of chapter.steps) {
       title(step.title, 'step')
-      indented(step.prose)
+      indented(textOf(step, ask))
       if (ask) await enter()
       const report = await walkStep(step, { root, env, measure, switches, chaos })
       steps.push(report)
