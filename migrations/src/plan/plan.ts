@@ -3,6 +3,9 @@ import { z } from 'zod'
 const name = z
   .string()
   .regex(/^[a-z_][a-z0-9_]*$/, 'must be a plain PostgreSQL name in lower case (letters, digits and underscores)')
+const process = z
+  .string()
+  .regex(/^[\w.:@/-]+$/, 'must be the name under which the processes announce themselves, without blanks')
 const context = z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be a context name: lower case letters, digits and dashes')
 
 /** A column that changes on its way: a new name alone, or also a new form, with the SQL for both ways (`$1`). */
@@ -31,10 +34,7 @@ export const planShape = z.strictObject({
   context,
   databases: z.strictObject({ monolith: name, service: name }),
   /** What the sides' processes announce themselves as; `monolith` and `<context>-service` unless told. */
-  processes: z
-    .strictObject({ monolith: z.string().min(1), service: z.string().min(1) })
-    .partial()
-    .default({}),
+  processes: z.strictObject({ monolith: process, service: process }).partial().default({}),
   tables: z.array(table).min(1, 'must name at least one table'),
   'crossing-foreign-keys': z.array(crossing).default([]),
   sequences: z.array(name).default([]),

@@ -58,6 +58,11 @@ it.each([
     GOOD.replace('- products', '- products; drop table x'),
     /plan.yaml:4: .*plain PostgreSQL name/,
   ],
+  [
+    'a process that cannot be',
+    `${GOOD}processes: { service: "goods service" }\n`,
+    /plan.yaml:12: .*announce themselves/,
+  ],
 ] as const)('%s is refused with file, line and remedy', (_, text, words) => {
   const mistakes = mistakesOf(text)
   expect(mistakes.join('\n')).toMatch(words)
