@@ -41,7 +41,7 @@ afterAll(async () => {
 })
 
 const row = () => page.getByRole('listitem', { name: 'inventory' })
-const shareSays = (percent: number) => row().getByText(`${percent} % at the service`).waitFor()
+const shareSays = (what: string) => row().getByText(what, { exact: true }).waitFor()
 
 it.skipIf(missing)(named('an operator logs in, and not with a wrong secret'), async () => {
   const { CONSOLE_URL = '', CONSOLE_NAME = '', CONSOLE_SECRET = '' } = system.stack.env
@@ -74,12 +74,12 @@ it.skipIf(missing)(named('shifts reads by the keyboard alone, and sees what is s
   expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid')
   await page.keyboard.press('Enter')
   await until('the proxy to follow', 10_000, async () => (await routedShare()) === 25)
-  await shareSays(25)
+  await shareSays('25 % at the service')
   await setInUnleash(60)
-  await shareSays(60)
+  await shareSays('60 % at the service')
   await page.locator('#news').getByText('inventory: 60 percent of reads').waitFor({ state: 'attached' })
   await setInUnleash(25)
-  await shareSays(25)
+  await shareSays('25 % at the service')
 })
 
 it.skipIf(missing)(named('sees what the guard of a climb says of both sides'), async () => {
@@ -119,6 +119,7 @@ it.skipIf(missing)(named('switches, pulls the kill switch and releases it, and r
   await row().getByText('switched', { exact: true }).waitFor()
   expect((await rowOf(system)).owner).toBe('service')
   await row().getByText('service', { exact: true }).waitFor()
+  await shareSays('all at the service; 25 % after a rollback')
 
   await row().getByRole('button', { name: 'Kill switch of inventory: off, pull it' }).click()
   await row().getByRole('button', { name: 'Kill switch of inventory: on, release it' }).waitFor()
