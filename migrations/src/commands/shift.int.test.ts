@@ -52,6 +52,17 @@ it('shifts reads only in the phases in which a proxy splits them, and back in an
   expect(codes).toEqual({ idle: 2, prepared: 2, copying: 2, following: 2, switched: 2, completed: 2, ...split })
 })
 
+it.each([
+  [['goods', '101'], 'the share to be a whole number from 0 to 100'],
+  [['goods', '2.5'], 'the share to be a whole number from 0 to 100'],
+  [['goods', 'half'], 'the share to be a whole number from 0 to 100'],
+  [['nobody', '5'], 'nobody'],
+])('refuses %j, and says why', async (args, why) => {
+  await world.db.control.query(`update banyan.contexts set phase = 'ready' where context = 'goods'`)
+  const { code, out } = await run('shift', ...args, '--dry-run')
+  expect([code, out]).toEqual([2, expect.stringContaining(why)])
+})
+
 it('mirrors reads only in the phases in which a proxy compares them, and stops it in any', async () => {
   const codes: Record<string, number> = {}
   for (const phase of PHASES) {
