@@ -134,7 +134,7 @@ describe('50. a stage goes on where the one before was', () => {
         .filter((name) => !same(at + 1, name))
         .sort(),
     )
-    expect(anew).toEqual([['monolith', 'shoppers', 'smoke'], [], [], [], [], [], ['proxy']])
+    expect(anew).toEqual([['monolith', 'shoppers', 'smoke'], [], [], [], [], [], ['contexts', 'proxy']])
   })
 
   test('until the last one takes away the monolith and the mover', () => {
@@ -148,7 +148,7 @@ describe('50. a stage goes on where the one before was', () => {
       [],
       [],
       [],
-      ['arrive', 'monolith', 'mover', 'schema-shop'],
+      ['arrive', 'flags', 'monolith', 'mover'],
     ])
   })
 })

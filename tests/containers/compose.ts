@@ -11,6 +11,8 @@ export type Shop = {
   url: string
   /** `docker compose` with a stage's file. @returns what it printed @throws with what it said */
   compose(stage: string, ...args: string[]): Promise<string>
+  /** A command as the documentation has it, for this project. @returns what it printed @throws with what it said */
+  shell(command: string): Promise<string>
   /** @returns seconds until everything was healthy */
   up(stage: string): Promise<number>
   /** @returns the smoke test's own result */
@@ -36,6 +38,10 @@ export async function openShop(): Promise<Shop> {
   return {
     url: `http://127.0.0.1:${shopPort}`,
     compose,
+    async shell(command) {
+      const mine = { ...env, COMPOSE_PROJECT_NAME: project }
+      return (await run('sh', ['-c', command], { cwd: ROOT, env: mine, maxBuffer: 2 ** 26 })).stdout.trim()
+    },
     async up(stage) {
       last = stage
       const started = performance.now()
