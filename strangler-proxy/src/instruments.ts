@@ -50,7 +50,7 @@ export function timed(
   const type = 'histogram'
   const get = async () => ({ name, help, type, values: all.flatMap((series) => valuesOf(name, seconds, series)) })
   // The library's own histogram joins the labels anew for each time; a register takes whatever can show itself.
-  for (const register of registers) register.registerMetric({ name, help, type, get } as unknown as Metric)
+  for (const register of registers) register.registerMetric({ name, help, type, labelNames, get } as unknown as Metric)
   return (ms, ...labels) => {
     const series = of(labels)
     const value = ms / 1000
