@@ -1,7 +1,6 @@
 /** The mirror's thread: asks both sides, compares and masks, so that none of it costs a request anything. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { createMaskAnswers } from '@banyan/kit/parity/answers'
-import { runInSpareTime } from '../spare-time.ts'
 import { createAskSide } from './ask.ts'
 import type { ComparerData, Copy, ToComparer, Told } from './copy.ts'
 import { createJudge } from './judge.ts'
@@ -11,7 +10,6 @@ const AT_ONCE = 8
 /** Differences that wait for the other side to catch up; each is asked for up to three times more. */
 const WAITING_AT_MOST = 20
 
-runInSpareTime()
 const { personal, rules } = workerData as ComparerData
 const say = (told: Told) => parentPort!.postMessage(told)
 const mask = createMaskAnswers(personal)

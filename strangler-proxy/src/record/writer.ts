@@ -3,11 +3,9 @@ import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createMaskExchange, RECORDING_VERSION } from '@banyan/kit/parity/recording'
-import { runInSpareTime } from '../spare-time.ts'
 import type { Exchange, WriterData, Written } from './exchange.ts'
 import { textOf } from './text-of.ts'
 
-runInSpareTime()
 const { file, share, at, personal, claims, maxBytes } = workerData as WriterData
 
 mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
