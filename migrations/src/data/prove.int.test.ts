@@ -170,6 +170,25 @@ test('rule 15: repair gives way to a change that comes after the source was read
   await same()
 })
 
+test('rule 15: repair brings no row back that has gone, with its tombstone, since the source was read', async () => {
+  await start()
+  await it.sourceApp.query(`insert into items values (1, 'a')`)
+  await it.sourceAdmin.query('delete from banyan.changes')
+  await copyAll(it.lane)
+  await meddle(`update public.items set name = 'wrong'`)
+  const points = armFailPoints('repair.after-read=once:hang')
+  const repairing = repairRow(it.lane, table(), '["1"]')
+  const until = performance.now() + 10_000
+  while (points.reached('repair.after-read') === 0 && performance.now() < until) await pause(5)
+  await it.sourceApp.query('delete from items')
+  await drain(it.lane)
+  await reconcile(it.lane, 1000n)
+  expect(await purgeSoon(it.lane)).toBe(1)
+  points.release('repair.after-read')
+  expect(await repairing).toBe(true)
+  await same()
+})
+
 test('rule 15: repair brings back what is missing, removes what is extra, and later changes still win', async () => {
   await start()
   await it.sourceApp.query(`insert into items values (1, 'a'), (2, 'b')`)

@@ -38,12 +38,18 @@ export async function repairRow(lane: Lane, table: TableMove, key: string): Prom
   return false
 }
 
+/**
+ * The row's version, and the border: without it a row that was deleted after the source was read, and whose tombstone
+ * has been purged since, would look as if nothing had ever come for it (rule 14).
+ */
 async function readVersion(tx: Tx, lane: Lane, table: TableMove, key: string): Promise<string> {
   const { rows } = await tx.query<{ version: string }>(
-    `select move || '.' || id as version from banyan.row_version where context = $1 and tbl = $2 and key = $3`,
+    `select concat_ws(' ',
+        coalesce((select move || '.' || id from banyan.row_version where context = $1 and tbl = $2 and key = $3), '0.0'),
+        (select move || '.' || id from banyan.border where context = $1)) as version`,
     [lane.context, tableId(table.target), key],
   )
-  return rows[0]?.version ?? '0.0'
+  return rows[0]!.version
 }
 
 async function readSource(lane: Lane, table: TableMove, key: string): Promise<string | null> {
