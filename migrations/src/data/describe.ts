@@ -78,7 +78,15 @@ export function tableMove(
   }
   const columns = source.columns.flatMap((column) => pair(id, column, target, rules[column.name]))
   checkKey(id, source, target, columns)
-  const covered = new Set(columns.map((column) => column.target))
+  const covered = new Map<string, string>()
+  for (const column of columns) {
+    const other = covered.get(column.target)
+    if (other !== undefined)
+      throw new Error(
+        `${id}: "${other}" and "${column.source}" both become "${column.target}" of ${tableId(target)}; map each to a column of its own`,
+      )
+    covered.set(column.target, column.source)
+  }
   const orphan = target.columns.find((one) => !covered.has(one.name) && one.notNull && !one.hasDefault)
   if (orphan) {
     throw new Error(`${tableId(target)}: column "${orphan.name}" is NOT NULL without a default and nothing maps to it`)
