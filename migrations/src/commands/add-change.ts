@@ -14,8 +14,8 @@ export type Change = {
   summary: string
   /** The command that takes it back. */
   inverse: string
-  /** What will be done, one step a line, SQL as it is sent; shown by `--dry-run`. */
-  steps(plan: Plan, stored: Stored, setup: Setup): Promise<string[]> | string[]
+  /** What will be done with these arguments, one step a line, SQL as it is sent; shown by `--dry-run`. */
+  steps(plan: Plan, stored: Stored, setup: Setup, args: Readonly<Record<string, unknown>>): Promise<string[]> | string[]
   /** Options of this verb alone, and the intent's arguments they make. */
   options?: readonly (readonly [flags: string, description: string, value?: string])[]
   args?(given: Record<string, unknown>): Record<string, unknown>
@@ -36,10 +36,11 @@ export function addChange(program: Command, cli: Cli, change: Change): void {
   for (const [flags, description, value] of change.options ?? []) command.option(flags, description, value)
   command.action((context: string, given: Record<string, unknown>) =>
     cli.run({ json: given.json === true }, async (setup, out) => {
+      const args = change.args?.(given) ?? {}
       if (given.dryRun) {
         const plan = await setup.plan(context)
         const stored = await knownContext(setup, context)
-        const steps = await change.steps(plan, stored, setup)
+        const steps = await change.steps(plan, stored, setup, args)
         const waitsFor = outOfOrder(change.verb, stored)
         const inverse = change.inverse
         out.result(
@@ -50,7 +51,6 @@ export function addChange(program: Command, cli: Cli, change: Change): void {
         return
       }
       const timeout = timeoutOf(given.timeout)
-      const args = change.args?.(given) ?? {}
       await ask(setup, out, cli.who, change.verb, context, {
         why: given.why as string | undefined,
         wait: given.wait !== false,

@@ -1,3 +1,4 @@
+import { dropRetiredSql } from '../data/retire.ts'
 import { addChange, controlSql } from './add-change.ts'
 import type { AddCommand } from './cli.ts'
 import { wholeNumber } from './whole-number.ts'
@@ -20,13 +21,18 @@ export const addComplete: AddCommand = (program, cli) =>
       quietSeconds: wholeNumber('--quiet', given.quiet, 0),
       drop: given.drop === true,
     }),
-    steps: (plan, stored) => [
+    steps: (plan, stored, _, { drop }) => [
       controlSql(stored, { step: 'completing' }),
       `-- ${plan.databases.service}: capture and fence are dropped`,
       ...plan.tables.map(
         (table) =>
           `alter table public.${table.from} set schema retired;  -- ${plan.databases.monolith}, in the transaction that drops its fence`,
       ),
+      ...(drop === true
+        ? [
+            `${dropRetiredSql(plan.tables.map(({ from: name }) => ({ name })))};  -- ${plan.databases.monolith}, for good`,
+          ]
+        : []),
       '-- RabbitMQ: the queues of both directions are deleted; Unleash: the flags of the context are archived',
       `update banyan.contexts set phase = 'completed', step = null where context = '${plan.context}';  -- banyan_control`,
     ],

@@ -1,5 +1,7 @@
-import { captureDefinition } from '../data/capture-function.ts'
-import { tableId } from '../data/lane.ts'
+import { captureStatements } from '../data/capture.ts'
+import { inNameOrder } from '../data/lane.ts'
+import { withConnection } from '../data/open-db.ts'
+import { ident, qualified } from '../data/sql-text.ts'
 import { FENCE } from '../data/trigger-names.ts'
 import { createLanes } from '../mover/lanes.ts'
 import { addChange, controlSql } from './add-change.ts'
@@ -18,12 +20,15 @@ export const addPrepare: AddCommand = (program, cli) =>
       for (const direction of ['to-monolith', 'to-service'] as const) {
         const lane = await lanes.of(direction)
         const database = plan.databases[lane.fromSide]
-        for (const table of lane.tables)
-          steps.push(`-- ${database}: capture on ${tableId(table.source)}`, `${captureDefinition(table, false)};`)
+        steps.push(`-- ${database}: migrations/src/data/engine.sql and reject.sql, then the capture of its tables`)
+        for (const statement of await withConnection(lane.from, (tx) => captureStatements(tx, lane)))
+          steps.push(`${statement.replace(/;?\s*$/, '')};`)
         if (direction === 'to-monolith')
           steps.push(
             `-- ${database}: closed for application writes`,
-            ...lane.tables.map((table) => `alter table ${tableId(table.source)} enable always trigger "${FENCE}";`),
+            ...inNameOrder(lane).map(
+              ({ source }) => `alter table ${qualified(source)} enable always trigger ${ident(FENCE)};`,
+            ),
           )
       }
       steps.push('-- RabbitMQ: exchange banyan.changes and a queue for each direction')

@@ -27,15 +27,7 @@ export async function installCapture(lane: Lane, options: { deadlineMs?: number 
       lane,
       'update',
       async ({ tx }) => {
-        const role = await sessionUser(tx)
-        for (const table of inNameOrder(lane)) {
-          await tx.query(captureDefinition(table, await mustReread(tx, table)))
-          await tx.query(triggersOf(lane, table, role))
-          await addFence(tx, lane, table, role)
-        }
-        const canary = canaryMove()
-        await tx.query(captureDefinition(canary, false))
-        await tx.query(canaryTrigger(lane, canary, role))
+        for (const statement of await captureStatements(tx, lane)) await tx.query(statement)
         // What an older move left here is never applied again, and its tombstones say nothing about this one.
         await tx.query(`delete from banyan.changes where context = $1 and move < $2`, [lane.context, lane.move])
         for (const table of ['row_version', 'border', 'markers', 'copy_progress']) {
@@ -45,6 +37,19 @@ export async function installCapture(lane: Lane, options: { deadlineMs?: number 
       STRUCTURE,
     ),
   )
+}
+
+/** What `installCapture` runs, for the tables, triggers and foreign keys that are there now; `--dry-run` shows it. */
+export async function captureStatements(tx: Tx, lane: Lane): Promise<string[]> {
+  const role = await sessionUser(tx)
+  const statements: string[] = []
+  for (const table of inNameOrder(lane)) {
+    statements.push(captureDefinition(table, await mustReread(tx, table)), triggersOf(lane, table, role))
+    // One that is there already is left as it is, on or off.
+    if (!(await hasFence(tx, table))) statements.push(fenceOf(lane, table, role))
+  }
+  const canary = canaryMove()
+  return [...statements, captureDefinition(canary, false), canaryTrigger(lane, canary, role)]
 }
 
 /** Takes capture, guard and fence away from the lane's `from`, and what was captured there for the context. */
@@ -98,18 +103,21 @@ function triggersOf(lane: Lane, table: TableMove, role: string): string {
     alter table ${on} enable always trigger ${ident(TRUNCATE)};`
 }
 
-/** The fence, off until it is asked for; one that is there already is left as it is, on or off. */
-async function addFence(tx: Tx, lane: Lane, table: TableMove, role: string): Promise<void> {
-  const on = qualified(table.source)
+async function hasFence(tx: Tx, table: TableMove): Promise<boolean> {
   const { rowCount } = await tx.query('select from pg_trigger where tgrelid = $1::regclass and tgname = $2', [
-    on,
+    qualified(table.source),
     FENCE,
   ])
-  if (rowCount) return
-  await tx.query(`
+  return rowCount !== 0
+}
+
+/** The fence, off until it is asked for. */
+function fenceOf(lane: Lane, table: TableMove, role: string): string {
+  const on = qualified(table.source)
+  return `
     create trigger ${ident(FENCE)} after insert or update or delete on ${on} for each row
       when (${notTheMover(role)}) execute function banyan.reject_write(${literal(lane.context)});
-    alter table ${on} disable trigger ${ident(FENCE)}`)
+    alter table ${on} disable trigger ${ident(FENCE)}`
 }
 
 function canaryTrigger(lane: Lane, canary: TableMove, role: string): string {

@@ -54,8 +54,12 @@ export async function releaseTables(lane: Lane, options: { deadlineMs?: number }
 
 /** Drops retired tables for good. Fails, and drops nothing, if something outside of them still refers to one. */
 export async function dropRetired(db: Db, tables: readonly TableName[]): Promise<void> {
-  const names = tables.map((table) => `${RETIRED}.${ident(table.name)}`)
-  if (names.length > 0) await db.query(`drop table if exists ${names.join(', ')}`)
+  if (tables.length > 0) await db.query(dropRetiredSql(tables))
+}
+
+/** The statement of `dropRetired`, which `--dry-run` shows. */
+export function dropRetiredSql(tables: readonly Pick<TableName, 'name'>[]): string {
+  return `drop table if exists ${tables.map((table) => `${RETIRED}.${ident(table.name)}`).join(', ')}`
 }
 
 /**

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { askFor } from '../control/intents.ts'
+import { literal } from '../data/sql-text.ts'
+import { CAPTURE, FENCE, TRUNCATE } from '../data/trigger-names.ts'
 import { banyan, cliEnvironment } from './testing/mover-process.ts'
 import { createWorld, until, type World } from './testing/world.ts'
 
 let world: World
 let cli: Awaited<ReturnType<typeof cliEnvironment>>
+let shownOfPrepare = ''
 beforeAll(async () => {
   world = await createWorld({ rows: 50 })
   cli = await cliEnvironment(world)
@@ -61,10 +64,18 @@ it.each(['prepare', 'abort'])(
 it('a dry run shows the steps and changes nothing', async () => {
   const before = await everything()
   const shown = await banyan(cli.env, 'prepare', 'goods', '--dry-run')
+  shownOfPrepare = shown.out
   expect(shown.out).toContain('create or replace function banyan."capture public.products"')
   expect(shown.out).toContain('the way back: banyan unprepare')
   expect(shown.code).toBe(0)
   expect(await everything()).toEqual(before)
+})
+
+it('a dry run shows what the options of its command would do, and refuses what is none', async () => {
+  const drop = 'drop table if exists retired."products", retired."stock";'
+  expect((await banyan(cli.env, 'complete', 'goods', '--dry-run')).out).not.toContain(drop)
+  expect((await banyan(cli.env, 'complete', 'goods', '--dry-run', '--drop')).out).toContain(drop)
+  expect((await banyan(cli.env, 'complete', 'goods', '--dry-run', '--quiet', 'soon')).err).toContain('--quiet')
 })
 
 it('two movers at once: one leads, the other stands by and takes over when the first ends', async () => {
@@ -78,6 +89,19 @@ it('two movers at once: one leads, the other stands by and takes over when the f
   await until('the second to lead', 10_000, async () => second.leading())
   expect(await world.ask('backfill')).toMatchObject({ state: 'done' })
   expect((await world.stored()).token).toBeGreaterThan(token)
+})
+
+it('what prepare has installed is what its dry run has shown', async () => {
+  for (const db of [world.db.shop, world.db.goods]) {
+    const { rows: functions } = await db.query<{ body: string }>(
+      `select prosrc as body from pg_proc where pronamespace = 'banyan'::regnamespace and proname like 'capture %'`,
+    )
+    expect(functions).toHaveLength(3)
+    for (const { body } of functions) expect(shownOfPrepare).toContain(literal(body))
+  }
+  for (const name of [CAPTURE, FENCE, TRUNCATE])
+    for (const table of ['products', 'stock'])
+      expect(shownOfPrepare).toMatch(new RegExp(`trigger "${name}" .* on "public"."${table}"`))
 })
 
 it('an abort that finds the target open rolls forward: a failover has lost the owner commit', async () => {
