@@ -83,6 +83,14 @@ it('passes on what the other house says of a shortage', async () => {
   expect(body).toMatchObject({ code: 'out-of-stock', lines: [{ productId: 1, requested: 999 }] })
 })
 
+it('reserves as much in the other house as it would here: all that one order can ask for of a product', async () => {
+  await there.db('products').where({ id: 1 }).update({ price_cents: 100 })
+  const items = Array(100).fill({ productId: 1, quantity: 1_000 })
+  const { status, body } = await order({ items })
+  expect(status).toBe(409)
+  expect(body).toMatchObject({ code: 'out-of-stock', lines: [{ productId: 1, requested: 100_000 }] })
+})
+
 it('rule 25: holds no lock of ownership while it calls, for which a move would wait', async () => {
   armed = armFailPoints('remote-inventory.before-reserve=hang')
   const answer = order()

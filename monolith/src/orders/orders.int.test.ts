@@ -54,6 +54,17 @@ it.each([
   expect(saga).toMatchObject({ status: 'COMPLETED', data: { paymentToken: null } })
 })
 
+it('refuses an order that is dearer than what can be charged at once, and keeps nothing of it', async () => {
+  const { price_cents: before } = await shop.db('products').where({ id: 1 }).first('price_cents')
+  await shop.db('products').where({ id: 1 }).update({ price_cents: 1_000_000 })
+  const { status, body } = await order({ items: Array(30).fill({ productId: 1, quantity: 1_000 }) }, 'dear')
+  const least = await order({ items: [{ productId: 1, quantity: 101 }] })
+  await shop.db('products').where({ id: 1 }).update({ price_cents: before })
+  expect({ status, code: body.code }).toEqual({ status: 422, code: 'order-too-dear' })
+  expect(least.body.code).toBe('order-too-dear')
+  expect(await shop.db('orders').where({ idempotency_key: 'dear' }).first()).toBeUndefined()
+})
+
 it('answers 402 when the payment is declined, gives the goods back, and answers the same again', async () => {
   const before = await stockOf(1)
   const { status, body, headers } = await order({ paymentToken: 'tok_declined' }, 'declined')

@@ -18,13 +18,16 @@ export type PlaceDeps = {
   patienceMs: number
 }
 
+/** What payments charge at once. */
+const MOST_CENTS = 100_000_000
+
 /** What `POST /api/orders` answers: the end of the order's saga, or, after a while, where to look for it. */
 export type PlaceResult = { orderId: number; response: StoredResponse }
 
 /**
  * Places an order, once per user and key.
  *
- * @throws Problem 422 idempotency-key-reused | cart-empty | unknown-product, and what `customerOf` throws
+ * @throws Problem 422 idempotency-key-reused | cart-empty | unknown-product | order-too-dear, and what `customerOf` throws
  */
 export const place = async (
   deps: PlaceDeps,
@@ -39,8 +42,10 @@ export const place = async (
   // The owner's cart alone: of a copy that is behind it might be said that nothing is in it.
   const wanted = request.items ?? (await writeOrders(deps.db, (trx) => cartLines(trx, userId)))
   const items = await priced(deps, wanted)
+  const totalCents = totalOf(items)
+  if (totalCents > MOST_CENTS) throw tooDear(totalCents)
   const customer = await deps.customerOf(userId)
-  const order = { userId, items, customer, totalCents: totalOf(items), shippingAddress: request.shippingAddress }
+  const order = { userId, items, customer, totalCents, shippingAddress: request.shippingAddress }
   const begun = await writeOrders(deps.db, async (trx) => {
     const orderId = await insertOrder(trx, { ...order, idempotencyKey: key, requestHash })
     if (orderId === undefined) return undefined
@@ -63,6 +68,9 @@ export const place = async (
   await deps.runner.follow(begun.standing, deps.patienceMs)
   return answer(deps, begun.orderId)
 }
+
+const tooDear = (totalCents: number) =>
+  problem(422, 'order-too-dear', `${totalCents} cents are more than one order may cost, ${MOST_CENTS}; order less`)
 
 const again = async (deps: PlaceDeps, earlier: Placed, requestHash: string): Promise<PlaceResult> => {
   if (earlier.requestHash !== requestHash)

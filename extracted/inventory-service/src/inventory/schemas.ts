@@ -56,7 +56,8 @@ export type StockAdjustment = z.infer<typeof stockAdjustment>
 export const reserveRequest = z.strictObject({
   orderId: id,
   lines: z
-    .array(z.strictObject({ productId: id, quantity: z.int().min(1).max(10_000) }))
+    // As many as a hundred lines of an order can ask for of one product.
+    .array(z.strictObject({ productId: id, quantity: z.int().min(1).max(100_000) }))
     .min(1)
     .max(100),
   expiresInSeconds: z.int().min(1).max(86_400).optional(),
