@@ -65,6 +65,17 @@ it('refuses an order that is dearer than what can be charged at once, and keeps 
   expect(await shop.db('orders').where({ idempotency_key: 'dear' }).first()).toBeUndefined()
 })
 
+it('confirms an order that costs nothing, and asks nobody for money, nor to give it back', async () => {
+  const { price_cents: before } = await shop.db('products').where({ id: 1 }).first('price_cents')
+  await shop.db('products').where({ id: 1 }).update({ price_cents: 0 })
+  const { status, body } = await order()
+  await shop.db('products').where({ id: 1 }).update({ price_cents: before })
+  expect({ status, totalCents: body.totalCents }).toEqual({ status: 201, totalCents: 0 })
+  const back = await shop.call('POST', `/api/orders/${body.id}/cancel`, { token: customer.token })
+  expect(back.body.status).toBe('cancelled')
+  expect((await sandbox.ledger()).filter((entry) => entry.key === `order-${body.id}`)).toEqual([])
+})
+
 it('answers 402 when the payment is declined, gives the goods back, and answers the same again', async () => {
   const before = await stockOf(1)
   const { status, body, headers } = await order({ paymentToken: 'tok_declined' }, 'declined')

@@ -50,7 +50,8 @@ export const placeOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx> 
         deadlineMs: 20_000,
         do: {
           async remote({ data: { orderId, userId, amountCents, paymentToken } }) {
-            await payments.charge({ orderId, userId, amountCents, token: paymentToken ?? '' })
+            // Nobody charges nothing: of an order that costs nothing the provider would refuse it again and again.
+            if (amountCents > 0) await payments.charge({ orderId, userId, amountCents, token: paymentToken ?? '' })
             return { paymentToken: null }
           },
         },
