@@ -24,7 +24,10 @@ export const idempotencyKey = (req: Request): string => {
   return key
 }
 
-/** A trimmed text that PostgreSQL can store: it has no way to keep a NUL, and JSON can carry one. */
+/**
+ * A trimmed text that PostgreSQL can store. JSON can carry a NUL, which it has no way to keep, and half of a surrogate
+ * pair, which would become another character in a text and is an error in a jsonb.
+ */
 export const storableText = (min: number, max: number): z.ZodString =>
   z
     .string()
@@ -32,3 +35,4 @@ export const storableText = (min: number, max: number): z.ZodString =>
     .min(min)
     .max(max)
     .refine((text) => !text.includes('\0'), 'contains a NUL character')
+    .refine((text) => text.isWellFormed(), 'contains half of a surrogate pair')

@@ -146,6 +146,13 @@ it.each([
   ['no items', { items: [] }, undefined, 422, 'invalid-request'],
   ['a token of no provider', { paymentToken: 'visa' }, undefined, 422, 'invalid-request'],
   ['a field nobody knows', { coupon: 'x' }, undefined, 422, 'invalid-request'],
+  [
+    'half a character',
+    { shippingAddress: { ...shippingAddress, name: 'Ada \ud83d' } },
+    undefined,
+    422,
+    'invalid-request',
+  ],
 ])('refuses a request with %s', async (_what, change, headers, status, code) => {
   const answer = await shop.call('POST', '/api/orders', {
     token: customer.token,
