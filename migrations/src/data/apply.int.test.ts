@@ -215,7 +215,7 @@ test("rule 12: who waited for the fence row goes by what it has become, whatever
   }
 })
 
-test('rule 12: chunk, batch and repair refuse a receiving side that accepts writes; what is there already passes', async () => {
+test('rule 12: chunk, batch, repair and emptying refuse a receiving side that accepts writes; what is there already passes', async () => {
   await start({ ddl: ITEMS, tables: ['items'] })
   await it.sourceApp.query(`insert into items values (1, 'a'), (2, 'b')`)
   const [first, second] = await changes()
@@ -227,6 +227,7 @@ test('rule 12: chunk, batch and repair refuse a receiving side that accepts writ
   await expect(copyNextChunk(it.lane, table, { straight: false })).rejects.toThrow(SideOpen)
   await expect(repairRow(it.lane, table, '["1"]')).rejects.toThrow(SideOpen)
   await expect(applyBatch(it.lane, [second!])).rejects.toThrow(SideOpen)
+  await expect(emptyTarget(it.lane)).rejects.toThrow(SideOpen)
   expect(await applyBatch(it.lane, [first!])).toEqual({ done: 1, blocked: null })
   expect(await rowsOf(it.targetAdmin, 'items')).toEqual(['(1,a)'])
 })
