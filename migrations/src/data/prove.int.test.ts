@@ -135,6 +135,24 @@ test('rule 14: a tombstone goes only with the border that keeps its late duplica
   await same()
 })
 
+test('rule 14: a tombstone goes before a chunk or after it, never between its look at the border and its insert', async () => {
+  await start()
+  await it.sourceApp.query(`insert into items values (1, 'a'); delete from items`)
+  await drain(it.lane)
+  await reconcile(it.lane, 1000n)
+  const chunk = await it.targetAdmin.connect()
+  await chunk.query(`begin; select pg_advisory_xact_lock_shared(hashtext('banyan.apply'), hashtext('shop'))`)
+  const purging = purgeSoon(it.lane)
+  const waiting = `select from pg_locks l join pg_database d on d.oid = l.database and d.datname = current_database()
+    where l.locktype = 'advisory' and not l.granted`
+  const until = performance.now() + 10_000
+  while ((await chunk.query(waiting)).rowCount === 0 && performance.now() < until) await pause(5)
+  const kept = await chunk.query('select from banyan.row_version where deleted')
+  await chunk.query('commit')
+  chunk.release()
+  expect([kept.rowCount, await purging]).toEqual([1, 1])
+})
+
 test('rule 14: no border while a transaction of its moment is open, or a change below it is unproven', async () => {
   await start()
   const { purgeTombstones, takeMoment } = await import('./purge.ts')
