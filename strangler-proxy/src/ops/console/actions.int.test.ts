@@ -49,8 +49,10 @@ describe('an action', () => {
       ...{ who: 'ann', context: 'goods', result: 'refused' },
       why: expect.stringContaining('does not show that the console’s own page has sent it'),
     })
-    for (const [path, body] of ACTIONS)
+    for (const [path, body] of ACTIONS) {
       expect(await codeOf(await house.act(path, body, { cookie })), path).toEqual([403, 'no-proof'])
+      await house.auditSays(`console: ${path.split('/')[1]}`, 'refused')
+    }
     expect([await house.reads(), house.unleash.shares]).toEqual(['flag', []])
   })
 
