@@ -28,6 +28,16 @@ describe('access tokens', () => {
     expect(await verifier.verify(await sign())).toMatchObject({ sub: '7', role: 'admin', iss: 'shop' })
   })
 
+  it('are known without waiting once they were verified, and only those', async () => {
+    const verifier = createTokenVerifier({ ...expected, jwks })
+    const [token, forged] = [await sign(), await sign({}, otherJwk)]
+    expect(verifier.known(token)).toBeUndefined()
+    await verifier.verify(token)
+    await verifier.verify(forged).catch(() => undefined)
+    expect(verifier.known(token)).toMatchObject({ sub: '7' })
+    expect(verifier.known(forged)).toBeUndefined()
+  })
+
   it.each([
     ['another issuer', { issuer: 'elsewhere' }],
     ['another audience', { audience: 'elsewhere' }],

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readToTheEnd } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { limitsOf } from './listen.ts'
@@ -30,15 +29,7 @@ it.each([
   ['headers that do not come in time', 408, 'GET /api/goods HTTP/1.1\r\nHost: s\r\n'],
   ['a body that does not come in time', 408, 'POST /x HTTP/1.1\r\nHost: s\r\nContent-Length: 10\r\n\r\nfive.'],
 ])('%s: %i, and the connection is closed', async (_what, status, bytes) => {
-  const socket = connect(proxy.port, '127.0.0.1')
-  let said = ''
-  socket.on('data', (chunk) => {
-    said += chunk
-  })
-  socket.on('error', () => undefined)
-  socket.write(bytes)
-  await once(socket, 'close')
-  expect(said).toContain(`HTTP/1.1 ${status}`)
+  expect(await readToTheEnd(proxy.port, bytes)).toContain(`HTTP/1.1 ${status}`)
   expect(upstream.seen).toEqual([])
 })
 
@@ -48,10 +39,6 @@ it('headers have to arrive within their own time, long before all of the request
     monolith: upstream.url,
     http: limitsOf({ HEADERS_TIMEOUT_MS: 500, REQUEST_TIMEOUT_MS: 600_000, MAX_HEADER_BYTES: 4_096 }),
   })
-  const socket = connect(patient.port, '127.0.0.1')
-  socket.on('error', () => undefined)
-  socket.write('GET /api/goods HTTP/1.1\r\nHost: s\r\n')
-  const [said] = await once(socket, 'data')
-  expect(String(said)).toContain('HTTP/1.1 408')
+  expect(await readToTheEnd(patient.port, 'GET /api/goods HTTP/1.1\r\nHost: s\r\n')).toContain('HTTP/1.1 408')
   await patient.close()
 })

@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { createHealth, createLogger, readConfig } from '@banyan/kit/service'
 import express from 'express'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { freePorts } from '../../compose/embedded/ports.ts'
+import { readToTheEnd } from '../test-support/raw.ts'
 import { proxyConfig } from './config.ts'
 import { listen } from './listen.ts'
 
@@ -43,18 +42,7 @@ beforeEach(async () => {
 })
 afterEach(() => served.close())
 
-/** All that comes back until the connection is closed. */
-async function said(bytes: string): Promise<string> {
-  const socket = connect(served.port, '127.0.0.1')
-  let text = ''
-  socket.on('data', (part) => {
-    text += part
-  })
-  socket.on('error', () => undefined)
-  socket.write(bytes)
-  await once(socket, 'close')
-  return text
-}
+const said = (bytes: string) => readToTheEnd(served.port, bytes)
 const head = (more: string) => `GET / HTTP/1.1\r\nHost: s\r\n${more}\r\n`
 
 it('bounds how large headers may be and how long they may take', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 /**
@@ -17,6 +18,19 @@ export function sendRaw(port: number, bytes: string, quietMs = 300): Promise<str
     socket.on('close', () => resolve(received))
     socket.write(bytes)
   })
+}
+
+/** Sends bytes as they are and returns all that comes back until the connection is closed, be it by a reset. */
+export async function readToTheEnd(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  let received = ''
+  socket.on('data', (chunk) => {
+    received += chunk.toString('latin1')
+  })
+  socket.on('error', () => undefined)
+  socket.write(bytes)
+  await once(socket, 'close')
+  return received
 }
 
 /** Opens a connection that the test drives itself. */

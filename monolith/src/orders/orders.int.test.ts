@@ -59,9 +59,12 @@ it('refuses an order that is dearer than what can be charged at once, and keeps 
   await shop.db('products').where({ id: 1 }).update({ price_cents: 1_000_000 })
   const { status, body } = await order({ items: Array(30).fill({ productId: 1, quantity: 1_000 }) }, 'dear')
   const least = await order({ items: [{ productId: 1, quantity: 101 }] })
+  await shop.db('products').where({ id: 1 }).update({ price_cents: 100_000_000 })
+  const most = await order({ items: [{ productId: 1, quantity: 1 }] })
   await shop.db('products').where({ id: 1 }).update({ price_cents: before })
   expect({ status, code: body.code }).toEqual({ status: 422, code: 'order-too-dear' })
   expect(least.body.code).toBe('order-too-dear')
+  expect([most.status, most.body.status]).toEqual([201, 'confirmed'])
   expect(await shop.db('orders').where({ idempotency_key: 'dear' }).first()).toBeUndefined()
 })
 
