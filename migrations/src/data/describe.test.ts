@@ -24,3 +24,12 @@ it('pairs no two columns with the same one: a renamed column and one that has it
     'public.goods: "qty" and "quantity" both become "quantity" of public.goods; map each to a column of its own',
   )
 })
+
+it('says of a column that has none on the other side what a plan or a migration can do for it', () => {
+  expect(() => tableMove(table('id', 'qty'), table('id'))).toThrow(
+    /^public.goods: column "qty" has no "qty" in public.goods; map it to a column there, or add one$/,
+  )
+  expect(() => tableMove(table('id', 'qty'), table('id'), { qty: { target: 'quantity' } })).toThrow(
+    /column "qty" has no "quantity" in public.goods; map it to a column there, or add one$/,
+  )
+})

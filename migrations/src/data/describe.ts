@@ -99,7 +99,9 @@ function pair(id: string, column: TableShape['columns'][number], target: TableSh
   const wanted = rule?.target ?? column.name
   const other = target.columns.find((one) => one.name === wanted)
   if (!other) {
-    throw new Error(`${id}: column "${column.name}" has no "${wanted}" in ${tableId(target)}; map it or drop it`)
+    throw new Error(
+      `${id}: column "${column.name}" has no "${wanted}" in ${tableId(target)}; map it to a column there, or add one`,
+    )
   }
   if ((rule?.forward === undefined) !== (rule?.back === undefined)) {
     throw new Error(`${id}: column "${column.name}" needs both forward and back, or the way back would not be one`)
