@@ -55,7 +55,6 @@ export async function gatherFacts(
     lapsed: subscribers.filter((one) => one.leaseMs <= 0).map((one) => `${one.kind} ${one.id}`),
     canaryAgoMs: sighting.canaryAgoMs,
     vacuums: vacuums.flat(),
-    sagaTablesOutside: plan.sagaTables.filter((name) => !plan.tables.some((table) => table.from === name)),
     ...neighbours,
   }
 }

@@ -26,7 +26,6 @@ const good: Facts = {
   lapsed: [],
   canaryAgoMs: 2_000,
   vacuums: [],
-  sagaTablesOutside: [],
   dependsOn: [],
   dependents: [],
 }
@@ -74,7 +73,6 @@ it.each([
   ['no canary', { canaryAgoMs: null }, /canary/, true],
   ['an old canary', { canaryAgoMs: 30_001 }, /canary/, true],
   ['a vacuum', { vacuums: ['public.products'] }, /vacuum of public.products/, true],
-  ['a saga table outside', { sagaTablesOutside: ['sagas'] }, /saga table sagas/, false],
   [
     'a context that must move first',
     { dependsOn: [{ context: 'users', phase: 'ready' }] },

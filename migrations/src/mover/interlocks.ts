@@ -31,7 +31,6 @@ export type Facts = {
   lapsed: readonly string[]
   canaryAgoMs: number | null
   vacuums: readonly string[]
-  sagaTablesOutside: readonly string[]
   /** Contexts this one depends on, and contexts that depend on it, with their phases. */
   dependsOn: readonly { context: string; phase: Phase }[]
   dependents: readonly { context: string; phase: Phase }[]
@@ -56,7 +55,6 @@ export function interlocks(facts: Facts): Interlock[] {
     hold(`a blocked change: ${facts.blocked}; mend the row's obstacle, the lane then goes on by itself`)
   for (const line of facts.drift) hold(`the schema as it was prepared: ${line}; banyan unprepare and prepare again`)
   for (const line of facts.capture) hold(`the capture to be whole: ${line}; banyan unprepare and prepare again`)
-  for (const table of facts.sagaTablesOutside) hold(`the saga table ${table} to be among the plan's tables`)
   if (facts.lagMs === null || facts.lagMs > MOST_LAG_MS) holdForLag(facts, hold)
   for (const id of facts.lapsed) hold(`the lease of ${id}, which has ended: it is renewed, or removed 3 s later`, true)
   if (facts.canaryAgoMs === null || facts.canaryAgoMs > CANARY_WITHIN_MS)

@@ -28,7 +28,6 @@ export async function examine(
     findings.push(...(await checkMappings(plan, sides)))
     if (options.empty) findings.push(...(await checkEmpty(plan, sides)))
   }
-  findings.push(...checkSagaTables(plan))
   if (broker) findings.push(await checkBroker(plan, broker))
   return findings
 }
@@ -69,19 +68,6 @@ async function checkEmpty(plan: Plan, sides: Sides): Promise<Finding[]> {
           )
         : healthy('target', `${where} is empty`)
     }),
-  )
-}
-
-function checkSagaTables(plan: Plan): Finding[] {
-  return plan.sagaTables.map((name, index) =>
-    plan.tables.some((table) => table.from === name)
-      ? healthy('sagas', `${name} moves along`)
-      : ill(
-          'sagas',
-          `the saga table ${name} is not among the plan's tables`,
-          'add it to `tables`: a saga must not be cut from its data',
-          plan.lineOf('saga-tables', index),
-        ),
   )
 }
 

@@ -57,7 +57,7 @@ export type Plan = {
   crossingKeys: readonly CrossingKey[]
   /** Sequences that no column owns and that must move all the same. */
   sequences: readonly string[]
-  /** Tables that hold this context's sagas; each must be among `tables`, or the switch is refused. */
+  /** Those of `tables` that hold this context's sagas. */
   sagaTables: readonly string[]
   /** Contexts that must have moved, and stay moved, while this one is at the service. */
   dependsOn: readonly string[]

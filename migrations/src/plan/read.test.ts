@@ -63,6 +63,11 @@ it.each([
     `${GOOD}processes: { service: "goods service" }\n`,
     /plan.yaml:12: .*announce themselves/,
   ],
+  [
+    'a saga table that does not move',
+    `${GOOD}saga-tables: [products, sagas]\n`,
+    /plan.yaml:12: the saga table "sagas" is not among the plan's tables/,
+  ],
 ] as const)('%s is refused with file, line and remedy', (_, text, words) => {
   const mistakes = mistakesOf(text)
   expect(mistakes.join('\n')).toMatch(words)

@@ -166,5 +166,13 @@ function sense(plan: Plan): Mistake[] {
         'name every foreign key once',
       )
   })
+  plan.sagaTables.forEach((name, index) => {
+    if (!seen.from.has(name))
+      add(
+        ['saga-tables', index],
+        `the saga table "${name}" is not among the plan's tables`,
+        'add it to `tables`: a saga must not be cut from its data',
+      )
+  })
   return mistakes
 }
