@@ -72,6 +72,7 @@ describe('a caller', () => {
   it.each([
     ['broke off', 'refused by the owner', (res: ServerResponse) => refuse(res, 421), 'Ambiguous'],
     ['broke off', 'refused by the fence', (res: ServerResponse) => refuse(res, 503), 'Ambiguous'],
+    ['broke off', 'turned down', (res: ServerResponse) => json(res, 409, { code: 'out-of-stock' }), 'Ambiguous'],
     ['said that it is unclear', 'refused by the fence', (res: ServerResponse) => refuse(res, 503), 504],
   ] as const)('a first attempt that %s stays open when the next one is %s', async (first, _next, then, left) => {
     const { url, seen } = await callee((req, res, nth) => {

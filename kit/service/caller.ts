@@ -132,11 +132,14 @@ export function createCaller(options: CallerOptions): Caller {
     const what = { ...given, method: given.method.toUpperCase() }
     const end = performance.now() + (what.deadlineMs ?? options.deadlineMs)
     budget.request()
-    /** What an earlier attempt left open: that a later one was refused, or not sent, says nothing of it. */
+    /**
+     * What an earlier attempt left open. It may still be on its way: that a later one was answered no, for whatever
+     * reason, or was not sent, does not keep the callee from doing the earlier one afterwards.
+     */
     let unclear: (() => Answer) | undefined
     for (let tried = 1; ; tried++) {
       const outcome = await settle(what, end - performance.now())
-      if (!outcome.failure) return unclear && isRefusal(outcome.answer) ? unclear() : outcome.answer
+      if (!outcome.failure) return unclear && outcome.answer.status >= 400 ? unclear() : outcome.answer
       if (outcome.failure !== 'not-sent' && !isSafe(what.method)) unclear = outcome.giveUp
       const repeat = mayRepeat(outcome.failure, { method: what.method, keyed: Boolean(what.idempotencyKey) })
       const wait = 25 * 2 ** (tried - 1) * (0.5 + Math.random() / 2)

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { reconcile } from '../../../monolith/src/testing/reconcile.ts'
-import type { Passing } from './testing/door.ts'
+import type { Answer, Passing } from './testing/door.ts'
 import { carryOver, startTestOrders, type TestOrders } from './testing/orders.ts'
 
 const BUYERS = 40
@@ -69,18 +69,42 @@ describe('a service that owns orders', () => {
     await addsUp()
   })
 
-  it('leaves in the cart what was put in while the order was on its way', async () => {
-    const put = (product: number) =>
-      orders.service.call('PUT', `/api/cart/items/${product}`, { token: customer.token, body: { quantity: 1 } })
-    await put(1)
+  it('reserves nothing for an order that was taken back when the call comes late, past its own repetition', async () => {
+    const before = await available()
+    await orders.shop.db('stock').where({ product_id: 1 }).update({ available: 0 })
+    let late: (() => Promise<Answer>) | undefined
     orders.door.keeper = async ({ path, pass }) => {
-      if (path === '/internal/reservations') await put(3)
+      if (path !== '/internal/reservations' || late) return pass()
+      late = pass
+      throw new Error('the connection breaks, and the request is still on its way')
+    }
+    const { status, body } = await place()
+    expect([status, body.code]).toEqual([409, 'out-of-stock'])
+    await until(ended)
+    await orders.shop.db('stock').where({ product_id: 1 }).update({ available: before })
+    expect(await late!()).toMatchObject({ status: 409 })
+    expect(await available()).toBe(before)
+    await addsUp()
+  })
+
+  it('leaves in the cart what was put in while the order was on its way', async () => {
+    const put = (product: number, quantity: number) =>
+      orders.service.call('PUT', `/api/cart/items/${product}`, { token: customer.token, body: { quantity } })
+    await put(1, 1)
+    await put(4, 2)
+    orders.door.keeper = async ({ path, pass }) => {
+      if (path !== '/internal/reservations') return pass()
+      await put(3, 1)
+      await put(4, 5)
       return pass()
     }
     const { status, body } = await place({ items: undefined })
-    expect([status, body.items.map(({ productId }: { productId: number }) => productId)]).toEqual([201, [1]])
+    expect([status, body.items.map(({ productId }: { productId: number }) => productId)]).toEqual([201, [1, 4]])
     const cart = await orders.service.call('GET', '/api/cart', { token: customer.token })
-    expect(cart.body.items).toMatchObject([{ productId: 3, quantity: 1 }])
+    expect(cart.body.items).toMatchObject([
+      { productId: 4, quantity: 3 },
+      { productId: 3, quantity: 1 },
+    ])
   })
 
   it('does not say that nothing was done of a cart that is changed and cannot be shown', async () => {

@@ -125,8 +125,7 @@ type Told = { data: Readonly<Placing>; reason: Refusal | null }
 
 async function announce(trx: Trx, { data: { orderId, userId, lines, fromCart } }: { data: Readonly<Placing> }) {
   await orderPlaced(trx, await lockOrder(trx, orderId))
-  const ordered = lines.map(({ productId }) => productId)
-  if (fromCart) await takeOrdered(trx, userId, ordered)
+  if (fromCart) await takeOrdered(trx, userId, lines)
   return { placed: true }
 }
 

@@ -68,9 +68,20 @@ export const removeCartItem = (db: Knex, userId: number, productId: number): Pro
 export const takeOrdered = async (
   trx: Knex.Transaction,
   userId: number,
-  products: readonly number[],
+  lines: readonly { productId: number; quantity: number }[],
 ): Promise<void> => {
-  await trx('cart_items').where({ user_id: userId }).whereIn('product_id', products).delete()
+  const ordered = new Map(lines.map(({ productId, quantity }) => [productId, quantity]))
+  // Locked, or what is put in between our look and our delete were lost; in one order, or two orders would deadlock.
+  const items = await trx<CartRow>('cart_items')
+    .where({ user_id: userId })
+    .whereIn('product_id', [...ordered.keys()])
+    .orderBy('product_id')
+    .forUpdate()
+  for (const { product_id, quantity } of items) {
+    const item = trx('cart_items').where({ user_id: userId, product_id })
+    const left = quantity - ordered.get(product_id)!
+    await (left > 0 ? item.update({ quantity: left }) : item.delete())
+  }
 }
 
 /** Takes a product that nobody sells any more out of every cart: what the foreign key did while both lived here. */
