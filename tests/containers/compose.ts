@@ -9,17 +9,23 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 export type Shop = {
   url: string
+  /** The operators' listener, from stage 1 on. */
+  ops: string
   /** `docker compose` with a stage's file. @returns what it printed @throws with what it said */
   compose(stage: string, ...args: string[]): Promise<string>
   /** A command as the documentation has it, for this project. @returns what it printed @throws with what it said */
   shell(command: string): Promise<string>
-  /** @returns seconds until everything was healthy */
-  up(stage: string): Promise<number>
+  /**
+   * Prints it as well.
+   * @param more options of `docker compose up`
+   * @returns seconds until everything was healthy
+   */
+  up(stage: string, ...more: string[]): Promise<number>
   /** @returns the smoke test's own result */
   smoke(stage: string, orders: number): Promise<{ confirmed: number; left: number; failed: number }>
   /** @returns how many rows a table of a database has */
   count(stage: string, database: string, table: string): Promise<number>
-  /** Container of a service. */
+  /** The containers of a service, one a line. */
   container(stage: string, service: string): Promise<string>
   drop(): Promise<void>
 }
@@ -37,16 +43,19 @@ export async function openShop(): Promise<Shop> {
   }
   return {
     url: `http://127.0.0.1:${shopPort}`,
+    ops: `http://127.0.0.1:${opsPort}`,
     compose,
     async shell(command) {
       const mine = { ...env, COMPOSE_PROJECT_NAME: project }
       return (await run('sh', ['-c', command], { cwd: ROOT, env: mine, maxBuffer: 2 ** 26 })).stdout.trim()
     },
-    async up(stage) {
+    async up(stage, ...more) {
       last = stage
       const started = performance.now()
-      await compose(stage, 'up', '--wait', '--wait-timeout', '180', '--remove-orphans')
-      return (performance.now() - started) / 1000
+      await compose(stage, 'up', '--wait', '--wait-timeout', '180', '--remove-orphans', ...more)
+      const seconds = (performance.now() - started) / 1000
+      console.log(`${[stage, ...more].join(' ')}: healthy after ${seconds.toFixed(1)} s`)
+      return seconds
     },
     smoke: async (stage, orders) => JSON.parse(await compose(stage, 'run', '--rm', '-e', `ORDERS=${orders}`, 'smoke')),
     async count(stage, database, table) {

@@ -26,6 +26,7 @@ test('the last one does by the three commands of the README', async () => {
   const started = performance.now()
   await shop.shell(up)
   const seconds = (performance.now() - started) / 1000
+  console.log(`${LAST}: healthy after ${seconds.toFixed(1)} s`)
   expect(JSON.parse(await shop.shell(smoke))).toMatchObject({ confirmed: 100, left: 0, failed: 0 })
   expect(seconds).toBeLessThan(HEALTHY_S)
   expect(await shop.compose(LAST, 'ps', '--services')).not.toMatch(/monolith|mover/)

@@ -1,0 +1,79 @@
+/** Of two instances of each process behind the door one may be stopped while people shop: nobody sees a failure. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { becomesTrue } from '../../compose/embedded/wait.ts'
+import { isExact } from '../../compose/ledger/compare.ts'
+import { MONOLITH, SERVICES, STAGES } from '../../compose/provision/services.ts'
+import { docker, openShop, type Shop } from './compose.ts'
+import { openShoppers, type Shoppers } from './shoppers.ts'
+
+/** The last one that has them all. */
+const STAGE = STAGES.at(-2) as string
+const TWO_OF_EACH = [MONOLITH.name, 'mover', ...SERVICES.map(({ name }) => name)].flatMap((name) => [
+  '--scale',
+  `${name}=2`,
+])
+/** The proxy asks for the addresses of a name every five seconds. */
+const KNOWN_WITHIN_MS = 30_000
+let shop: Shop
+let shoppers: Shoppers
+
+beforeAll(async () => {
+  shop = await openShop()
+  await shop.up(STAGE)
+  await shop.up(STAGE, ...TWO_OF_EACH)
+  shoppers = await openShoppers(shop, STAGE)
+  await shoppers.letIn()
+})
+afterAll(async () => {
+  await shoppers?.close()
+  await shop.drop()
+})
+
+async function stopsOne(process: string): Promise<void> {
+  const [one = '', ...others] = (await shop.container(STAGE, process)).split('\n')
+  expect(others).toHaveLength(1)
+  await shoppers.goOn()
+  const began = performance.now()
+  await docker('stop', one)
+  const seconds = (performance.now() - began) / 1000
+  const { State, Config } = JSON.parse(await docker('inspect', '--format', '{{json .}}', one))
+  console.log(`${process}: ended with ${State.ExitCode} after ${seconds.toFixed(1)} of ${Config.StopTimeout} s`)
+  expect(State.ExitCode).toBe(0)
+  expect(seconds).toBeLessThan(Config.StopTimeout)
+  await shoppers.goOn()
+  expect(shoppers.failures()).toEqual([])
+}
+
+/** @param group labels of the proxy's own figures */
+async function doorKnowsBoth(group: string): Promise<void> {
+  await becomesTrue(
+    `the door to know two of ${group}`,
+    async () => (await (await fetch(`${shop.ops}/metrics`)).text()).includes(`proxy_instances{${group},state="up"} 2`),
+    KNOWN_WITHIN_MS,
+  )
+}
+
+test('the monolith, which owns everything', async () => {
+  await doorKnowsBoth('side="monolith",context=""')
+  await stopsOne(MONOLITH.name)
+})
+
+test('the mover, whose other one moves all contexts then', async () => {
+  await stopsOne('mover')
+  await shop.compose(STAGE, 'run', '--rm', 'arrive')
+  expect(shoppers.failures()).toEqual([])
+})
+
+test.each(SERVICES)('$name, which owns $context', async ({ name, context }) => {
+  await doorKnowsBoth(`side="service",context="${context}"`)
+  await stopsOne(name)
+})
+
+test('and nothing was lost', async () => {
+  await shoppers.letOut()
+  expect(shoppers.failures()).toEqual([])
+  const { ledger, findings } = await shoppers.ledger(STAGE)
+  console.log(`ledger: ${JSON.stringify(ledger)}`)
+  expect(findings).toEqual([])
+  expect(ledger.ordersAcknowledged > 0 && isExact(ledger)).toBe(true)
+})
