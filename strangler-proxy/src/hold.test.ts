@@ -35,6 +35,12 @@ async function house(more: Partial<TestProxyOptions> = {}, answer?: Parameters<t
 const post = (proxy: TestProxy, path: string, body = '{}', init: RequestInit = {}) =>
   fetch(proxy.url + path, { method: 'POST', body, ...init })
 const names = (upstream: TestUpstream) => upstream.seen.map((one) => `${one.method} ${one.url} ${one.body}`)
+const ended = async (proxy: TestProxy) =>
+  Object.fromEntries(
+    [...(await proxy.parts.metrics.http.registry.metrics()).matchAll(/^proxy_holds_total\{how="(\w+)"\} (\d+)$/gm)].map(
+      ([, how, times]) => [how, Number(times)],
+    ),
+  )
 const waiting = (proxy: TestProxy, count: number) =>
   until(`${count} requests wait`, () => proxy.parts.hold.stats().waiting === count)
 
@@ -80,6 +86,7 @@ describe('a hold', () => {
     proxy.own('goods', { epoch: 9n })
     expect((await post(proxy, '/api/goods')).status).toBe(503)
     expect(monolith.seen).toEqual([])
+    expect(await ended(proxy)).toEqual({ expired: 3 })
   })
 
   it('lasts 8 s, for 1,000 requests and 64 MiB, where nothing else is said', () => {
@@ -106,6 +113,7 @@ describe('a hold', () => {
     expect(proxy.parts.hold.stats()).toMatchObject({ waiting: 3, bytes: 8_004, full: 2 })
     proxy.own('goods', { phase: 'ready', hold: false })
     expect((await Promise.all(inside)).map((one) => one.status)).toEqual([200, 200, 200])
+    expect(await ended(proxy)).toEqual({ full: 2, open: 3 })
   })
 
   it('counts the beginning of a long body of unannounced length, which is in memory while it waits', async () => {
@@ -143,6 +151,7 @@ describe('a hold', () => {
     proxy.own('goods', { phase: 'ready', hold: false })
     expect((await post(proxy, '/api/goods', 'after')).status).toBe(200)
     expect(names(monolith)).toEqual(['POST /api/goods after'])
+    expect(await ended(proxy)).toEqual({ gone: 1 })
   })
 })
 
@@ -164,6 +173,7 @@ describe('a proxy whose lease is over', () => {
     proxy.own('goods', { phase: 'ready', hold: false })
     expect((await post(proxy, '/api/goods', '3')).status).toBe(200)
     expect(names(monolith).filter((one) => one.startsWith('POST'))).toEqual(['POST /api/goods 1', 'POST /api/goods 3'])
+    expect(await ended(proxy)).toEqual({ refuse: 4 })
   })
 })
 

@@ -71,6 +71,7 @@ describe('everything that the proxy decides', () => {
     metrics.ejected(goods, 'health')
     metrics.breaker(goods, 'open')
     metrics.paused(20)
+    metrics.holdEnded('full')
     metrics.recorded('written')
     metrics.mirror.mirrored('goods')
     metrics.mirror.dropped('goods', 'full')
@@ -82,6 +83,7 @@ describe('everything that the proxy decides', () => {
       'proxy_ejections_total{side="service",context="goods",why="health"} 1',
       'proxy_flags_stale_seconds -1',
       'proxy_hold_pause_seconds_count 1',
+      'proxy_holds_total{how="full"} 1',
       'proxy_instances{side="monolith",context="",state="ejected"} 0',
       'proxy_instances{side="monolith",context="",state="unhealthy"} 0',
       'proxy_instances{side="monolith",context="",state="up"} 1',

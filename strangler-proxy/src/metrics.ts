@@ -3,6 +3,7 @@ import { Gauge } from 'prom-client'
 import type { Group } from './balance/group.ts'
 import type { Decision } from './decide.ts'
 import type { Outcome } from './forward.ts'
+import type { Waited } from './hold.ts'
 import { counted, gauge, type Registers, timed } from './instruments.ts'
 import type { Counts } from './mirror/counts.ts'
 
@@ -24,6 +25,8 @@ export interface ProxyMetrics {
   /** The breaker in front of a side opened or closed. */
   breaker(group: Named, to: 'open' | 'closed'): void
   paused(ms: number): void
+  /** A request waits no more at a hold, or found that it may not. */
+  holdEnded(how: Waited): void
   recorded(what: 'written' | 'dropped'): void
   readonly mirror: Omit<Counts, 'of'>
 }
@@ -81,6 +84,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     'context',
     'to',
   ])
+  const holds = counted(registers, 'proxy_holds_total', 'Requests that met a hold, by how it ended for them', ['how'])
   instancesGauge(registers, read)
   const answers = timed(
     registers,
@@ -130,6 +134,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
     ejected: ({ side, context }, why) => ejections(side, context ?? '', why),
     breaker: ({ side, context }, to) => breakers(side, context ?? '', to),
     paused: (ms) => pauses(ms),
+    holdEnded: (how) => holds(how),
   }
 }
 

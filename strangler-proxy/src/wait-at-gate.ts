@@ -8,14 +8,17 @@ import type { Route } from './routes/route.ts'
 
 /** Waits for the gate to open; says what to answer when it did not. The caller looks at the gate again, at once. */
 export async function waitAtGate(
-  parts: Pick<Parts, 'hold' | 'ownership'>,
+  parts: Pick<Parts, 'hold' | 'ownership' | 'metrics'>,
   route: Route,
   res: ServerResponse,
   body: Body,
   deadlineAt: number,
 ): Promise<ProxyProblem | 'gone' | null> {
   const look = () => gate(route, parts.ownership)
-  if (look() === 'refuse') return MOVING
+  if (look() === 'refuse') {
+    parts.metrics.holdEnded('refuse')
+    return MOVING
+  }
   const waited = await parts.hold.wait({
     contexts: route.writes,
     bytes: heldBytesOf(body),
@@ -23,6 +26,7 @@ export async function waitAtGate(
     gate: look,
     onGone: (callback) => res.once('close', callback),
   })
+  parts.metrics.holdEnded(waited)
   if (waited === 'open') return null
   if (waited === 'gone') return 'gone'
   return waited === 'refuse' ? MOVING : HOLD_OVER
