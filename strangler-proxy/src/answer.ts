@@ -14,23 +14,31 @@ const STRIPPED = new Set([
   'x-powered-by',
 ])
 
-/** Said by this proxy where an upstream says nothing of its own. */
-const SAFE: readonly (readonly [string, string])[] = [
+/** Names and values of headers. */
+export type SafeHeaders = readonly (readonly [string, string])[]
+
+/** Keep browsers safe: said by this proxy where an upstream says nothing of its own. */
+const SAFE: SafeHeaders = [
   ['X-Content-Type-Options', 'nosniff'],
   ['X-Frame-Options', 'SAMEORIGIN'],
   ['Referrer-Policy', 'no-referrer'],
 ]
 const TLS_ONLY = ['Strict-Transport-Security', 'max-age=31536000; includeSubDomains'] as const
 
+/** @param options.secure browsers reach the proxy by TLS alone, and are told to keep to it */
+export function safeHeaders({ secure }: { readonly secure: boolean }): SafeHeaders {
+  return secure ? [...SAFE, TLS_ONLY] : SAFE
+}
+
 /** Passes an upstream's answer on as it arrives, without the headers of its hop, with these cookies added. */
 export type PassOn = (from: IncomingMessage, to: ServerResponse, setCookies: readonly string[]) => void
 
 /**
- * @param options.secure browsers reach the proxy by TLS alone, and are told to keep to it
+ * @param options.added to what an upstream says, where it says nothing of its own
  * @param options.cors who may read answers is said here: what upstreams say of it is dropped
  */
-export function createPassOn(options: { readonly secure: boolean; readonly cors: boolean }): PassOn {
-  const added = options.secure ? [...SAFE, TLS_ONLY] : SAFE
+export function createPassOn(options: { readonly added: SafeHeaders; readonly cors: boolean }): PassOn {
+  const { added } = options
   const all = 2 ** added.length - 1
   const remembered = new Map<string, number>()
   const judge = (name: string) => {

@@ -195,8 +195,8 @@ describe('reads', () => {
       .join('; ')
 
   it('follow the kill switch within 100 ms, by notification and not by poll, with a line in the audit', async () => {
-    const flip = async (reads: string, token = OPS_TOKEN) =>
-      await fetch(`${urlOf(ops)}/contexts/goods/reads`, {
+    const flip = async (reads: string, token = OPS_TOKEN, of = 'goods') =>
+      await fetch(`${urlOf(ops)}/contexts/${of}/reads`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ reads, why: 'a test' }),
@@ -220,6 +220,8 @@ describe('reads', () => {
     ])
     expect((await flip('owner', 'another token')).status).toBe(401)
     expect((await flip('nobody')).status).toBe(422)
+    const unknown = await flip('owner', OPS_TOKEN, 'nobody')
+    expect([unknown.status, await unknown.json()]).toMatchObject([404, { code: 'unknown-context' }])
   })
 
   it('see what their client wrote: its cookie pins them to the owner until a later heartbeat has been applied', async () => {

@@ -8,7 +8,7 @@ import { watchOwnership } from '@banyan/kit/ownership'
 import { createHealth, createTokenVerifier, type Health, type Logger } from '@banyan/kit/service'
 import type { Express } from 'express'
 import pg from 'pg'
-import { createPassOn } from './answer.ts'
+import { createPassOn, safeHeaders } from './answer.ts'
 import { createArrive } from './arrive.ts'
 import { startHealthChecks } from './balance/health-checks.ts'
 import { watchNames } from './balance/names.ts'
@@ -19,6 +19,7 @@ import { createFacts } from './facts.ts'
 import { createForward } from './forward.ts'
 import { createAdmit } from './gateway/admit.ts'
 import { createCors } from './gateway/cors.ts'
+import { createHosts } from './gateway/hosts.ts'
 import { createRateLimiter } from './gateway/rate-limit.ts'
 import { createHandler } from './handle.ts'
 import { createHold } from './hold.ts'
@@ -108,7 +109,8 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const checks = startHealthChecks(upstreams.groups, table.upstreams.health)
   const names = watchNames({ named: namesOf(config, upstreams), logger })
   const instances = watchInstances({ pool, services: withoutAddress(table.services, config), upstreams, logger })
-  const forward = createForward(createPassOn({ secure: config.COOKIE_SECURE, cors: table.cors !== null }))
+  const safe = safeHeaders({ secure: config.COOKIE_SECURE })
+  const forward = createForward(createPassOn({ added: safe, cors: table.cors !== null }))
   const recorder = createRecorder({
     folder: config.RECORD_FOLDER,
     claims: config.RECORD_CLAIMS,
@@ -134,8 +136,10 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     arrive: createArrive(match, createSigner(config.OVERRIDE_KEY), {
       trustedHops: config.TRUSTED_HOPS,
       isStripped: createStripper(table.identity),
+      isOurHost: createHosts(table.hosts),
     }),
     cors: createCors(table.cors),
+    safe,
     admit: createAdmit({
       verifier,
       limiter: createRateLimiter(),
@@ -148,6 +152,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     cookies,
     hold,
     inFlight,
+    bodyLimit: table.bodyLimit,
     forward,
     upstreams,
     recorder,

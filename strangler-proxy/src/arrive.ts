@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Side } from '@banyan/kit/service'
 import { type CleanOptions, cleanHeaders } from './clean-headers.ts'
+import type { IsOurHost } from './gateway/hosts.ts'
 import { OVERRIDE_HEADER, readOverride } from './override.ts'
 import type { ProxyProblem } from './problem.ts'
 import { isReserved } from './reserved.ts'
@@ -21,16 +22,21 @@ export type Arrive = (req: IncomingMessage) => Arrival | ProxyProblem
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** The first steps of every request and every upgrade, in this order and on every route. */
-export function createArrive(match: MatchRoute, signer: Signer, headers: CleanOptions): Arrive {
+export function createArrive(
+  match: MatchRoute,
+  signer: Signer,
+  options: CleanOptions & { readonly isOurHost: IsOurHost },
+): Arrive {
   return (req) => {
     const method = req.method ?? 'GET'
     if (!METHODS.has(method)) return refused(405, 'method-not-allowed', `The method ${method} is not spoken here.`)
+    if (!options.isOurHost(req.headers.host)) return refused(400, 'unknown-host', 'No such host is served here.')
     const target = normaliseTarget(req.url ?? '/')
     if (!target.ok) return refused(400, 'bad-target', `The request target was refused: ${target.why}.`)
     req.url = target.url
     // Read before the stripping: the stripping takes the header away, signed or not.
     const asked = req.headers[OVERRIDE_HEADER]
-    const unclean = cleanHeaders(req, headers)
+    const unclean = cleanHeaders(req, options)
     if (unclean !== null) return refused(400, 'bad-request', `The request was refused: ${unclean}.`)
     const { path } = target
     if (isReserved(path)) return refused(404, 'not-found', `There is no ${method} ${path} here.`)

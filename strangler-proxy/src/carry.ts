@@ -157,7 +157,7 @@ const NO_INSTANCE: ProxyProblem = {
 }
 
 function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promise<Body> | Body {
-  const limit = route?.bodyLimit ?? null
+  const limit = route === null ? parts.bodyLimit : route.bodyLimit
   return route !== null &&
     route.writes.length > 0 &&
     route.writes.some((context) => isOnTheMove(context, parts.ownership))

@@ -76,6 +76,12 @@ describe('a read whose side fails before the first byte', () => {
     expect(text).toContain('reason="fallback",context="goods"} 30')
   })
 
+  it('is answered by the other side where only its head is asked for, too', async () => {
+    const { proxy, monolith } = await house({ service: fails(503) })
+    expect((await read(proxy, { method: 'HEAD' })).status).toBe(200)
+    expect(monolith.seen.map(({ method }) => method)).toEqual(['HEAD'])
+  })
+
   it('keeps a status of its own that says nothing of the side', async () => {
     const { proxy, monolith } = await house({ service: fails(500) })
     expect((await read(proxy)).status).toBe(500)

@@ -4,7 +4,7 @@ import { traceIdOf } from './clean-headers.ts'
 import { isSplit, NO_FACTS } from './decide.ts'
 import { whileUnknown } from './known.ts'
 import type { Parts } from './parts.ts'
-import { answerProblem } from './problem.ts'
+import { answerProblem, type ProxyProblem } from './problem.ts'
 import { refuse } from './refuse.ts'
 import { traceRequest } from './trace.ts'
 
@@ -14,7 +14,7 @@ export function createHandler(parts: Parts): (req: IncomingMessage, res: ServerR
     handle(parts, req, res).catch((err: Error) => {
       const traceId = traceIdOf(req.headers)
       parts.logger.error({ err, method: req.method, traceId }, 'handling a request failed')
-      answerProblem(res, { status: 500, code: 'internal', detail: 'The proxy failed on this request.' }, undefined)
+      answerProblem(res, FAILED, parts)
     })
   }
 }
@@ -52,3 +52,5 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
     listening.ended()
   }
 }
+
+const FAILED: ProxyProblem = { status: 500, code: 'internal', detail: 'The proxy failed on this request.' }

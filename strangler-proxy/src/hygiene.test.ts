@@ -3,12 +3,14 @@ import { sendRaw } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { KEPT_BYTES } from './body.ts'
+import { parseRoutes } from './routes/parse.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
 routes:
   - { method: GET, path: /api/goods, context: goods, access: read }
   - { method: POST, path: /api/goods, context: goods, access: write, limits: { body: 1kb } }
+  - { method: POST, path: /api/pictures, context: goods, access: write, limits: { body: 1200kb } }
 `
 let proxy: TestProxy
 let monolith: TestUpstream
@@ -110,17 +112,101 @@ describe('what a client may not say', () => {
   })
 })
 
+it.each(['a'.repeat(64), 'A.b_c-9'])('the name %s of a request is its name everywhere', async (id) => {
+  expect(await get(`X-Request-Id: ${id}\r\n`)).toContain(`\r\nX-Request-Id: ${id}\r\n`)
+  expect(monolith.seen[0]!.headers['x-request-id']).toBe(id)
+})
+
+it.each(['a'.repeat(65), 'two words', 'one;two', '<b>', '"one"', 'ünë', 'one\r\nX-Request-Id: two'])(
+  'the name %j of a request is nobody’s, and another one takes its place',
+  async (id) => {
+    const [, given] = /\r\nX-Request-Id: (.*)\r\n/.exec(await get(`X-Request-Id: ${id}\r\n`)) ?? []
+    expect(given).toMatch(/^[0-9a-f-]{36}-[0-9a-z]+$/)
+    expect(monolith.seen[0]!.headers['x-request-id']).toBe(given)
+  },
+)
+
 it.each([
   'nonsense',
   `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
   `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
   `01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`,
+  `00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01`,
+  `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more`,
+  `x00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01`,
 ])('the trace %s is another one from here on, and what vendors said of it is gone', async (trace) => {
   await get(`traceparent: ${trace}\r\ntracestate: vendor=1\r\n`)
   const { headers } = monolith.seen[0]!
   expect(headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
   expect(headers.traceparent!.slice(3, 35)).not.toBe(trace.slice(3, 35))
   expect(headers.tracestate).toBeUndefined()
+})
+
+describe('what a table says for all of its rules, and off them', () => {
+  let strict: TestProxy
+  beforeAll(async () => {
+    strict = await startProxy({
+      routes: `limits: { body: 1kb }\nhosts: [shop.example, "*.shop.example"]${ROUTES.replace(
+        'routes:',
+        'routes:\n  - { method: PUT, path: /api/goods, context: goods, access: write }',
+      )}`,
+      monolith: monolith.url,
+    })
+  })
+  afterAll(() => strict.close())
+  const send = (method: string, target: string, bytes: number) =>
+    sendRaw(
+      strict.port,
+      `${method} ${target} HTTP/1.1\r\nHost: shop.example\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n${'x'.repeat(bytes)}`,
+    )
+
+  it('a body has its limit where its rule names none, and where no rule names it', async () => {
+    expect(status(await send('PUT', '/api/goods', 1_025))).toBe(413)
+    expect(status(await send('POST', '/elsewhere', 1_025))).toBe(413)
+    expect(monolith.seen).toEqual([])
+    for (const [method, target, bytes] of [
+      ['PUT', '/api/goods', 1_024],
+      ['POST', '/elsewhere', 1_024],
+      // A rule's own is its own.
+      ['POST', '/api/pictures', 1_025],
+    ] as const)
+      expect(status(await send(method, target, bytes))).toBe(200)
+  })
+
+  const named = (line: string) =>
+    sendRaw(strict.port, `GET /api/goods HTTP/1.1\r\n${line}\r\nConnection: close\r\n\r\n`)
+  it.each(['shop.example', 'SHOP.Example:8080', 'a.shop.example', 'a.b.shop.example:443'])(
+    'the host %s is one of ours',
+    async (host) => {
+      expect(status(await named(`Host: ${host}`))).toBe(200)
+      expect(monolith.seen[0]!.headers['x-forwarded-host']).toBe(host)
+    },
+  )
+  it.each([
+    'evil.example',
+    'shop.example.evil.example',
+    'xshop.example',
+    '.shop.example',
+    '*.shop.example',
+    'evil.example/.shop.example',
+    'evil.example:80#.shop.example',
+    'shop.example@evil.example',
+    '[::1]',
+    '',
+  ])('the host "%s" is not, and the upstream sees nothing', async (host) => {
+    const answer = await named(`Host: ${host}`)
+    expect([status(answer), answer.includes('"unknown-host"')]).toEqual([400, true])
+    expect(monolith.seen).toEqual([])
+  })
+
+  it.each(['Shop.example', 'shop.example:80', 'https://shop.example', '*shop.example'])(
+    'a table that names the host %s is refused',
+    (host) => {
+      expect(() => parseRoutes(`hosts: ["${host}"]${ROUTES}`, 'routes.yaml')).toThrow(
+        'routes.yaml:1: hosts[0]: must be a host in lower case such as shop.example',
+      )
+    },
+  )
 })
 
 describe('requests that two servers could read differently', () => {
@@ -215,8 +301,14 @@ describe('requests that two servers could read differently', () => {
       proxy.port,
       `POST /api/goods HTTP/1.1\r\nHost: s\r\nContent-Length: ${2 * KEPT_BYTES}\r\n\r\n`,
     )
+    // Longer than what is kept, and too long only after that: not ended, so that all that was sent has been read.
+    const length = 1200 * 1024 + 1
+    const late = await sendRaw(
+      proxy.port,
+      `POST /api/pictures HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n${length.toString(16)}\r\n${'x'.repeat(length)}`,
+    )
     proxy.own('goods', { phase: 'idle' })
-    expect([announced, counted, endless].map(status)).toEqual([413, 413, 413])
+    expect([announced, counted, endless, late].map(status)).toEqual([413, 413, 413, 413])
     expect(monolith.seen).toEqual([])
   })
 })

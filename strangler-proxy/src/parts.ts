@@ -1,5 +1,6 @@
 import type { OwnershipWatch } from '@banyan/kit/ownership'
 import type { Logger } from '@banyan/kit/service'
+import type { SafeHeaders } from './answer.ts'
 import type { Arrive } from './arrive.ts'
 import type { Cookies } from './cookies.ts'
 import type { ReadsFlag } from './decide.ts'
@@ -18,6 +19,8 @@ import type { Upstreams } from './upstreams.ts'
 export interface Parts {
   readonly arrive: Arrive
   readonly cors: Cors
+  /** What the proxy's own answers say for browsers' sake, as those of upstreams do. */
+  readonly safe: SafeHeaders
   readonly admit: Admit
   readonly ownership: Pick<OwnershipWatch, 'get' | 'leaseValid' | 'now' | 'refresh' | 'staleMs'>
   readonly flag: ReadsFlag
@@ -25,6 +28,8 @@ export interface Parts {
   readonly cookies: Cookies
   readonly hold: Hold
   readonly inFlight: InFlight
+  /** Bytes of the body of a request that no rule names; null: any number. */
+  readonly bodyLimit: number | null
   readonly forward: Forward
   readonly upstreams: Upstreams
   readonly recorder: Pick<Recorder, 'listen'>

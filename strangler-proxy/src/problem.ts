@@ -1,5 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { SafeHeaders } from './answer.ts'
 import { requestIdOf, traceIdOf } from './clean-headers.ts'
 
 /** An answer of the proxy's own: RFC 9457 problem details with a stable code, in the form that the services give theirs. */
@@ -22,7 +23,11 @@ export const NO_ROUTE: ProxyProblem = {
 }
 
 /** Answers with a problem, unless an answer has begun; then the connection is cut, so that nobody takes it for whole. */
-export function answerProblem(res: ServerResponse, problem: ProxyProblem, instance: string | undefined): void {
+export function answerProblem(
+  res: ServerResponse,
+  problem: ProxyProblem,
+  { instance, safe }: { readonly instance?: string | undefined; readonly safe: SafeHeaders },
+): void {
   if (res.destroyed || res.writableEnded) return
   if (res.headersSent) {
     res.destroy()
@@ -31,17 +36,9 @@ export function answerProblem(res: ServerResponse, problem: ProxyProblem, instan
   // Refused headers have not been cleaned; both take over only what is well-formed.
   const { headers: asked } = res.req
   const body = bodyOf(problem, instance, traceIdOf(asked))
-  const headers: Record<string, string | number> = {
-    'content-type': 'application/problem+json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-request-id': requestIdOf(asked),
-  }
-  if (problem.challenge !== undefined) headers['www-authenticate'] = problem.challenge
-  if (problem.retryAfter !== undefined) headers['retry-after'] = problem.retryAfter
+  const headers = { ...headersOf(problem, body), 'x-request-id': requestIdOf(asked), ...Object.fromEntries(safe) }
   // The rest of an unread body would otherwise be taken for the next request.
-  if (!res.req.complete) headers.connection = 'close'
+  if (!res.req.complete) Object.assign(headers, { connection: 'close' })
   res.writeHead(problem.status, headers)
   res.end(res.req.method === 'HEAD' ? undefined : body)
 }
@@ -50,10 +47,19 @@ export function answerProblem(res: ServerResponse, problem: ProxyProblem, instan
 export function refuseUpgrade(socket: Duplex, problem: ProxyProblem): void {
   if (!socket.writable) return
   const body = bodyOf(problem, undefined, traceIdOf({}))
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  )
+  const headers = Object.entries({ ...headersOf(problem, body), connection: 'close' })
+  const head = [`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...headers.map((one) => one.join(': '))]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function headersOf({ challenge, retryAfter }: ProxyProblem, body: string): Record<string, string | number> {
+  return {
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
+    ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }),
+  }
 }
 
 function bodyOf(problem: ProxyProblem, instance: string | undefined, traceId: string): string {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { promisify } from 'node:util'
+import { createTokenVerifier } from '@banyan/kit/service'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { openRaw, sendRaw, until } from '../test-support/raw.ts'
@@ -14,6 +15,8 @@ contexts: { goods: goods-service }
 routes:
   - { method: GET, path: /live, context: goods, access: read }
   - { method: GET, path: /mute, context: goods, access: read, deadline: 200ms }
+  - { method: GET, path: /mine, context: goods, access: read, auth: required }
+  - { method: GET, path: /changes, context: goods, access: write }
 `
 let proxy: TestProxy
 const upstreams: TestUpstream[] = []
@@ -46,6 +49,12 @@ const talk = async (headers: Record<string, string> = {}, path = '/live', throug
   return { socket, said: String(message) }
 }
 
+const asked = (port: number, path: string, headers = '') =>
+  sendRaw(
+    port,
+    `GET ${path} HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
+  )
+
 describe('a WebSocket', () => {
   it('goes to the side that the decision names, on the first connection, and to that side alone', async () => {
     const first = await talk()
@@ -77,11 +86,24 @@ describe('a WebSocket', () => {
     ['/x/%2e%2e/live', 400],
     ['/elsewhere', 400],
   ])('to %s is refused with %i', async (path, status) => {
-    const answer = await sendRaw(
-      proxy.port,
-      `GET ${path} HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-    )
-    expect(answer).toContain(`HTTP/1.1 ${status}`)
+    expect(await asked(proxy.port, path)).toContain(`HTTP/1.1 ${status}`)
+  })
+
+  it('needs the token that its rule requires', async () => {
+    const verifier = createTokenVerifier({ issuer: 'x', audience: 'x', typ: 'at+jwt', jwks: { keys: [] } })
+    const other = await startProxy({ routes: ROUTES, monolith: upstreams[0]!.url, verifier })
+    const without = await asked(other.port, '/mine')
+    expect(without).toMatch(/^HTTP\/1\.1 401 .*\r\nwww-authenticate: Bearer\r\n.*"code":"authentication-required"/s)
+    const forged = await asked(other.port, '/mine', 'Authorization: Bearer garbage\r\n')
+    expect(forged).toMatch(/^HTTP\/1\.1 401 .*\r\nwww-authenticate: Bearer error="invalid_token"\r\n.*"invalid-token"/s)
+    await other.close()
+  })
+
+  it('that writes is not begun while what it writes is held', async () => {
+    proxy.own('goods', { phase: 'switching', hold: true })
+    const held = await asked(proxy.port, '/changes')
+    proxy.own('goods', { phase: 'ready', hold: false })
+    expect(held).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: 1\r\n.*"context-moving"/s)
   })
 
   it('to an upstream that is gone is a 502', async () => {
@@ -118,6 +140,7 @@ describe('a WebSocket', () => {
     for (let time = 0; time < 20; time += 1) one.group.enter(one, true)?.heard(502)
     one.downUntil = Number.NEGATIVE_INFINITY
     expect(one.group.isUp()).toBe(false)
+    expect(await asked(other.port, '/live')).toMatch(/^HTTP\/1\.1 503 .*"upstream-failing"/s)
     await until('the breaker lets one through', () => one.group.isUp())
     const { socket } = await talk({}, '/live', other)
     expect(one.group.isUp()).toBe(true)

@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Ownership } from '@banyan/kit/ownership'
 import { createLogger, type TokenVerifier } from '@banyan/kit/service'
-import { createPassOn } from '../src/answer.ts'
+import { createPassOn, safeHeaders } from '../src/answer.ts'
 import { createArrive } from '../src/arrive.ts'
 import { startHealthChecks } from '../src/balance/health-checks.ts'
 import { createCookies } from '../src/cookies.ts'
@@ -11,6 +11,7 @@ import { createFacts } from '../src/facts.ts'
 import { createForward } from '../src/forward.ts'
 import { createAdmit } from '../src/gateway/admit.ts'
 import { createCors } from '../src/gateway/cors.ts'
+import { createHosts } from '../src/gateway/hosts.ts'
 import { createRateLimiter } from '../src/gateway/rate-limit.ts'
 import { createHandler } from '../src/handle.ts'
 import { createHold, type HoldLimits } from '../src/hold.ts'
@@ -93,7 +94,8 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const cookies = createCookies(createSigner('a cookie key for tests'), { secure: false })
   const hold = createHold(options.hold ? { limits: options.hold } : {})
   const inFlight = createInFlight()
-  const forward = createForward(createPassOn({ secure: false, cors: table.cors !== null }))
+  const safe = safeHeaders({ secure: false })
+  const forward = createForward(createPassOn({ added: safe, cors: table.cors !== null }))
   const monoliths = options.monolith === null ? [] : [options.monolith].flat()
   const upstreams = createUpstreams(monoliths, options.services ?? {}, table.upstreams, {
     ejected: (group, _upstream, why) => parts.metrics.ejected(group, why),
@@ -140,10 +142,12 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     arrive: createArrive(compileRoutes(table.routes), createSigner(OVERRIDE_KEY), {
       trustedHops: options.trustedHops ?? 0,
       isStripped: createStripper(table.identity),
+      isOurHost: createHosts(table.hosts),
     }),
     ownership,
     flag: options.flag ?? (() => false),
     cors: createCors(table.cors),
+    safe,
     admit: createAdmit({
       verifier: options.verifier ?? null,
       limiter: createRateLimiter(),
@@ -154,6 +158,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     cookies,
     hold,
     inFlight,
+    bodyLimit: table.bodyLimit,
     forward,
     upstreams,
     recorder,

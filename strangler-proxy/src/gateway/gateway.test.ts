@@ -272,11 +272,14 @@ it('an answer has the headers that keep browsers safe, unless the upstream has i
   expect(own.headers.get('x-frame-options')).toBe('DENY')
   expect(own.headers.get('x-powered-by')).toBeNull()
   const plain = await ask('/plain')
-  expect(Object.fromEntries(plain.headers)).toMatchObject({
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'SAMEORIGIN',
-    'referrer-policy': 'no-referrer',
-  })
+  const refused = await ask('/api/mine')
+  expect(refused.status).toBe(401)
+  for (const { headers } of [plain, refused])
+    expect(Object.fromEntries(headers)).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'SAMEORIGIN',
+      'referrer-policy': 'no-referrer',
+    })
   expect(own.headers.get('x-request-id')).toBe('order-1')
   expect(plain.headers.get('x-request-id')).toBe(monolith.seen.at(-1)!.headers['x-request-id'])
   expect(monolith.seen.at(-1)!.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)

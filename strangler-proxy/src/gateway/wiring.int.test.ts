@@ -3,6 +3,7 @@ import { createTokenSigner } from '@banyan/kit/service'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { createTestDatabase } from '../../../tests/support/infra.ts'
 import { installContexts } from '../../test-support/install-contexts.ts'
+import { sendRaw } from '../../test-support/raw.ts'
 import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
 import { startWholeProxy } from '../../test-support/whole-proxy.ts'
 import type { ProxyConfig } from '../config.ts'
@@ -14,7 +15,8 @@ import { createSigner } from '../sign.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
-limits: { address: 60/1h }
+limits: { address: 60/1h, body: 10kb }
+hosts: ["127.0.0.1"]
 cors: { origins: ["https://shop.example"] }
 identity: { strip: [x-tenant-*] }
 routes:
@@ -115,6 +117,22 @@ it('takes away what the table names, and hears a side that is asked for with its
   expect(monolith.seen.at(-1)!.headers).not.toHaveProperty('x-tenant-id')
 })
 
+it('answers for the hosts that the table names, and takes bodies as long as it says', async () => {
+  const { port } = new URL(proxy.url)
+  const other = await sendRaw(
+    Number(port),
+    'GET /api/goods HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+  )
+  expect(other).toContain('"unknown-host"')
+  const sent = (bytes: number) =>
+    fetch(`${proxy.url}/elsewhere`, {
+      method: 'POST',
+      body: 'x'.repeat(bytes),
+      headers: { 'x-forwarded-for': '10.2.1.1' },
+    })
+  expect([(await sent(10_241)).status, (await sent(10_240)).status]).toEqual([413, 200])
+})
+
 it('signs its cookies with its key, for TLS alone where it is told so', async () => {
   await control.query(`update banyan.contexts set phase = 'ready' where context = 'goods'`)
   const [cookie = ''] = await vi.waitFor(
@@ -141,9 +159,12 @@ it('bounds the requests of an address, which is the one that the proxy in front 
 
 it('lets browsers of the allowed origins read answers, and tells all to keep to TLS', async () => {
   const origin = 'https://shop.example'
-  const { headers } = await ask('/api/goods', { origin })
-  expect(headers.get('access-control-allow-origin')).toBe(origin)
-  expect(headers.get('strict-transport-security')).toBe('max-age=31536000; includeSubDomains')
+  for (const path of ['/api/goods', '/api/mine', '/internal']) {
+    const { headers } = await ask(path, { origin })
+    expect(headers.get('strict-transport-security'), path).toBe('max-age=31536000; includeSubDomains')
+    // What does not even arrive is nobody's to read.
+    if (path !== '/internal') expect(headers.get('access-control-allow-origin'), path).toBe(origin)
+  }
   expect((await ask('/api/goods', { origin: 'https://evil.example' })).headers.has('access-control-allow-origin')).toBe(
     false,
   )

@@ -27,6 +27,10 @@ export interface RouteTable {
   readonly upstreams: BalanceSettings
   /** How many requests an address may send in all; null: any number. */
   readonly everywhere: Rate | null
+  /** Bytes of a body that no rule names a limit for; null: any number. */
+  readonly bodyLimit: number | null
+  /** Null: requests may name any host. */
+  readonly hosts: readonly string[] | null
   /** Null: upstreams say who may read their answers. */
   readonly cors: CorsSettings | null
 }
@@ -40,9 +44,11 @@ export interface RouteTable {
  */
 export function parseRoutes(text: string, file: string): RouteTable {
   const { value, lineOf } = readYaml(file, text, routeTableSchema, 'route table')
-  const { contexts: services, routes: written, personal, identity, differences, upstreams, limits, cors = null } = value
+  const { contexts: services, routes: written, personal, identity, differences, upstreams, limits } = value
+  const { cors = null, hosts = null } = value
+  const bodyLimit = limits.body ?? null
   const contexts = Object.keys(services)
-  const routes = written.map((rule, at) => toRoute(rule, lineOf(['routes', at])))
+  const routes = written.map((rule, at) => toRoute(rule, lineOf(['routes', at]), bodyLimit))
   const faults = written.flatMap((rule, at) => faultsOf(rule, contexts).map((fault) => ({ ...fault, at })))
   const mistakes: Mistake[] = faults.map(({ at, ...fault }) => ({ file, line: routes[at]!.line, ...fault }))
   mistakes.push(...identityFaults(identity).map(({ at, ...fault }) => ({ file, line: lineOf(at), ...fault })))
@@ -59,6 +65,8 @@ export function parseRoutes(text: string, file: string): RouteTable {
     differences,
     upstreams,
     everywhere: limits.address ?? null,
+    bodyLimit,
+    hosts,
     cors,
   }
 }
@@ -69,7 +77,7 @@ function personalOf(written: readonly WrittenRule[], everywhere: readonly string
   return result
 }
 
-function toRoute(rule: WrittenRule, line: number): Route {
+function toRoute(rule: WrittenRule, line: number, bodyLimit: number | null): Route {
   return {
     name: `${rule.method.join('|')} ${rule.path}`,
     methods: rule.method,
@@ -78,7 +86,7 @@ function toRoute(rule: WrittenRule, line: number): Route {
     access: rule.access,
     writes: rule.access === 'read' ? [] : (rule.writes ?? [rule.context]),
     auth: rule.auth,
-    bodyLimit: rule.limits?.body ?? null,
+    bodyLimit: rule.limits?.body ?? bodyLimit,
     rates: { address: rule.limits?.address ?? null, account: rule.limits?.account ?? null },
     deadlineMs: rule.deadline ?? DEFAULT_DEADLINE_MS,
     resend: rule.resend ?? (rule.access === 'read' ? 'always' : 'never'),

@@ -19,6 +19,13 @@ const header = z
     'must be a header in lower case such as x-tenant-id, or a beginning such as x-tenant-*',
   )
 
+const host = z
+  .string()
+  .regex(
+    /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/,
+    'must be a host in lower case such as shop.example, or *.shop.example for those below it',
+  )
+
 const rule = z.strictObject({
   method: z.union([method.transform((one) => [one]), z.array(method).min(1)]),
   path: z.string(),
@@ -45,8 +52,10 @@ export const routeTableSchema = z.strictObject({
   /** What both sides' answers to a mirrored read may differ in; `operation` is a rule as it is named, `GET /api/items`. */
   differences: z.array(ruleShape).default([]),
   upstreams: balanceSchema.prefault({}),
-  /** Requests of an address on all rules together, and off them. */
-  limits: z.strictObject({ address: rate.optional() }).default({}),
+  /** Requests of an address on all rules together, and off them; bodies of rules that name no limit, and off the rules. */
+  limits: z.strictObject({ address: rate.optional(), body: size.optional() }).default({}),
+  /** The hosts that requests may name, without a port; any unless told. */
+  hosts: z.array(host).min(1).optional(),
   cors: corsSchema.optional(),
   routes: z.array(rule).min(1),
 })
