@@ -16,7 +16,7 @@ export const HELP = `npm run parity -- <context> [options]     two isolated worl
   --logs <folder>        keep what the processes of the worlds logged
   --report <folder>      where report.html, report.json and junit.xml go
   --folder <path>        where <context>/parity.yaml and its scenarios are (default tests/parity)
-  --tries <n>            how many shorter sequences are tried to show a difference (default 40)
+  --tries <n>            how many shorter sequences are run to show a difference (default 40), ten times as many in all
   --json                 print the report as JSON
 
 Exit code 0: alike. 1: different. 2: inconclusive, or a mistake in these options.`

@@ -1,7 +1,7 @@
 export { createOperations, type Operations } from './operations.ts'
 export { type ParityOptions, testParity } from './parity.ts'
 export { type Place, placeShape } from './places.ts'
-export { createReport, EXIT_CODES, type Report, type Verdict } from './report.ts'
+export { createReport, EXIT_CODES, type Report, searchEnded, type Verdict } from './report.ts'
 export { htmlOf } from './report-html.ts'
 export { junitOf } from './report-junit.ts'
 export type { WatchedTable } from './row-watch.ts'

@@ -17,7 +17,7 @@ afterAll(() => {
 
 /**
  * Answers with the price it is sent, and the next; a broken one adds to a high price, where it is asked `?once` only
- * once, and where it is asked `?often` in eight members.
+ * once, where it is asked `?often` in eight members, and where it is asked `?in=x` in the member x instead.
  */
 async function start(broken: boolean): Promise<string> {
   let once = 0
@@ -28,8 +28,10 @@ async function start(broken: boolean): Promise<string> {
     res.setHeader('content-type', 'application/json')
     const again = req.url?.endsWith('once') && once++ > 0
     const more = broken && Number(price) > 500 && !again ? 1 : 0
-    const often = req.url?.endsWith('often') ? [...'abcdefgh'].map((name) => [name, more]) : []
-    const body = { price: Number(price ?? 0) + more, next: Number(price ?? 0) + 100 }
+    const own = /in=(\w)/.exec(req.url ?? '')?.[1]
+    const names = own ? [own] : req.url?.endsWith('often') ? [...'abcdefgh'] : []
+    const often = names.map((name) => [name, more])
+    const body = { price: Number(price ?? 0) + (own ? 0 : more), next: Number(price ?? 0) + 100 }
     res.end(JSON.stringify({ ...body, ...Object.fromEntries(often) }))
   })
   servers.push(server)
@@ -148,6 +150,73 @@ it('shows differences beyond those it looks for by what it found for these, and 
   expect(htmlOf(found)).toContain('Shortest way found to see it')
   expect(htmlOf(unsought)).not.toContain('Shortest')
   expect(junitOf(found)).toContain('often: steps 3')
+})
+
+/** Twelve things that differ, each in a scenario of its own, and in the last one something of another operation. */
+async function differInMuch(tries: number) {
+  const prices = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  const put = (file: string, content: unknown) => writeFileSync(join(prices, file), JSON.stringify(content))
+  put('parity.yaml', { contract: relative(prices, join(folder, 'api.json')), minimum: 1 })
+  const paths = [...[...'abcdefghijkl'].map((name) => `/things?in=${name}`), '/elsewhere?in=m']
+  for (const path of paths) {
+    const scenario = `of ${path.at(-1)}`
+    const steps = ['/things?first', path].map((post, at) => ({ post, body: { price: 600 * at } }))
+    put(`${scenario}.yaml`, { scenario, steps })
+  }
+  const searching: string[] = []
+  const report = await run(urls.broken, undefined, {
+    ...{ folder: prices, requests: 0, tries },
+    searching: ({ looked, of }) => void searching.push(`${looked} of ${of}`),
+  })
+  rmSync(prices, { recursive: true })
+  expect(report.differences).toHaveLength(13)
+  return { report, paths, searching }
+}
+
+it('shows each of many differences by a shortest sequence of its own, and says how far it has come', async () => {
+  const { report, paths, searching } = await differInMuch(40)
+  expect(report.differences.map(({ reproduction }) => reproduction)).toEqual(
+    paths.map((path) => ({
+      ...{ command: `of ${path.at(-1)}: steps 2`, requests: [`POST ${path} {"price":600}`], shortened: true },
+    })),
+  )
+  expect(report.search).toMatchObject({ most: 400, unsought: 0 })
+  expect(htmlOf(report)).not.toContain('The search')
+  expect([searching.length, searching[0], searching.at(-1)]).toEqual([13, '0 of 13', '12 of 13'])
+})
+
+it('ends its search after ten times the runs of one, says so, and has looked at each operation by then', async () => {
+  const { report } = await differInMuch(1)
+  expect(report.search).toEqual({ runs: 10, most: 10, unsought: 3 })
+  const unsought = report.differences.filter(({ reproduction }) => !reproduction?.shortened)
+  expect(unsought.map(({ at }) => at)).toEqual(['$.body.j', '$.body.k', '$.body.l'])
+  expect(htmlOf(report)).toContain(
+    'The search for shorter sequences ended after 10 runs, as many as --tries allows; for 3 differences none was looked for.',
+  )
+})
+
+it('makes what it found for one difference shorter for another that needs less of it', async () => {
+  const prices = mkdtempSync(join(tmpdir(), 'banyan-parity-'))
+  const put = (file: string, content: unknown) => writeFileSync(join(prices, file), JSON.stringify(content))
+  put('parity.yaml', { contract: relative(prices, join(folder, 'api.json')), minimum: 1 })
+  const steps = [
+    { post: '/things', body: { price: 600 } },
+    { post: '/things', body: { price: 1 } },
+    { post: '/things?in=a', body: { price: 600 }, capture: { next: '$.body.next' } },
+    { post: '/things', body: { price: 2 } },
+    { post: '/elsewhere?in=b', body: { price: '{{next}}' } },
+  ]
+  put('two.yaml', { scenario: 'two', steps })
+  const { differences } = await run(urls.broken, undefined, { folder: prices, requests: 0 })
+  const again = await run(urls.broken, 'two: steps 3', { folder: prices, requests: 0 })
+  rmSync(prices, { recursive: true })
+  expect(differences.map(({ at, reproduction }) => [at, reproduction?.command])).toEqual([
+    ['$.body.price', 'two: steps 1'],
+    // Looked for last, when it had been seen by the sequence of the next one.
+    ['$.body.a', 'two: steps 3'],
+    ['$.body.b', 'two: steps 3,5'],
+  ])
+  expect(again.differences.map(({ at }) => at)).toEqual(['$.body.a'])
 })
 
 it('refuses an operation that the contract does not know, for it would be missed by nobody', async () => {

@@ -33,12 +33,14 @@ export type ParityOptions = {
   recording?: string | undefined
   /** The one sequence to run, by name: a scenario's, or that of a generated one or of a shorter form of it. */
   only?: string | undefined
-  /** How many shorter sequences are tried for a difference; 0 shows it as it was found. */
+  /** How many shorter sequences are run for a difference, and ten times as many in all; 0 shows it as it was found. */
   tries: number
   now: Date
   /** The command line that runs one sequence of this run again. */
   reproduce(sequence: string): string
   progress?: (done: { requests: number; share: number; differences: number }) => void
+  /** Told when everything was compared, before a shorter sequence is looked for, of each difference. */
+  searching?: (done: { looked: number; of: number }) => void
 }
 
 /** @throws Error when the folder or the contract cannot be read, or a side's database or broker cannot be reached */
@@ -79,9 +81,9 @@ export async function testParity(options: ParityOptions): Promise<Report> {
     await runner.run(sequences)
     await runner.settle()
     const result = runner.result()
-    const reproductions = await reproductionsOf(result.real, {
+    const { reproductions, search } = await reproductionsOf(result.real, {
       ...{ runner, sequences, arbitrary, seed, tries: options.tries },
-      command: options.reproduce,
+      ...{ command: options.reproduce, progress: options.searching },
     })
     const after = await buildsOf(options)
     const changed = (['left', 'right'] as const).filter((side) => after[side] !== before[side])
@@ -89,7 +91,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       ...{ context: options.context, sides: { left: left.name, right: right.name }, seed: options.seed },
       builds: before,
       doubts: changed.map((side) => `${options[side].name} runs another build than at the start`),
-      ...{ at: options.now.toISOString(), reproductions },
+      ...{ at: options.now.toISOString(), reproductions, search },
       minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
       partial: replayed !== undefined || only !== undefined,
       unseen: unseenOf(places),

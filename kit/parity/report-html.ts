@@ -1,4 +1,4 @@
-import { placeOf, type Report } from './report.ts'
+import { placeOf, type Report, searchEnded } from './report.ts'
 import { xml } from './report-junit.ts'
 
 const HEADLINES = {
@@ -38,7 +38,7 @@ function operationsOf({ operations, uncovered, onlyRefused }: Report): string {
   return `<h2>By operation</h2>${table(head, rows)}${never}${refused}`
 }
 
-function differencesOf({ differences, doubtful, sides }: Report): string {
+function differencesOf({ differences, doubtful, sides, search }: Report): string {
   if (differences.length + doubtful.length === 0) return ''
   const all = [...differences, ...doubtful.map((each) => ({ ...each, reproduction: undefined, seen: 'once' }))]
   const shown = all.map((each) => {
@@ -55,7 +55,8 @@ function differencesOf({ differences, doubtful, sides }: Report): string {
 <div class="pair"><div><h4>${xml(sides.left)}</h4><pre>${show(sample.left)}</pre></div>
 <div><h4>${xml(sides.right)}</h4><pre>${show(sample.right)}</pre></div></div>${asked}</section>`
   })
-  return `<h2>Differences</h2>${shown.join('\n')}`
+  const ended = searchEnded({ search })
+  return `<h2>Differences</h2>${ended === undefined ? '' : `<p>${xml(ended)}</p>`}${shown.join('\n')}`
 }
 
 function unmetOf({ unmet }: Report): string {

@@ -11,6 +11,16 @@ export type Reproduction = {
   shortened: boolean
 }
 
+/** How far shorter sequences were looked for, of all differences together. */
+export type Search = {
+  /** Sequences that were run. */
+  runs: number
+  /** How many there could be. */
+  most: number
+  /** Differences for which none was left. */
+  unsought: number
+}
+
 export type Report = {
   context: string
   verdict: Verdict
@@ -38,6 +48,7 @@ export type Report = {
   /** Those that have an answer of success, 2xx, and never gave it: the left refused them each time. */
   onlyRefused: string[]
   differences: (Finding & { reproduction?: Reproduction | undefined })[]
+  search: Search
   doubtful: Finding[]
   noise: Finding[]
   unmet: RunResult['unmet']
@@ -65,6 +76,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = { alike: 0, diff
  * @param options.unseen what of a step was not looked at, `rows` or `events`: a rule for it may be unused
  * @param options.doubts why nothing is proven, in sentences, besides what the result says
  * @param options.reproductions by `operation at kind`
+ * @param options.search how far they were looked for; not at all without it
  */
 export function createReport(
   result: RunResult,
@@ -82,6 +94,7 @@ export function createReport(
     /** Of the contract; `succeeds` says whether it has an answer of success. */
     operations: readonly { operationId: string; succeeds: boolean }[]
     reproductions?: ReadonlyMap<string, Reproduction> | undefined
+    search?: Search | undefined
   },
 ): Report {
   const seconds = result.durationMs / 1_000
@@ -110,6 +123,7 @@ export function createReport(
       const reproduction = options.reproductions?.get(spotOf(finding))
       return { ...finding, ...(reproduction ? { reproduction } : {}) }
     }),
+    search: options.search ?? { runs: 0, most: 0, unsought: 0 },
     doubtful: result.doubtful,
     noise: result.noise,
     unmet: result.unmet,
@@ -129,6 +143,13 @@ export function createReport(
 /** What names a difference: reproductions are looked up by it. */
 export const spotOf = ({ operation, at, kind }: { operation: string; at: string; kind: string }) =>
   `${operation} ${at} ${kind}`
+
+/** @returns a sentence for whoever wonders why a sequence is so long; undefined where the search came to its end */
+export function searchEnded({ search: { runs, most, unsought } }: Pick<Report, 'search'>): string | undefined {
+  if (runs < most || most === 0) return undefined
+  const rest = unsought > 0 ? `; for ${count(unsought, 'difference')} none was looked for` : ''
+  return `The search for shorter sequences ended after ${count(runs, 'run')}, as many as --tries allows${rest}.`
+}
 
 function decide(
   result: RunResult,

@@ -67,7 +67,10 @@ describe('a scenario that differs', () => {
     expect(found?.steps.map(({ expect: wanted }) => wanted)).toEqual([undefined, undefined, undefined])
     expect(findForm([day], found!.name)).toEqual(found)
     expect(findForm([day], 'a long day')).toBe(day)
-    expect(findForm([day], `${found!.name}: steps 3`)?.steps).toEqual([found!.steps[2]])
+    expect(findForm([day], `${found!.name}: steps 3`)).toMatchObject({
+      name: 'a long day: steps 8',
+      steps: [found!.steps[2]],
+    })
     for (const name of ['a long day: steps 9', 'a long day: steps 0', 'a long night: steps 1'])
       expect(findForm([day], name)).toBeUndefined()
   })

@@ -41,13 +41,19 @@ export function findForm(sequences: readonly Sequence[], name: string): Sequence
   return sequence && steps.every((at) => at in sequence.steps) ? formOf(sequence, steps) : undefined
 }
 
-/** What was expected, or recorded, of an answer holds after all the steps before it; both sides are compared all the same. */
+/**
+ * What was expected, or recorded, of an answer holds after all the steps before it; both sides are compared all the same.
+ * A form of a form has the name by which the whole finds it.
+ */
 function formOf(sequence: Sequence, steps: readonly number[]): Sequence {
   if (steps.length === sequence.steps.length) return sequence
+  const whole = sequence.of?.whole ?? sequence
+  const kept = steps.map((at) => sequence.of?.steps[at] ?? at)
   return {
-    ...sequence,
-    name: `${sequence.name}: steps ${steps.map((at) => at + 1).join(',')}`,
-    steps: steps.map((at) => ({ ...sequence.steps[at]!, expect: undefined, recorded: undefined })),
+    ...whole,
+    name: `${whole.name}: steps ${kept.map((at) => at + 1).join(',')}`,
+    steps: kept.map((at) => ({ ...whole.steps[at]!, expect: undefined, recorded: undefined })),
+    of: { whole, steps: kept },
   }
 }
 

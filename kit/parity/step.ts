@@ -27,7 +27,13 @@ export type Step = {
 }
 
 /** Steps that build on each other; each sequence makes what it needs, so any of them can be repeated alone. */
-export type Sequence = { name: string; kind: 'scenario' | 'generated' | 'recorded'; steps: readonly Step[] }
+export type Sequence = {
+  name: string
+  kind: 'scenario' | 'generated' | 'recorded'
+  steps: readonly Step[]
+  /** Of a shorter form of a scenario or a recording: the whole, and which of its steps these are. */
+  of?: { whole: Sequence; steps: readonly number[] } | undefined
+}
 
 /** A request ready to be sent. */
 export type Ask = {

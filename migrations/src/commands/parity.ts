@@ -7,6 +7,7 @@ import {
   type ParityOptions,
   placeShape,
   type Report,
+  searchEnded,
   testParity,
 } from '@banyan/kit/parity'
 import { z } from 'zod'
@@ -66,7 +67,7 @@ export const addParity: AddCommand = (program, cli) => {
     .option('--requests <n>', 'how many requests are generated', '300')
     .option('--only <name>', 'run this one sequence: a scenario, "generated 7", or a shorter form as a report names it')
     .option('--recording <file>', 'replay what a proxy recorded, instead of scenarios and generated requests')
-    .option('--tries <n>', 'how many shorter sequences are tried to show a difference', '40')
+    .option('--tries <n>', 'how many shorter sequences are run to show a difference, ten times as many in all', '40')
     .option('--report <folder>', 'write report.html, report.json and junit.xml there')
     .option(
       '--coverage',
@@ -108,7 +109,7 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
   if (given.record && (given.only !== undefined || given.recording !== undefined))
     throw new Error('--record wants a whole run, without --only and --recording')
   const sides = readSides(given)
-  let told = -1
+  const seldom = createSeldom()
   const [seed, requests] = [wholeNumber('--seed', given.seed, 0), wholeNumber('--requests', given.requests, 0)]
   const tries = wholeNumber('--tries', given.tries, 0)
   return {
@@ -119,13 +120,23 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
       const drawn = given.recording ? `--recording ${quoted(given.recording)}` : `--requests ${requests}`
       return `${commandOf(context, given)} --seed ${seed} ${drawn} --only ${quoted(sequence)}`
     },
-    progress: ({ requests: asked, share, differences }) => {
-      // Plain lines, where there is no bar, come twenty to a run.
-      const twentieth = Math.floor(share * 20)
-      if (twentieth === told && process.stderr.isTTY !== true) return
-      told = twentieth
-      out.progress(`${asked} requests, ${differences} differences`, share)
+    progress: ({ requests: asked, share, differences }) =>
+      seldom(share, () => out.progress(`${asked} requests, ${differences} differences`, share)),
+    searching: ({ looked, of }) => {
+      const share = looked / of
+      seldom(share, () => out.progress(`shorter sequences were looked for of ${looked} of ${of} differences`, share))
     },
+  }
+}
+
+/** Plain lines, where there is no bar, come twenty to a run and twenty to a search. */
+function createSeldom(): (share: number, tell: () => void) => void {
+  let told = -1
+  return (share, tell) => {
+    const twentieth = Math.floor(share * 20)
+    if (twentieth === told && process.stderr.isTTY !== true) return
+    told = twentieth
+    tell()
   }
 }
 
@@ -179,13 +190,16 @@ function writeReports(folder: string, report: Report): void {
   writeFileSync(join(folder, 'junit.xml'), junitOf(report))
 }
 
+const SHOWN_AT_MOST = 20
+
 function summaryOf(report: Report, given: Given): string {
   const { verdict, reasons, differences, uncovered, onlyRefused, requests, seconds, requestsPerSecond, comparerShare } =
     report
+  const ended = searchEnded(report)
   return [
     `${verdict}: ${reasons.join('; ')}`,
     ...differences
-      .slice(0, 20)
+      .slice(0, SHOWN_AT_MOST)
       .map(({ operation, at, kind, sample, reproduction }) =>
         [
           `  ${operation} ${at}: ${kind}; ${JSON.stringify(sample.left)} | ${JSON.stringify(sample.right)}`.slice(
@@ -195,6 +209,8 @@ function summaryOf(report: Report, given: Given): string {
           ...(reproduction ? [`    ${reproduction.command}`] : []),
         ].join('\n'),
       ),
+    ...(differences.length > SHOWN_AT_MOST ? [`  and ${differences.length - SHOWN_AT_MOST} more`] : []),
+    ...(ended === undefined ? [] : [ended]),
     ...report.unmet
       .slice(0, 10)
       .map(({ sequence, step, side, what }) => `  ${sequence}, step ${step + 1}, ${side}: ${what}`),
