@@ -93,6 +93,18 @@ it('says in its report a command that shows the difference again, as short as it
   })
 }, 60_000)
 
+it('says how many differences it does not show, and that the search for shorter sequences has ended', async () => {
+  const steps = Array.from({ length: 22 }, (_, at) => ({ get: `/prices-of-${at}/600` }))
+  const sides = ['--left', await start(false), '--right', await start(true)]
+  const { code, said } = await ended(process.execPath, [CLI, ...goods([200], steps), ...sides, '--tries', '1'])
+  expect([code, readReport().differences.length], said).toEqual([1, 22])
+  expect(said).toMatch(/^ {2}and 2 more\n/m)
+  expect(said).toMatch(
+    /^The search for shorter sequences ended after 10 runs, as many as --tries allows; for 12 differ/m,
+  )
+  expect(said).toContain('shorter sequences were looked for of 0 of 22 differences\n')
+}, 60_000)
+
 it('takes what was only refused for not covered, where the contract has another answer of it', async () => {
   const sides = ['--left', await start(false), '--right', await start(false)]
   const options = goods([200, 404], [{ get: '/prices/none' }])
@@ -116,6 +128,13 @@ it('asks two sides by the tokens that it is given, and refuses to ask by one tha
   expect(code, said).toBe(0)
   expect(readReport()).toMatchObject({ verdict: 'alike', unmet: [] })
   expect(said + readFileSync(join(folder, 'report.html'), 'utf8')).not.toContain(TOKEN)
+}, 60_000)
+
+it('asks nobody where it is to record and nobody says where', async () => {
+  const sides = ['--left', await start(false), '--right', await start(false)]
+  const run = await ended(process.execPath, [CLI, ...goods([200], [{ get: '/prices/1' }]), ...sides, '--record'])
+  expect(run).toEqual({ code: 2, said: expect.stringContaining('CONTROL_DATABASE_URL is not set') })
+  expect(asked).toBe(0)
 }, 60_000)
 
 it('sends nothing that writes to sides that are not declared copies, nor anything else of such a run', async () => {

@@ -13,7 +13,7 @@ import {
 import { z } from 'zod'
 import type { Plan } from '../plan/plan.ts'
 import { readPlans } from '../plan/read.ts'
-import type { AddCommand } from './cli.ts'
+import type { AddCommand, Cli } from './cli.ts'
 import { explain } from './explain.ts'
 import { createOutput, type Output } from './output.ts'
 import { recordParity } from './record-parity.ts'
@@ -81,6 +81,7 @@ export const addParity: AddCommand = (program, cli) => {
       let reported = false
       try {
         if (given.report) removeReports(given.report)
+        const recordAt = given.record ? controlUrlOf(cli) : undefined
         const report = await testParity(await optionsOf(context, given, out))
         out.endProgress()
         if (given.report) writeReports(given.report, report)
@@ -89,8 +90,8 @@ export const addParity: AddCommand = (program, cli) => {
         reported = true
         process.exitCode =
           uncovered && report.verdict === 'alike' ? EXIT_CODES.inconclusive : EXIT_CODES[report.verdict]
-        if (given.record) {
-          await recordParity(cli.controlUrl, report, cli.who)
+        if (recordAt !== undefined) {
+          await recordParity(recordAt, report, cli.who)
           out.line(`recorded for ${report.builds.left} and ${report.builds.right}`)
         }
       } catch (error) {
@@ -102,6 +103,14 @@ export const addParity: AddCommand = (program, cli) => {
         else process.stderr.write(`${text}\n`)
       }
     })
+}
+
+/** Asked before the run, and not when it is over. */
+function controlUrlOf({ controlUrl }: Pick<Cli, 'controlUrl'>): string {
+  if (controlUrl) return controlUrl
+  throw new Error(
+    '--record writes the verdict into the control database, and CONTROL_DATABASE_URL is not set: start the stack in which these builds run, or say where it is',
+  )
 }
 
 async function optionsOf(context: string, given: Given, out: Output): Promise<ParityOptions> {

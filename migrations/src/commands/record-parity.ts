@@ -7,9 +7,8 @@ import { recordParityRun } from '../control/parity-runs.ts'
  * @param controlUrl the control database, as the role that runs the mover's commands
  * @throws Error when a side does not tell its build, or the control database does not know the context
  */
-export async function recordParity(controlUrl: string | undefined, report: Report, who: string): Promise<void> {
+export async function recordParity(controlUrl: string, report: Report, who: string): Promise<void> {
   const { context, builds, sides, verdict, reasons, seed, requests, compared } = report
-  if (!controlUrl) throw new Error('not recorded: CONTROL_DATABASE_URL says where, and is not set')
   for (const side of ['left', 'right'] as const)
     if (builds[side] === null) throw new Error(`not recorded: ${sides[side]} does not tell its build at /health/ready`)
   const control = new pg.Client({ connectionString: controlUrl, application_name: 'banyan parity' })
