@@ -27,8 +27,13 @@ const SECRET_NAME =
   /pass(word|wd|phrase)?|secret|token|authori[sz]ation|cookie|api[-_]?key|private|credential|card|cvc|cvv|iban|session[-_]?id|^(pin|otp|ssn)$/i
 /** From the beginning of a word on alone: from within a long one, each letter would look through the rest of it. */
 const EMAIL = /(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+\b/g
+/**
+ * A JWT. What follows the word is looked at once, from the beginning of the word on, and with it goes what a hyphen joins
+ * to its front: of a long word that says `eyJ` again and again, each would look through the rest.
+ */
+const JWT = /(?<![\w-])(?=[\w-]+\.[\w-]+\.[\w-])[\w-]*?\beyJ[\w-]+\.[\w-]+\.[\w-]+/g
 const SECRET_TEXT: readonly (readonly [SecretKind, RegExp])[] = [
-  ['token', /\beyJ[\w-]{1,4000}\.[\w-]+\.[\w-]+/g], // a JWT
+  ['token', JWT],
   ['token', /\bBearer\s+[\w.~+/-]+=*/gi],
   ['secret', /\$argon2\w*\$[^\s"]+/g],
   ['email', EMAIL],
