@@ -11,10 +11,11 @@ const UUID = /(\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)/i
 /** Whether the digits are as many as a card's, and right by Luhn's check digit. */
 export function isCardNumber(digits: string): boolean {
   if (!LENGTHS.test(digits)) return false
-  const sum = [...digits].reverse().reduce((total, digit, at) => {
-    const counted = Number(digit) * (at % 2 === 0 ? 1 : 2)
-    return total + (counted > 9 ? counted - 9 : counted)
-  }, 0)
+  let sum = 0
+  for (let at = 1; at <= digits.length; at++) {
+    const counted = Number(digits.at(-at)) * (at % 2 === 0 ? 2 : 1)
+    sum += counted > 9 ? counted - 9 : counted
+  }
   return sum % 10 === 0
 }
 
