@@ -6,6 +6,11 @@ import { median, type Row } from './row.ts'
 
 const ROUNDS = Number(process.env.BENCH_PROXY_ROUNDS ?? 7)
 const SECONDS = Number(process.env.BENCH_PROXY_SECONDS ?? 3)
+/**
+ * At half of capacity one stall of 30 ms is the whole 99th percentile of a round, whoever caused it: so there are more
+ * of these rounds. They are no shorter, for a pause that a proxy makes every few seconds must not fall between them.
+ */
+const CALM_ROUNDS = Number(process.env.BENCH_PROXY_CALM_ROUNDS ?? 15)
 const CONNECTIONS = 32
 const TARGET = 0.8
 /** Beside bare http-proxy-middleware: so many times its processor time, and so many milliseconds more at the 99th percentile. */
@@ -18,6 +23,8 @@ interface Result {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** How late the load generator itself was, at its 99th percentile. */
+  readonly late99Ms: number
   /** Microseconds of the proxy's processor time per request. */
   readonly cpuUs: number
 }
@@ -57,19 +64,27 @@ async function measure(load: Part, proxies: { bare: Measured; banyan: Measured }
     return { ...result, cpuUs: (((proxy.cpuMs() ?? 0) - before) * 1_000) / result.answered }
   }
   for (const one of ['bare', 'banyan', 'bare', 'banyan'] as const) await run(proxies[one], 2, null)
-  const full = { bare: [] as Result[], banyan: [] as Result[] }
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const order = round % 2 ? (['bare', 'banyan'] as const) : (['banyan', 'bare'] as const)
-    for (const one of order) full[one].push(await run(proxies[one], SECONDS, null))
+  const alternate = async (rounds: number, rate: number | null) => {
+    const results = { bare: [] as Result[], banyan: [] as Result[] }
+    for (let round = 0; round < rounds; round += 1) {
+      const order = round % 2 ? (['bare', 'banyan'] as const) : (['banyan', 'bare'] as const)
+      for (const one of order) results[one].push(await run(proxies[one], SECONDS, rate))
+    }
+    return results
   }
+  const full = await alternate(ROUNDS, null)
   const rates = { bare: full.bare.map((one) => one.perSecond), banyan: full.banyan.map((one) => one.perSecond) }
   const ratio = median(rates.banyan.map((rate, round) => rate / rates.bare[round]!))
   const cpu = { bare: median(full.bare.map((one) => one.cpuUs)), banyan: median(full.banyan.map((one) => one.cpuUs)) }
   const half = Math.floor(Math.min(median(rates.bare), median(rates.banyan)) / 2)
-  const calm = { bare: [] as number[], banyan: [] as number[] }
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const one of ['bare', 'banyan'] as const) calm[one].push((await run(proxies[one], SECONDS, half)).p99Ms)
-  }
+  // What is warm at full load has not yet the heap and the pools of this one.
+  await alternate(1, half)
+  const calm = await alternate(CALM_ROUNDS, half)
+  const p99 = { bare: median(calm.bare.map((one) => one.p99Ms)), banyan: median(calm.banyan.map((one) => one.p99Ms)) }
+  const late = median([...calm.bare, ...calm.banyan].map((one) => one.late99Ms))
+  // Of the same round: what else the machine does for a while meets both.
+  const added = calm.banyan.map((one, round) => one.p99Ms - calm.bare[round]!.p99Ms).sort((a, b) => a - b)
+  const quarter = Math.floor(added.length / 4)
   return [
     {
       figure: 'proxy with everything on: requests',
@@ -90,13 +105,13 @@ async function measure(load: Part, proxies: { bare: Measured; banyan: Measured }
       ok: cpu.banyan / cpu.bare <= CPU_TARGET,
     },
     {
-      figure: `proxy: p99 at half of capacity (${half}/s)`,
-      value: median(calm.banyan),
+      figure: `proxy: p99 added at half of capacity (${half}/s), median of ${CALM_ROUNDS} rounds; half of them ${added[quarter]!.toFixed(1)} to ${added.at(-1 - quarter)!.toFixed(1)} ms`,
+      value: median(added),
       unit: 'ms',
-      yardstick: `bare http-proxy-middleware: ${median(calm.bare).toFixed(1)} ms`,
-      ratio: median(calm.banyan) / median(calm.bare),
-      target: `≤ ${P99_TARGET_MS} ms more`,
-      ok: median(calm.banyan) - median(calm.bare) <= P99_TARGET_MS,
+      yardstick: `${p99.banyan.toFixed(1)} ms beside bare http-proxy-middleware: ${p99.bare.toFixed(1)} ms, of which the load generator ${late.toFixed(1)} ms`,
+      ratio: p99.banyan / p99.bare,
+      target: `≤ ${P99_TARGET_MS} ms`,
+      ok: median(added) <= P99_TARGET_MS,
     },
   ]
 }

@@ -1,7 +1,8 @@
 // The load generator, on bare sockets so that it costs less than what it measures. A line of JSON in, one out:
-// { port, seconds, connections, rate, requests } → { answered, failed, perSecond, p50Ms, p99Ms }.
+// { port, seconds, connections, rate, requests } → { answered, failed, perSecond, p50Ms, p99Ms, late99Ms }.
 // Without a rate each connection asks as soon as it was answered; with one, requests are due at fixed times and their
-// latency counts from when they were due, so that a stalled proxy cannot hide its stall.
+// latency counts from when they were due, so that a stalled proxy cannot hide its stall. `late99Ms` is how much later
+// than that this process itself woke up to send one, at its 99th percentile: what no proxy is to blame for.
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 
@@ -13,40 +14,58 @@ interface Job {
   readonly requests: readonly string[]
 }
 
+/**
+ * At a rate, what is due in the first half second is asked and not counted: after a pause, connections to the upstream are
+ * opened anew then, as often as a proxy thinks fit, and of a short round that would be all of its slowest hundredth.
+ */
+const LEAD_MS = 500
+
 createInterface({ input: process.stdin })
   .on('line', (line) => void run(JSON.parse(line) as Job).then((result) => console.log(JSON.stringify(result))))
   .on('close', () => process.exit(0))
 
 async function run(job: Job): Promise<object> {
   const times: number[] = []
+  const late: number[] = []
   let failed = 0
   let next = 0
-  const began = performance.now()
-  const end = began + job.seconds * 1_000
-  const dueAt = (index: number) => (job.rate === null ? null : began + (index * 1_000) / job.rate)
   const requests = job.requests.map((one) => Buffer.from(one))
+  // First all connections, then the first request: what is due while they are opened would wait for that.
+  const connections = await Promise.all(Array.from({ length: job.connections }, () => openConnection(job.port)))
+  const began = performance.now()
+  const counted = began + (job.rate === null ? 0 : LEAD_MS)
+  const end = counted + job.seconds * 1_000
+  const dueAt = (index: number) => (job.rate === null ? null : began + (index * 1_000) / job.rate)
 
-  const worker = async () => {
-    const ask = await openConnection(job.port)
+  const worker = async (ask: Ask) => {
     for (;;) {
       const index = next
       next += 1
       const due = dueAt(index)
       const wait = due === null ? 0 : due - performance.now()
       if ((due ?? performance.now()) >= end) break
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+      if (wait > 0) {
+        await new Promise((resolve) => setTimeout(resolve, wait))
+        if (due! >= counted) late.push(performance.now() - due!)
+      }
       const from = due ?? performance.now()
       const status = await ask(requests[index % requests.length]!)
-      if (status === 200) times.push(performance.now() - from)
-      else failed += 1
+      if (status !== 200) failed += 1
+      else if (from >= counted) times.push(performance.now() - from)
     }
     ask.close()
   }
-  await Promise.all(Array.from({ length: job.connections }, worker))
-  times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0
-  const seconds = (performance.now() - began) / 1_000
-  return { answered: times.length, failed, perSecond: times.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) }
+  await Promise.all(connections.map(worker))
+  const seconds = (performance.now() - counted) / 1_000
+  return {
+    ...{ answered: times.length, failed, perSecond: times.length / seconds },
+    ...{ p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), late99Ms: quantile(late, 0.99) },
+  }
+}
+
+function quantile(values: number[], share: number): number {
+  values.sort((a, b) => a - b)
+  return values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0
 }
 
 interface Ask {
