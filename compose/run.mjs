@@ -116,7 +116,8 @@ function stackEnvironment() {
   if (!existsSync(file)) return {}
   const text = readFileSync(file, 'utf8')
   if (!isAlive(Number(/\(process (\d+)\)/.exec(text)?.[1]))) return {}
-  return Object.fromEntries([...text.matchAll(/^(\w+)='(.*)'$/gm)].map(([, variable, value]) => [variable, value]))
+  const lines = text.matchAll(/^(\w+)='(.*)'$/gm)
+  return Object.fromEntries([...lines].map(([, variable, value]) => [variable, value.replaceAll("'\\''", "'")]))
 }
 
 /** npm passes signals on, but nobody passes on its SIGKILL: while npm runs this, its end is ours. */

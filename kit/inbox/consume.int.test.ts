@@ -290,6 +290,17 @@ async function giveBack(): Promise<void> {
   await broker.close()
 }
 
+test('a letter says why its handler failed, and nothing of the row it failed with', async () => {
+  const consumer = start({
+    handlers: { Happened: async (_event, { sql }) => void (await sql.raw(`select 'ada@example.org'::bigint`)) },
+    retry: { attempts: 1, baseMs: 1 },
+  })
+  await publish('1')
+  await until('it is dead', () => consumer.stats().dead === 1)
+  const [letter] = await listDeadLetters({ broker: world.broker, queue: QUEUE })
+  expect(letter).toMatchObject({ reason: 'failed', error: 'error: SQLSTATE 22P02' })
+})
+
 test('what is no event, and what nobody handles, goes to the dead letters at once, with its reason', async () => {
   const consumer = start()
   await world.broker.declare({ bindings: [{ exchange: EVENTS_EXCHANGE, queue: QUEUE, routingKey: 'Stray' }] })

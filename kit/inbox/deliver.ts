@@ -1,6 +1,7 @@
 import type { IncomingMessage, Log, Outcome, Publisher } from '../broker/index.ts'
 import { append, type NewEvent } from '../outbox/append.ts'
 import { type Event, toEvent, UnreadableEvent } from '../outbox/envelope.ts'
+import { withoutValues } from '../service/error-values.ts'
 import { failPoint } from '../service/fail-points.ts'
 import { isDatabaseAway } from '../service/problem-details.ts'
 import type { Sql } from '../sql.ts'
@@ -161,6 +162,7 @@ function tools(sql: Sql): HandlerTools {
   return { sql, append: (next) => append(sql, next) }
 }
 
+/** For the records and the letter, which live longer than a log, and are read by more people. */
 function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return error instanceof Error ? `${error.name}: ${withoutValues(error).message}` : String(error)
 }

@@ -1,3 +1,5 @@
+import { withoutValues } from '../service/error-values.ts'
+
 /** Why a saga turned back, or stopped. `detail` holds what the answer to a client needs. */
 export type Reason = { code: string; message: string; detail?: unknown }
 
@@ -45,5 +47,5 @@ export const gradeError = (error: unknown): Exclude<Outcome, { kind: 'done' }> =
   if (error instanceof SagaRefusal)
     return { kind: 'refused', reason: { code: error.code, message: error.message, detail: error.detail } }
   if (error instanceof SagaLater) return { kind: 'later', message: error.message }
-  return { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
+  return { kind: 'failed', message: error instanceof Error ? withoutValues(error).message : String(error) }
 }

@@ -1,4 +1,5 @@
 /** The one place where a thrown error becomes an answer. */
+import { STATUS_CODES } from 'node:http'
 import type { ErrorRequestHandler } from 'express'
 import type { Logger } from './logger.ts'
 import { Problem } from './problem.ts'
@@ -6,24 +7,8 @@ import { refusal, type Side } from './refusal.ts'
 import { currentContext } from './request-context.ts'
 import { traceIdOf } from './traceparent.ts'
 
-const NAMES: Record<number, string> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  402: 'Payment Required',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  421: 'Misdirected Request',
-  422: 'Unprocessable Content',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-}
+/** What Node still calls as older texts do. */
+const RENAMED: Record<number, string> = { 413: 'Content Too Large', 422: 'Unprocessable Content' }
 
 /**
  * Express error handler: answers `application/problem+json` (RFC 9457) and logs what is our fault.
@@ -40,13 +25,16 @@ export function problemDetails(options: { logger: Logger; side?: Side }): ErrorR
   }
 }
 
+/** @returns What a status is called today (RFC 9110). */
+export const titleOf = (status: number): string => RENAMED[status] ?? STATUS_CODES[status] ?? 'Error'
+
 /** @returns The members of RFC 9457, the stable `code`, and the trace to ask about. */
 export function problemBody(found: Problem, instance: string): Record<string, unknown> {
   const context = currentContext()
   return {
     ...found.members,
     type: `urn:banyan:problem:${found.code}`,
-    title: NAMES[found.status] ?? 'Error',
+    title: titleOf(found.status),
     status: found.status,
     code: found.code,
     detail: found.detail,

@@ -1,5 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { titleOf } from '@banyan/kit/service'
 import type { SafeHeaders } from './answer.ts'
 import { requestIdOf, traceIdOf } from './clean-headers.ts'
 
@@ -65,5 +66,5 @@ function headersOf({ challenge, retryAfter }: ProxyProblem, body: string): Recor
 function bodyOf(problem: ProxyProblem, instance: string | undefined, traceId: string): string {
   const { status, code, detail } = problem
   const type = `urn:banyan:problem:${code}`
-  return JSON.stringify({ type, title: STATUS_CODES[status], status, code, detail, instance, traceId })
+  return JSON.stringify({ type, title: titleOf(status), status, code, detail, instance, traceId })
 }

@@ -115,6 +115,16 @@ describe('a service that owns payments', () => {
     await expect.poll(async () => (await row(id)).refunded_cents, { timeout: 10_000 }).toBe(100)
     expect(await held(id)).toBe(800)
   })
+
+  it('closes a refund that is still open with the cancellation, which has given all of it back', async () => {
+    const id = ++order
+    const { paymentId } = (await charge(id)).body
+    const key = { payment_id: paymentId, idempotency_key: 'open' }
+    await payments.db('refunds').insert({ ...key, amount_cents: 300, reason: 'damaged', status: 'pending' })
+    await cancel(id)
+    expect(await payments.db('refunds').where(key).pluck('status')).toEqual(['refused'])
+    expect([await held(id), (await row(id)).refunded_cents]).toEqual([0, 900])
+  })
 })
 
 describe('a service that does not own payments', () => {
