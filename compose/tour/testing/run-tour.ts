@@ -10,7 +10,7 @@ import type { Report } from '../report.ts'
 // Below the tour's own rate: it shares the machine with the runner, and the proof is in the ledger, not in the speed.
 const RATE = '20'
 
-/** Runs `npm start -- --auto` with more options, on servers of its own; it has to end well, with an exact ledger. */
+/** Runs `npm start -- --auto` with more options, whose rate counts, on servers of its own; it has to end well, with an exact ledger. */
 export async function runTour(...options: string[]): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'banyan-tour-'))
   try {
