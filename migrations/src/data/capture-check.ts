@@ -1,21 +1,10 @@
 /** Whether capture is still what it was made to be: asked by the interlocks, and again inside the fence (rule 18). */
-import { captureBody, captureName, captureSettings } from './capture-function.ts'
 import type { Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
 import { withConnection } from './open-db.ts'
 import { literal, qualified } from './sql-text.ts'
+import { triggerFaults } from './trigger-check.ts'
 import { CAPTURE, FENCE, TRUNCATE } from './trigger-names.ts'
-
-interface Trigger {
-  name: string
-  enabled: string
-  args: string
-  function: string
-  body: string
-  settings: string[] | null
-  after: boolean
-  ours: boolean
-}
 
 /**
  * Looks whether capture at the lane's `from` is what `installCapture` makes.
@@ -26,8 +15,7 @@ export async function checkCapture(lane: Lane, tx?: Tx): Promise<string[]> {
   if (!tx) return withConnection(lane.from, (connection) => checkCapture(lane, connection))
   const faults: string[] = []
   for (const table of lane.tables) {
-    const triggers = await readTriggers(tx, table)
-    faults.push(...triggerFaults(lane, table, triggers, await mustReread(tx, table)))
+    faults.push(...(await triggerFaults(tx, lane, table, await mustReread(tx, table))))
     faults.push(...(await keyFaults(tx, table)))
   }
   const { rows } = await tx.query<{ cache: string }>(
@@ -56,46 +44,6 @@ export async function mustReread(tx: Tx, table: TableMove): Promise<boolean> {
     [qualified(table.source), [CAPTURE, FENCE, TRUNCATE]],
   )
   return rows[0]!.reread
-}
-
-async function readTriggers(tx: Tx, table: TableMove): Promise<Trigger[]> {
-  const { rows } = await tx.query<Trigger>(
-    `select t.tgname as name, t.tgenabled as enabled, encode(t.tgargs, 'escape') as args, p.proname as function,
-        p.prosrc as body, p.proconfig as settings, t.tgtype & 67 = 1 as after, t.tgname = any ($2) as ours
-      from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = $1::regclass
-      order by t.tgname collate "C"`,
-    [qualified(table.source), [CAPTURE, FENCE, TRUNCATE]],
-  )
-  return rows
-}
-
-function triggerFaults(lane: Lane, table: TableMove, triggers: readonly Trigger[], reread: boolean): string[] {
-  const id = tableId(table.source)
-  const faults: string[] = []
-  for (const name of [CAPTURE, FENCE, TRUNCATE]) {
-    if (!triggers.some((one) => one.name === name)) faults.push(`${id}: the trigger "${name}" is gone`)
-  }
-  const capture = triggers.find((one) => one.name === CAPTURE)
-  if (!capture) return faults
-  for (const one of triggers) {
-    if ((one.name === CAPTURE || one.name === TRUNCATE) && one.enabled !== 'A') {
-      faults.push(`${id}: the trigger "${one.name}" is not ENABLE ALWAYS`)
-    }
-  }
-  if (capture.args !== `${lane.context}\\000${lane.move}\\000`) {
-    faults.push(`${id}: the capture trigger is of another context or move than ${lane.context}, ${lane.move}`)
-  }
-  if (capture.function !== captureName(table) || capture.body !== captureBody(table, reread)) {
-    faults.push(`${id}: the capture function is not the one that this table needs now; prepare again`)
-  }
-  const wanted = captureSettings(table).map(([name]) => name)
-  const present = (capture.settings ?? []).map((one) => one.slice(0, one.indexOf('=')).toLowerCase())
-  if (wanted.some((name) => !present.includes(name))) faults.push(`${id}: the capture function lost its text settings`)
-  const first = triggers.find((one) => one.after && !one.ours)
-  if (first && Buffer.compare(Buffer.from(first.name), Buffer.from(CAPTURE)) < 0) {
-    faults.push(`${id}: the trigger "${first.name}" fires before the capture; rename it`)
-  }
-  return faults
 }
 
 async function keyFaults(tx: Tx, table: TableMove): Promise<string[]> {

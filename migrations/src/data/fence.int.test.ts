@@ -178,6 +178,15 @@ test('rule 18: drift of capture or structure stops the fence, and the source sta
   await it.sourceApp.query(`insert into items values (2, 'open')`)
 })
 
+test('rule 18: a fence that would not reject every write is no fence: the source stays open', async () => {
+  const mover = `current_setting('banyan.applying', true) is distinct from 'on' or session_user <> '${it.moverRole}'`
+  await it.sourceAdmin.query(`create or replace trigger "!!banyan_fence" after insert on items for each row
+    when (${mover}) execute function banyan.reject_write('shop'); alter table items disable trigger "!!banyan_fence"`)
+  await expect(fenceSource(it.lane)).rejects.toThrow(Drifted)
+  expect(await readFence(it.lane.from, 'shop')).toMatchObject({ closed: false })
+  await it.sourceApp.query('delete from items')
+})
+
 test('rule 18: a vacuum that runs is seen', async () => {
   const vacuuming = await it.sourceAdmin.connect()
   expect(await runningVacuums(it.lane.from, [ITEMS])).toEqual([])
