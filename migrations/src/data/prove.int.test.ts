@@ -188,6 +188,36 @@ test('rule 15: repair gives way to a change that comes after the source was read
   await same()
 })
 
+test('rule 15: repair waits for a batch that has not committed, or its older row would come after it', async () => {
+  await start()
+  await it.sourceApp.query(`insert into items values (1, 'a')`)
+  await drain(it.lane)
+  await meddle(`update public.items set name = 'wrong'`)
+  const points = armFailPoints('repair.after-read=once:hang, apply.before-commit=once:hang')
+  const until = async (what: string, seen: () => Promise<boolean>) => {
+    const end = performance.now() + 10_000
+    while (!(await seen())) {
+      if (performance.now() > end) throw new Error(`waited in vain for ${what}`)
+      await pause(5)
+    }
+  }
+  const repairing = repairRow(it.lane, table(), '["1"]')
+  await until('repair to have read', async () => points.reached('repair.after-read') > 0)
+  await it.sourceApp.query(`update items set name = 'newest'`)
+  const wire = new Wire()
+  await relayOnce(it.lane, wire)
+  const batch = applyBatch(it.lane, wire.take())
+  await until('the batch to have written', async () => points.reached('apply.before-commit') > 0)
+  points.release('repair.after-read')
+  const waiting = `select from pg_locks l join pg_stat_activity a using (pid)
+    where not l.granted and a.datname = current_database()`
+  await until('repair to wait', async () => (await it.targetAdmin.query(waiting)).rowCount === 1)
+  points.release('apply.before-commit')
+  await batch
+  expect(await repairing).toBe(true)
+  await same()
+})
+
 test('rule 15: repair brings no row back that has gone, with its tombstone, since the source was read', async () => {
   await start()
   await it.sourceApp.query(`insert into items values (1, 'a')`)
