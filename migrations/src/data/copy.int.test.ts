@@ -158,6 +158,24 @@ test('a collision on another unique key is put aside, tried again after the appl
   await same()
 })
 
+test('rule 13: where one row of a chunk collides, another that was deleted meanwhile is not brought back', async () => {
+  await start()
+  await it.sourceApp.query(`insert into items values (1, 'a'), (2, 'b'), (3, 'c')`)
+  await it.sourceAdmin.query('delete from banyan.changes')
+  await underToken(it.lane.to, it.lane, 'share', ({ tx }) => tx.query(`insert into public.items values (9, 'a')`), {
+    applying: true,
+  })
+  await startCopy(it.lane)
+  const points = armFailPoints('copy.loaded=once:hang')
+  const chunk = copyNextChunk(it.lane, table(), { straight: false })
+  await reached(points, 'copy.loaded')
+  await it.sourceApp.query('delete from items where id = 2')
+  await drain(it.lane)
+  points.release('copy.loaded')
+  expect(await chunk).toMatchObject({ aside: 1 })
+  expect(await rowsOf(it.targetAdmin, 'items')).toEqual(['(3,c)', '(9,a)'])
+})
+
 test('the border is fixed at the start: rows that come later come as changes', async () => {
   await start()
   await it.sourceApp.query(`insert into items values (1, 'a'), (5, 'e')`)
