@@ -129,6 +129,48 @@ test('rule 18: a fence that cannot get its lock gives up after the deadline and 
   expect(await readFence(it.lane.from, 'shop')).toEqual({ closed: false, token: 1n })
 })
 
+test.each([
+  ['apples', [['apples', false]]],
+  [
+    'zebras',
+    [
+      ['apples', true],
+      ['zebras', false],
+    ],
+  ],
+])('rule 18: the tables are locked in name order, whatever their order in the plan: behind %s', async (busy, locks) => {
+  const two = await createLane({
+    ddl: 'create table zebras (id int primary key); create table apples (id int primary key)',
+    tables: ['zebras', 'apples'],
+  })
+  const writer = await two.sourceApp.connect()
+  try {
+    await writer.query(`begin; insert into ${busy} values (1)`)
+    const fencing = fenceSource(two.lane, { deadlineMs: 10_000 })
+    // In one statement, and again where the fence has just given up and not yet come back.
+    const look = async () => {
+      const { rows } = await two.sourceAdmin.query(
+        `select c.relname, l.granted from pg_locks l join pg_class c on c.oid = l.relation
+          where l.mode = 'ShareRowExclusiveLock' and c.relname in ('apples', 'zebras')
+            and l.database = (select oid from pg_database where datname = current_database()) order by 1`,
+      )
+      return rows.some((row) => !row.granted) ? rows : null
+    }
+    const until = performance.now() + 5000
+    let rows = await look()
+    while (!rows && performance.now() < until) {
+      await pause(5)
+      rows = await look()
+    }
+    await writer.query('commit')
+    await fencing
+    expect(rows?.map((row) => [row.relname, row.granted])).toEqual(locks)
+  } finally {
+    writer.release(true)
+    await two.drop()
+  }
+})
+
 /** Two sessions of an application, which end whatever comes. */
 async function withSessions(work: (one: PoolClient, two: PoolClient) => Promise<void>): Promise<void> {
   const [one, two] = [await it.sourceApp.connect(), await it.sourceApp.connect()]
