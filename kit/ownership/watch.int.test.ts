@@ -280,6 +280,35 @@ describe('the watch of ownership', () => {
     expect(watched.get('inventory')).toMatchObject({ owner: 'service' })
   })
 
+  it('counts its lease from before the renewal was sent, however late the answer comes', async () => {
+    const { id, watched } = watch()
+    await watched.ready
+    const gate = new pg.Client({ connectionString: db.url })
+    await gate.connect()
+    open.push({ close: () => gate.end() })
+    await gate.query('select pg_advisory_lock(1)')
+    // The row's lease is counted when the statement runs, and its answer waits for the gate.
+    await control.query(`create function banyan.gate() returns trigger language plpgsql as $$
+        begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+      create trigger gate after insert or update of lease_until on banyan.subscribers
+        for each statement execute function banyan.gate()`)
+    await vi.waitFor(async () => {
+      const late = await control.query(
+        `select from pg_stat_activity where wait_event = 'advisory' and datname = current_database()
+          and clock_timestamp() - query_start > interval '500 ms'`,
+      )
+      expect(late.rowCount).toBe(1)
+    }, within)
+    // One renewal is let through; those after it wait, and end without having renewed anything.
+    const passed = gate.query('select pg_advisory_unlock(1)')
+    await Promise.all([passed, gate.query('select pg_advisory_lock(1)')])
+    await vi.waitFor(async () => expect(await subscriber(id)).toMatchObject({ live: false }), {
+      timeout: 5_000,
+      interval: 5,
+    })
+    expect(watched.leaseValid()).toBe(false)
+  })
+
   it('notices a stalled connection by itself, early enough to keep its lease', async () => {
     const { url, freeze, close } = await stallable(db.url)
     open.push({ close })
