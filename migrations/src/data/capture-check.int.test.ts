@@ -70,22 +70,22 @@ test.each<[string, () => string, string]>([
   [
     'writes dates in another order',
     () => `alter function ${CAPTURE_FUNCTION} set datestyle to 'German'`,
-    'the capture function lost its text settings',
+    'the capture function lost its settings',
   ],
   [
     'writes times of another zone',
     () => `alter function ${CAPTURE_FUNCTION} set timezone to 'Asia/Tokyo'`,
-    'the capture function lost its text settings',
+    'the capture function lost its settings',
   ],
   [
     'writes texts as the writer would',
     () => `alter function ${CAPTURE_FUNCTION} reset datestyle`,
-    'the capture function lost its text settings',
+    'the capture function lost its settings',
   ],
   [
     'has a setting more',
     () => `alter function ${CAPTURE_FUNCTION} set session_replication_role to 'replica'`,
-    'the capture function lost its text settings',
+    'the capture function lost its settings',
   ],
   [
     'runs with the rights of the writer',

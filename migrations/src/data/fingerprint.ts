@@ -6,11 +6,14 @@ import { withConnection } from './open-db.ts'
 
 export interface Fingerprint {
   readonly hash: string
-  /** One line a column, type, constraint, index or trigger: a diff of two of them names the drift. */
+  /** One line a column, type, constraint, index, trigger …: a diff of two of them names the drift. */
   readonly lines: readonly string[]
 }
 
-/** Columns, types, enum labels, domains, defaults, constraints, indexes and the users' triggers of some tables. */
+/**
+ * Columns, types, enum labels, domains, defaults, constraints, indexes, the users' triggers and whether row level
+ * security is on, of some tables. Its policies say what applications see, and may change.
+ */
 export async function fingerprint(db: Db, tables: readonly TableName[]): Promise<Fingerprint> {
   return withConnection(db, (connection) => fingerprintIn(connection, tables))
 }
@@ -27,7 +30,7 @@ export async function fingerprintIn(tx: Tx, tables: readonly TableName[]): Promi
 
 const LINES = `
   with tables as (
-    select c.oid, n.nspname || '.' || c.relname as id
+    select c.oid, n.nspname || '.' || c.relname as id, c.relrowsecurity as secured, c.relforcerowsecurity as forced
     from unnest($1::text[], $2::text[]) t(schema, name)
       join pg_namespace n on n.nspname = t.schema join pg_class c on c.relnamespace = n.oid and c.relname = t.name
   ), columns as (
@@ -56,6 +59,8 @@ const LINES = `
   union all
   select format('constraint %s %s %s', t.id, k.conname, pg_get_constraintdef(k.oid))
   from tables t join pg_constraint k on k.conrelid = t.oid where k.contype in ('c', 'p', 'u', 'x')
+  union all
+  select format('row security %s%s', id, case when forced then ' forced' else '' end) from tables where secured
   union all
   select format('index %s %s', t.id, pg_get_indexdef(i.indexrelid))
   from tables t join pg_index i on i.indrelid = t.oid

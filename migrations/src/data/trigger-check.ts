@@ -100,7 +100,7 @@ function wanted(lane: Lane, table: TableMove, found: Trigger, reread: boolean, g
     args: [lane.context, String(lane.move)],
     function: captureName(table),
     body: captureBody(table, reread),
-    settings: captureSettings(table).map(([name, value]) => `${name}=${value}`),
+    settings: captureSettings(table, reread).map(([name, value]) => `${name}=${value}`),
   }
 }
 
@@ -128,10 +128,11 @@ function faultsOf(lane: Lane, id: string, found: Trigger, want: Wanted): string[
     found.body !== want.body
   )
     faults.push(`${id}: the ${what} function is not the one that this table needs now; prepare again`)
+  // One that reads rows again has other settings than one that does not.
+  else if (settingsText(found.settings ?? []) !== settingsText(want.settings))
+    faults.push(`${id}: the ${what} function lost its settings`)
   if (found.definer !== want.definer || !found.own)
     faults.push(`${id}: the ${what} function does not run with the rights that prepare gives it`)
-  if (settingsText(found.settings ?? []) !== settingsText(want.settings))
-    faults.push(`${id}: the ${what} function lost its text settings`)
   return faults
 }
 

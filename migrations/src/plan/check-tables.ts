@@ -13,6 +13,8 @@ type TableRow = {
   /** A key's column in which two texts may be one value. */
   ambiguous: string | null
   capable: boolean
+  /** Policies would hide rows from the mover. */
+  filtered: boolean
   /** The context that its changes are captured for. */
   captured: string | null
 }
@@ -35,7 +37,8 @@ const TABLES = `
       where k.conrelid = c.oid and k.contype = 'p' and (${AMBIGUOUS})) as ambiguous,
     (select split_part(encode(t.tgargs, 'escape'), '\\000', 1) from pg_trigger t
       where t.tgrelid = c.oid and t.tgname = $2) as captured,
-    pg_has_role(current_user, c.relowner, 'member') as capable
+    pg_has_role(current_user, c.relowner, 'member') as capable,
+    row_security_active(c.oid) as filtered
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where n.nspname = 'public' and c.relname = any($1)`
 
@@ -77,5 +80,10 @@ function judge(context: string, where: string, table: TableRow | undefined, line
     )
   if (!table.capable)
     return ill('privileges', `the mover is no member of the owner of ${where}`, 'GRANT that role to the mover')
+  if (table.filtered)
+    return no(
+      'has row level security, and its policies apply to the mover',
+      'ALTER TABLE … NO FORCE ROW LEVEL SECURITY until the move is completed, or ALTER ROLE … BYPASSRLS of the mover: it must see and write every row',
+    )
   return healthy('tables', where)
 }
