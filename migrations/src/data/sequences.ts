@@ -94,7 +94,7 @@ async function wishes(lane: Lane, tx: Tx, declared: readonly SequencePair[]): Pr
 }
 
 /** Owned by, identity of, or named in the default of one of the table's columns. */
-async function sequencesOf(tx: Tx, table: TableName): Promise<Sequence[]> {
+export async function sequencesOf(tx: Pick<Tx, 'query'>, table: TableName): Promise<Sequence[]> {
   const { rows } = await tx.query<Sequence>(
     `select distinct n.nspname as schema, s.relname as name, a.attname as column
       from (

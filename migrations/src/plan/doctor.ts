@@ -1,6 +1,7 @@
 import type { ChangesBroker } from '../data/lane.ts'
 import { checkCrossingKeys } from './check-crossing-keys.ts'
 import { checkMappings } from './check-mappings.ts'
+import { checkSequences } from './check-sequences.ts'
 import { checkServers } from './check-servers.ts'
 import { checkTables } from './check-tables.ts'
 import { type Finding, healthy, ill, type Sides } from './finding.ts'
@@ -26,6 +27,7 @@ export async function examine(
     findings.push(...(await checkCrossingKeys(plan, sides, options.gone)))
     findings.push(...(await checkPairs(plan, sides)))
     findings.push(...(await checkMappings(plan, sides)))
+    findings.push(...(await checkSequences(plan, sides)))
     if (options.empty) findings.push(...(await checkEmpty(plan, sides)))
   }
   if (broker) findings.push(await checkBroker(plan, broker))

@@ -1,4 +1,4 @@
-import { failPoint } from '@banyan/kit/service'
+import { failPoint, messageWithoutValues } from '@banyan/kit/service'
 import { beginAttempt, noteMarker, noteTrouble } from '../../control/attempts.ts'
 import { changeContext, lockContexts } from '../../control/contexts.ts'
 import { preparedFingerprints } from '../../control/sightings.ts'
@@ -91,10 +91,12 @@ export async function reconcileToMarker(run: Runtime, stored: Stored, marker: bi
   const lane = await laneOf(run, stored)
   run.timings.marker = performance.now() - (run.marks.marker ?? performance.now())
   await failPoint('mover.switch.after-marker')
-  const { complete, blocked } = await timed(run, 'reconcile', () => reconcile(lane, marker))
-  await failPoint('mover.switch.after-reconcile')
-  if (blocked) await noteTrouble(run.control, stored, `${blocked.tbl} ${blocked.key}: ${blocked.reason}`, false)
-  if (complete) await toStep(run, stored, { step: 'sequences' })
+  await troubled(run, stored, async () => {
+    const { complete, blocked } = await timed(run, 'reconcile', () => reconcile(lane, marker))
+    await failPoint('mover.switch.after-reconcile')
+    if (blocked) await noteTrouble(run.control, stored, `${blocked.tbl} ${blocked.key}: ${blocked.reason}`, false)
+    if (complete) await toStep(run, stored, { step: 'sequences' })
+  })
 }
 
 /** Rule 19, second half: the target stores this attempt's token, and its sequences are beyond the source's. */
@@ -175,6 +177,16 @@ async function troubled(run: Runtime, stored: Stored, work: () => Promise<void>)
     if (error instanceof LockBusy) await noteTrouble(run.control, stored, error.message, true)
     else if (error instanceof Drifted || error instanceof NoRoom)
       await noteTrouble(run.control, stored, error.message, false)
+    else if (isHopeless(error))
+      await noteTrouble(run.control, stored, `${stored.step}: ${messageWithoutValues(error)}`, false)
     else throw error
   }
+}
+
+/**
+ * What is asked of the database is wrong, or not allowed (SQLSTATE class 42): it is not better a moment later, and
+ * whoever is held would wait for it through every attempt.
+ */
+function isHopeless(error: unknown): error is Error {
+  return error instanceof Error && /^42/.test(String((error as { code?: unknown }).code))
 }
