@@ -20,7 +20,7 @@ export function switchSteps(plan: Plan, stored: Stored, direction: Direction): s
     controlSql(stored, { phase: 'switching', direction, token }),
     ...(there
       ? plan.crossingKeys.map(
-          (key) => `alter table public.${key.table} drop constraint ${key.constraint};  -- ${source}`,
+          (key) => `alter table ${qualified(key.table)} drop constraint ${key.constraint};  -- ${source}`,
         )
       : []),
     controlSql(attempt, { step: 'hold', hold: true }),
@@ -41,7 +41,9 @@ export function switchSteps(plan: Plan, stored: Stored, direction: Direction): s
       ? []
       : plan.crossingKeys.map(
           (key) =>
-            `alter table public.${key.table} add constraint ${key.constraint} … not valid; … validate constraint ${key.constraint};  -- ${target}`,
+            `alter table ${qualified(key.table)} add constraint ${key.constraint} … not valid; … validate constraint ${key.constraint};  -- ${target}`,
         )),
   ]
 }
+
+const qualified = (table: string) => (table.includes('.') ? table : `public.${table}`)

@@ -4,11 +4,16 @@ import type { Plan } from './plan.ts'
 export type CrossingKeyRow = { table: string; constraint: string; target: string; on_delete: string; on_update: string }
 
 const ACTS: Readonly<Record<string, string>> = { c: 'CASCADE', n: 'SET NULL', d: 'SET DEFAULT' }
+/** As the plan writes it: a table of the schema public by its name alone. */
+const nameOf = (table: string) =>
+  `(select case n.nspname when 'public' then '' else n.nspname || '.' end || ${table}.relname
+    from pg_namespace n where n.oid = ${table}.relnamespace)`
 const CROSSING = `
-  select c.relname as table, k.conname as constraint, f.relname as target,
+  with mine as (select oid from pg_class where relnamespace = 'public'::regnamespace and relname = any($1))
+  select ${nameOf('c')} as table, k.conname as constraint, ${nameOf('f')} as target,
     k.confdeltype as on_delete, k.confupdtype as on_update
   from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_class f on f.oid = k.confrelid
-  where k.contype = 'f' and k.conparentid = 0 and (c.relname = any($1)) <> (f.relname = any($1))
+  where k.contype = 'f' and k.conparentid = 0 and (c.oid in (table mine)) <> (f.oid in (table mine))
   order by 1, 2`
 
 /** The monolith's foreign keys with one end among the planned tables and one outside. */

@@ -3,6 +3,11 @@ import { z } from 'zod'
 const name = z
   .string()
   .regex(/^[a-z_][a-z0-9_]*$/, 'must be a plain PostgreSQL name in lower case (letters, digits and underscores)')
+/** A table outside of the context may be of another schema; those of `public` are known by their names alone. */
+const anyTable = z
+  .string()
+  .regex(/^([a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*$/, 'must be a plain PostgreSQL name in lower case, or schema.name')
+  .transform((text) => text.replace(/^public\./, ''))
 const process = z
   .string()
   .regex(/^[\w.:@/-]+$/, 'must be the name under which the processes announce themselves, without blanks')
@@ -24,7 +29,7 @@ const table = z.union([
 ])
 
 const crossing = z.strictObject({
-  table: name,
+  table: anyTable,
   constraint: name,
   replacement: z.string().min(1).optional(),
 })
@@ -44,6 +49,7 @@ export const planShape = z.strictObject({
 
 export type PlannedColumn = { to: string; forward?: string | undefined; back?: string | undefined }
 export type PlannedTable = { from: string; to: string; columns: Readonly<Record<string, PlannedColumn>> }
+/** `table` has its schema before it unless that is `public`. */
 export type CrossingKey = { table: string; constraint: string; replacement?: string | undefined }
 
 /** What moves when a context leaves the monolith, as its plan file says. */
