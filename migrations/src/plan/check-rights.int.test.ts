@@ -30,3 +30,20 @@ it.each([
   await fixture[side].query(`alter role ${fixture.moverRole} bypassrls`)
   expect(await faultsOf()).toEqual([])
 })
+
+it('a mover that does not inherit the rights of the owner is told so: it could not act on the table', async () => {
+  const { lane, moverRole, sourceAdmin } = fixture
+  const act = () => lane.from.query('alter table public.items disable trigger "!!banyan_fence"')
+  await act()
+  const { rows } = await sourceAdmin.query("select tableowner as owner from pg_tables where tablename = 'items'")
+  const { owner } = rows[0]
+  // A grant of PostgreSQL 16 keeps what the role was when it was made.
+  await sourceAdmin.query(
+    `alter role ${moverRole} noinherit; revoke ${owner} from ${moverRole}; grant ${owner} to ${moverRole}`,
+  )
+  await expect(act()).rejects.toThrow('must be owner of table items')
+  expect((await faultsOf()).map(({ message }) => message)).toEqual([
+    'the mover has not the rights of the owner of old.items',
+    'the mover has not the rights of the owner of new.items',
+  ])
+})

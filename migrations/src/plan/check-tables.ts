@@ -37,7 +37,7 @@ const TABLES = `
       where k.conrelid = c.oid and k.contype = 'p' and (${AMBIGUOUS})) as ambiguous,
     (select split_part(encode(t.tgargs, 'escape'), '\\000', 1) from pg_trigger t
       where t.tgrelid = c.oid and t.tgname = $2) as captured,
-    pg_has_role(current_user, c.relowner, 'member') as capable,
+    pg_has_role(current_user, c.relowner, 'usage') as capable,
     row_security_active(c.oid) as filtered
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where n.nspname = 'public' and c.relname = any($1)`
@@ -79,7 +79,11 @@ function judge(context: string, where: string, table: TableRow | undefined, line
       `take it out of one of the two plans; banyan unprepare ${table.captured} first`,
     )
   if (!table.capable)
-    return ill('privileges', `the mover is no member of the owner of ${where}`, 'GRANT that role to the mover')
+    return ill(
+      'privileges',
+      `the mover has not the rights of the owner of ${where}`,
+      'GRANT that role to the mover, to be inherited: of a NOINHERIT role membership alone is not enough',
+    )
   if (table.filtered)
     return no(
       'has row level security, and its policies apply to the mover',
