@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ROOT } from '../../compose/embedded/stack.ts'
-import { findChromium } from '../support/chromium.ts'
+import { findChromium, startChromium } from '../support/chromium.ts'
 import { makeReady, rowOf } from './support/moves.ts'
 import { type System, startSystem } from './support/system.ts'
 import { until } from './support/wait.ts'
@@ -26,7 +26,7 @@ beforeAll(async () => {
   system = await startSystem('console')
   await makeReady(system)
   shoppers = letShoppersIn(system.stack.env.PROXY_URL ?? '')
-  browser = await chromium.launch({ executablePath: found.path, args: found.args })
+  browser = await startChromium(found)
   page = await browser.newPage({ viewport: { width: 1280, height: 960 } })
   page.setDefaultTimeout(30_000)
   page.on('pageerror', (error) => complaints.push(error.message))
@@ -78,6 +78,8 @@ it.skipIf(missing)(named('shifts reads by the keyboard alone, and sees what is s
   await setInUnleash(60)
   await shareSays('60 % at the service')
   await page.locator('#news').getByText('inventory: 60 percent of reads').waitFor({ state: 'attached' })
+  const line = page.locator('#audit tr').filter({ hasText: 'inventory-reads 25 → inventory-reads 60' })
+  await line.getByText('unleash', { exact: true }).waitFor()
   await setInUnleash(25)
   await shareSays('25 % at the service')
 })

@@ -17,14 +17,16 @@ export function flagsOf(setup: Setup) {
   return flags
 }
 
-/** Sets a flag's share, with a line in the audit. */
+/** Sets a flag's share, with a line in the audit that says what it was before. */
 export async function setShare(
   setup: Setup,
   change: { context: string; verb: 'shift' | 'shadow'; flag: string; percent: number; who: string; why: string | null },
 ): Promise<void> {
   const { context, verb, flag, percent, who, why } = change
-  await flagsOf(setup).setShare(flag, percent)
-  await recordAudit(setup.control(), { who, what: verb, context, new: { [flag]: percent }, why, result: 'done' })
+  const flags = flagsOf(setup)
+  const shares = { old: { [flag]: await flags.share(flag) }, new: { [flag]: percent } }
+  await flags.setShare(flag, percent)
+  await recordAudit(setup.control(), { who, what: verb, context, ...shares, why, result: 'done' })
 }
 
 /** Why a share would do nothing: until both sides are seen to be equal, and once the service owns them, proxies split no reads. */

@@ -37,8 +37,10 @@ export async function shiftAuto(setup: Setup, out: Output, asked: Asked): Promis
   const intervalMs = wholeNumber('--interval', asked.interval, 1) * 1_000
   const samples = wholeNumber('--samples', asked.samples, 1)
   await setup.plan(context)
-  const { phase } = await knownContext(setup, context)
+  const { phase, reads } = await knownContext(setup, context)
   if (phase !== 'ready') throw new Refused(waitsFor(context, phase, 'shift reads'))
+  if (reads === 'owner')
+    throw new Refused(`the kill switch to be released: with it no read goes to the service; ${letGo(context)}`)
   const flag = `${context}-reads`
   const flags = flagsOf(setup)
   const proxies = createProxies(setup.config)

@@ -43,15 +43,19 @@ export const addShift: AddCommand = (program, cli) => {
           return await shiftAuto(setup, out, { ...given, context, shares: given.auto, who: cli.who })
         const percent = shareOf(share!)
         await setup.plan(context)
-        const { phase } = await knownContext(setup, context)
+        const { phase, reads } = await knownContext(setup, context)
         if (percent > 0 && !SPLIT.includes(phase)) throw new Refused(waitsFor(context, phase, 'shift reads'))
         const flag = `${context}-reads`
         const steps = flagsOf(setup).describe(flag, percent)
         if (given.dryRun) return out.result({ context, verb: 'shift', dryRun: true, steps }, steps.join('\n'))
         await setShare(setup, { context, verb: 'shift', flag, percent, who: cli.who, why: given.why ?? null })
+        const then =
+          reads === 'owner'
+            ? 'but the kill switch is on, and the owner answers all reads until it is released'
+            : 'proxies follow within a second'
         out.result(
-          { context, verb: 'shift', flag, percent },
-          `shift ${context}: ${flag} is at ${percent} %; proxies follow within a second`,
+          { context, verb: 'shift', flag, percent, reads },
+          `shift ${context}: ${flag} is at ${percent} %; ${then}`,
         )
       }),
     )

@@ -139,6 +139,10 @@ describe('shift --auto', () => {
     expect(out).toContain('goods-reads is at 100 %, watched and no worse')
     expect(err).toMatch(/25 % {2}service \d+ reads, 0 failed, p99 ≤ \d+ ms; monolith \d+ reads.* → promote/)
     expect(await flags.share(FLAG)).toBe(100)
+    expect(await audit()).toMatchObject([
+      { who: 'an operator', what: 'shift', old: { [FLAG]: 25 }, new: { [FLAG]: 100 }, result: 'done' },
+      { who: 'an operator', what: 'shift', old: { [FLAG]: 0 }, new: { [FLAG]: 25 }, result: 'done' },
+    ])
   })
 
   it('takes reads back within two intervals when the service breaks, and the audit says why', async () => {
@@ -225,6 +229,22 @@ describe('shift --auto', () => {
       const { code, err } = await climb('1,5').ended
       expect([code, err]).toEqual([2, expect.stringContaining(why)])
     }
+  })
+})
+
+describe('while the kill switch is on', () => {
+  beforeEach(() => world.db.control.query(`update banyan.contexts set reads = 'owner' where context = 'goods'`))
+
+  it('nothing climbs, for there is nothing to watch', async () => {
+    const { code, err } = await climb('1,5').ended
+    expect([code, err]).toEqual([2, expect.stringContaining('the kill switch to be released')])
+    expect(await flags.share(FLAG)).toBe(0)
+  })
+
+  it('a share that is set says that it moves nothing yet', async () => {
+    const { code, out } = await banyan('shift', 'goods', '5').ended
+    expect([code, out]).toEqual([0, expect.stringContaining('goods-reads is at 5 %; but the kill switch is on')])
+    expect((await audit())[0]).toMatchObject({ what: 'shift', old: { [FLAG]: 0 }, new: { [FLAG]: 5 } })
   })
 })
 

@@ -8,6 +8,7 @@ import { becomeLeader, type Leadership } from '../control/leader.ts'
 import { openControl } from '../control/open-control.ts'
 import { changesBroker } from '../data/change-lane.ts'
 import { openDb } from '../data/open-db.ts'
+import { noteReadsFlags } from '../flags/note-reads-flags.ts'
 import { watchWritesFlags } from '../flags/watch-writes-flags.ts'
 import { ownSockets } from '../own-sockets.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -93,6 +94,7 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
   const wakeups = listenForWakeups(options.controlUrl)
   const contexts = [...plans.keys()]
   const watch = options.flags && watchWritesFlags(options.flags.watch, contexts, control, logger)
+  const notes = options.flags && noteReadsFlags(options.flags.watch, contexts, control, logger)
   const admin = options.flags?.admin
   const resign = () => void leadership.resign()
   stop.addEventListener('abort', resign)
@@ -130,6 +132,7 @@ async function lead(options: MoverOptions, leadership: Leadership, stop: AbortSi
     const closing = [
       leadership.resign(),
       watch?.close(),
+      notes?.close(),
       wakeups.close(),
       lanes.close().then(() => broker.close()),
       control.end(),
