@@ -3,7 +3,7 @@ import { logIn, logOut, whoAmI } from './api.js'
 import { forgetContexts, showContexts } from './contexts.js'
 import { at, say, show } from './dom.js'
 import { showFacts } from './facts.js'
-import { showMirror } from './mirror.js'
+import { forgetMirror, showMirror } from './mirror.js'
 import { announce } from './news.js'
 import { showAudit, showInstances } from './tables.js'
 import { drawTraffic, trafficBegins, trafficGoesOn } from './traffic.js'
@@ -71,6 +71,7 @@ async function begin() {
   }
   say(at('who'), `${session.name}, ${session.role}`)
   forgetContexts()
+  forgetMirror()
   show(at('door'), false)
   show(at('console'), true)
   listen()

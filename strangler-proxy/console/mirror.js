@@ -6,6 +6,13 @@ import { tell } from './news.js'
 
 const WAITS = { 'not-in-step': 'until both sides hold the data', behind: 'until the other side has caught up' }
 let shown = null
+let elements = new Map()
+
+export function forgetMirror() {
+  shown = null
+  elements = new Map()
+  at('mirror-samples').replaceChildren()
+}
 
 /** @param contexts their counts, as the proxy tells them */
 export function showMirror(contexts) {
@@ -20,15 +27,30 @@ export function showMirror(contexts) {
 
 async function showSamples() {
   try {
-    const { samples } = await mirrorSamples()
-    fill(
-      at('mirror-samples'),
-      samples.map((one) => one.id),
-      () => samples.map(sample),
-    )
+    drawSamples((await mirrorSamples()).samples)
   } catch (error) {
     shown = null
     tell(error.message, true)
+  }
+}
+
+/**
+ * What is new comes in front, and nothing that is there moves: it may have the focus.
+ * @param samples the newest first
+ */
+function drawSamples(samples) {
+  const ids = new Set(samples.map((one) => one.id))
+  for (const [id, element] of elements) {
+    // Whoever reads one goes on reading it, though the proxy has let go of it.
+    if (ids.has(id) || element.open) continue
+    element.remove()
+    elements.delete(id)
+  }
+  for (const one of samples.toReversed()) {
+    if (elements.has(one.id)) continue
+    const element = sample(one)
+    elements.set(one.id, element)
+    at('mirror-samples').prepend(element)
   }
 }
 

@@ -12,7 +12,7 @@ import type { ConsoleOptions } from '../console.ts'
 import { hashSecret } from '../secret.ts'
 import { createTraffic } from '../traffic.ts'
 import { openEvents } from './events.ts'
-import { type Changes, sourcesOf } from './sources.ts'
+import { type Changes, type Mirrored, SAMPLE, sourcesOf } from './sources.ts'
 
 /** An operator and a viewer, who may log in. */
 export const SECRETS = { ann: 'the secret of ann', vic: 'the secret of vic' }
@@ -20,7 +20,7 @@ export type Session = { cookie: string; csrf: string }
 export type TestConsole = Awaited<ReturnType<typeof startConsole>>
 
 /** The operators' listener on a real control database, by a proxy's role; what it would tell Unleash is kept instead. */
-export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin' | 'operators'>> = {}) {
+export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin' | 'operators' | 'traffic'>> = {}) {
   const role = `console_${randomBytes(4).toString('hex')}`
   const database = await createTestDatabase()
   const control = new pg.Pool({ connectionString: database.url })
@@ -38,9 +38,10 @@ export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin
   logger.warn = ((line: object) => logged.push(line)) as never
   const known = new Map([['goods', ownershipOf('goods', { phase: 'ready' })]])
   const unleash = { fails: false, shares: [] as [string, number][] }
+  const mirrored: Mirrored = { mismatched: 1, samples: [SAMPLE] }
   const changes: Changes = { ownership: () => undefined, flags: () => undefined }
   const ops = createOpsApp({
-    sources: sourcesOf(known, changes),
+    sources: sourcesOf(known, changes, mirrored),
     pool,
     token: 'a token of the operators',
     logger,
@@ -75,7 +76,7 @@ export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin
     })
   let lastSaid = 0
   return {
-    ...{ url, role, control, pool, ops, logged, known, unleash, logIn },
+    ...{ url, role, control, pool, ops, logged, known, mirrored, unleash, logIn },
     /** Tells the console that something has changed, as the watch over ownership does, or that over the flags. */
     hint: (what: keyof Changes = 'ownership') => changes[what](),
     async sessionOf(name: keyof typeof SECRETS): Promise<Session> {

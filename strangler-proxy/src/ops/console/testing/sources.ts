@@ -2,9 +2,14 @@ import type { ownershipOf } from '../../../../test-support/start-proxy.ts'
 import type { RoutingSources } from '../../routing.ts'
 
 export const SAMPLE = {
-  ...{ context: 'goods', method: 'GET', url: '/api/goods' },
-  ...{ headers: {}, signedIn: false, differences: [] },
+  ...{ id: 'one', at: '2026-01-02T03:04:05.000Z', context: 'goods', route: 'GET /api/goods' },
+  ...{ method: 'GET', url: '/api/goods', headers: {}, signedIn: false, owner: 'monolith' },
+  answers: { owner: { status: 200, body: { price: 995 } }, other: { status: 200, body: { price: 1_095 } } },
+  differences: [{ path: 'body.price', kind: 'value', left: 995, right: 1_095 }],
 }
+/** Mismatches so far, and the samples of them. */
+export type Mirrored = { mismatched: number; samples: object[] }
+const COMPARED = { mirrored: 7, compared: 6, alikeAtLeast: 0.4365, waitsFor: null, dropped: { full: 1 } }
 const GROUP = {
   ...{ side: 'service', context: 'goods', isUp: () => true },
   instances: () => [
@@ -18,7 +23,11 @@ const GROUP = {
 export type Changes = Record<'ownership' | 'flags', () => void>
 
 /** What a proxy knows of itself, as far as the console shows it. */
-export function sourcesOf(known: Map<string, ReturnType<typeof ownershipOf>>, changes: Changes) {
+export function sourcesOf(
+  known: Map<string, ReturnType<typeof ownershipOf>>,
+  changes: Changes,
+  mirrored: Mirrored = { mismatched: 1, samples: [SAMPLE] },
+) {
   const on = (what: keyof Changes) => (_change: string, listener: () => void) => {
     changes[what] = listener
     return () => undefined
@@ -35,7 +44,10 @@ export function sourcesOf(known: Map<string, ReturnType<typeof ownershipOf>>, ch
     inFlight: { count: () => 0 },
     upstreams: { all: () => ({ monolith: [] }), groups: () => [GROUP] },
     recorder: { state: () => ({ on: false }) },
-    mirror: { state: () => ({ mirrored: 7, mismatched: 1 }), samples: { list: () => [SAMPLE] } },
+    mirror: {
+      state: () => ({ ...COMPARED, mismatched: mirrored.mismatched }),
+      samples: { list: () => mirrored.samples },
+    },
     contexts: ['goods'],
   } as unknown as RoutingSources
 }
