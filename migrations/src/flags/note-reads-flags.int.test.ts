@@ -27,15 +27,9 @@ const flags = {
   },
 }
 const watch = () => {
-  notes = noteReadsFlags(
-    flags,
-    ['goods'],
-    control,
-    createLogger({ name: 'notes under test', level: 'silent' }),
-    {
-      now: () => now,
-    },
-  )
+  notes = noteReadsFlags(flags, ['goods'], control, createLogger({ name: 'notes under test', level: 'silent' }), {
+    now: () => now,
+  })
 }
 
 beforeEach(async () => {
