@@ -104,7 +104,7 @@ function wanted(lane: Lane, table: TableMove, found: Trigger, reread: boolean, g
   }
 }
 
-/** The condition of `notTheMover` in capture.ts as PostgreSQL, of every version that has a test, prints it. */
+/** The condition of `notTheMover` in capture.ts as PostgreSQL 15 to 18 print it; a test sees that it is what is there. */
 function notTheMover(role: string): string {
   return `(current_setting('banyan.applying'::text, true) IS DISTINCT FROM 'on'::text) OR (SESSION_USER <> ${literal(role)}::name)`
 }
