@@ -68,6 +68,16 @@ test.each<[string, () => string, string]>([
     'the capture trigger is of another context or move',
   ],
   [
+    'calls a function of another schema',
+    () => `alter function ${CAPTURE_FUNCTION} set schema public`,
+    'the capture function is not the one that this table needs now',
+  ],
+  [
+    'calls a function of another name',
+    () => `alter function ${CAPTURE_FUNCTION} rename to "capture"`,
+    'the capture function is not the one that this table needs now',
+  ],
+  [
     'writes dates in another order',
     () => `alter function ${CAPTURE_FUNCTION} set datestyle to 'German'`,
     'the capture function lost its settings',

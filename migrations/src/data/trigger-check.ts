@@ -18,7 +18,6 @@ interface Trigger {
   function: string
   schema: string
   functionName: string
-  language: string
   body: string
   definer: boolean
   settings: string[] | null
@@ -72,12 +71,11 @@ async function readTriggers(tx: Tx, lane: Lane, table: TableMove): Promise<Trigg
     `select t.tgname as name, t.tgenabled as enabled, encode(t.tgargs, 'escape') as args,
         case when t.tgname = any ($2) then pg_get_triggerdef(t.oid) end as definition,
         t.tgrelid::regclass::text as table, t.tgfoid::regproc::text as function, n.nspname as schema,
-        p.proname as "functionName", l.lanname as language, p.prosrc as body, p.prosecdef as definer,
+        p.proname as "functionName", p.prosrc as body, p.prosecdef as definer,
         p.proconfig as settings, pg_get_userbyid(p.proowner) = session_user as own, t.tgtype & 67 = 1 as after,
         t.tgname = any ($2) as ours, session_user as role,
         coalesce((select f.closed from banyan.fence f where f.context = $3), false) as closed
       from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
-        join pg_language l on l.oid = p.prolang
       where t.tgrelid = $1::regclass order by t.tgname collate "C"`,
     [qualified(table.source), [CAPTURE, FENCE, TRUNCATE], lane.context],
   )
@@ -121,12 +119,7 @@ function faultsOf(lane: Lane, id: string, found: Trigger, want: Wanted): string[
   } else if (found.definition !== definition) {
     faults.push(`${id}: the ${what} trigger is not the one that prepare makes: ${found.definition}`)
   }
-  if (
-    found.schema !== 'banyan' ||
-    found.functionName !== want.function ||
-    found.language !== 'plpgsql' ||
-    found.body !== want.body
-  )
+  if (found.schema !== 'banyan' || found.functionName !== want.function || found.body !== want.body)
     faults.push(`${id}: the ${what} function is not the one that this table needs now; prepare again`)
   // One that reads rows again has other settings than one that does not.
   else if (settingsText(found.settings ?? []) !== settingsText(want.settings))
