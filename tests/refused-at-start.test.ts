@@ -43,6 +43,17 @@ test('a mover whose plan has a mistake does not start: it names file, line and r
   expect(said).toMatch(/goods\.yaml:3: the plan has the unknown key "tabels"\. Remedy: /)
 })
 
+test('a mover whose plan names a database without an address does not start: it names file, line and variable', async () => {
+  const plan = join(folder, 'nowhere.yaml')
+  writeFileSync(plan, 'context: goods\ndatabases: { monolith: shop, service: nowhere }\ntables: [goods]\n')
+  const { code, said } = await started('migrations/src/cli.ts', ['run'], {
+    BANYAN_PLANS: plan,
+    DATABASE_URL_SHOP: NOWHERE.CONTROL_DATABASE_URL,
+  })
+  expect(code).toBe(2)
+  expect(said).toMatch(/nowhere\.yaml:2: .*DATABASE_URL_NOWHERE is not set\. Remedy: /)
+})
+
 test('a proxy whose route table has a mistake does not start: it names file, line and remedy', async () => {
   const { code, said } = await started('strangler-proxy/src/main.ts', [], {
     PORT: '0',

@@ -2,6 +2,7 @@ import type { Flags } from '@banyan/kit/flags'
 import { createFlagAdmin, type FlagAdmin } from '@banyan/kit/flags/admin'
 import type { Logger } from '@banyan/kit/service'
 import { ConfigError, processConfig, readConfig } from '@banyan/kit/service/config'
+import { MistakesError } from '@banyan/kit/yaml'
 import pg from 'pg'
 import { z } from 'zod'
 import { Refused } from './commands/refused.ts'
@@ -51,7 +52,7 @@ export function openSetup(env: Environment) {
     ])
   }
   const databaseUrl = (database: string): string => {
-    const variable = `DATABASE_URL_${database.toUpperCase()}`
+    const variable = variableOf(database)
     const url = env[variable]
     if (!url) throw new ConfigError([`${variable} is missing: the plan names the database "${database}"`])
     return url
@@ -63,7 +64,13 @@ export function openSetup(env: Environment) {
     return pool
   }
   // Many commands read no plan: they do without loading YAML.
-  const plans = async () => (await import('./plan/read.ts')).readPlans(config.BANYAN_PLANS)
+  const plans = async () => {
+    const { readPlans } = await import('./plan/read.ts')
+    return readPlans(config.BANYAN_PLANS).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+      throw new Refused(`BANYAN_PLANS to name a folder of plans, or plan files; there is no ${error.path}`)
+    })
+  }
   return {
     config,
     controlUrl,
@@ -86,10 +93,12 @@ export function openSetup(env: Environment) {
         `no plan describes "${context}"; ${config.BANYAN_PLANS} has: ${[...known.keys()].join(', ') || 'none'}`,
       )
     },
-    sides: (plan: Plan): Sides => ({
-      monolith: database(plan.databases.monolith),
-      service: database(plan.databases.service),
-    }),
+    refuseNowhere: (plans: Iterable<Plan>) => refuseNowhere(plans, env),
+    /** @throws MistakesError for databases of the plan that have no address, with its lines */
+    sides(plan: Plan): Sides {
+      refuseNowhere([plan], env)
+      return { monolith: database(plan.databases.monolith), service: database(plan.databases.service) }
+    },
     flagAdmin(): FlagAdmin | null {
       const { UNLEASH_URL: url, UNLEASH_ADMIN_TOKEN: adminToken, UNLEASH_ENVIRONMENT: environment } = config
       return url && adminToken ? createFlagAdmin({ url, adminToken, environment }) : null
@@ -113,3 +122,20 @@ export function openSetup(env: Environment) {
 }
 
 export type Setup = ReturnType<typeof openSetup>
+
+const variableOf = (database: string) => `DATABASE_URL_${database.toUpperCase()}`
+
+/** @throws MistakesError for every database of the plans without an address: either may be wrong, the plan or the environment */
+function refuseNowhere(plans: Iterable<Plan>, env: Environment): void {
+  const mistakes = [...plans].flatMap((plan) =>
+    (['monolith', 'service'] as const)
+      .filter((side) => !env[variableOf(plan.databases[side])])
+      .map((side) => ({
+        file: plan.file,
+        line: plan.lineOf('databases', side),
+        message: `the ${side}'s database "${plan.databases[side]}" has no address: ${variableOf(plan.databases[side])} is not set`,
+        remedy: "set it to the database's URL as the mover's role, or mend the name in the plan",
+      })),
+  )
+  if (mistakes.length > 0) throw new MistakesError(mistakes)
+}

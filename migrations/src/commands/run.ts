@@ -9,6 +9,8 @@ export const addRun: AddCommand = (program, cli) => {
     .action(() =>
       cli.run({}, async (setup) => {
         const { config } = setup
+        const plans = await setup.plans()
+        setup.refuseNowhere(plans.values())
         armFailPoints(config.FAIL_POINTS)
         const logger = createLogger({ name: 'mover', level: config.LOG_LEVEL })
         const telemetry = await startTelemetry({ name: 'mover', build: config.BUILD, settings: config, logger })
@@ -17,7 +19,7 @@ export const addRun: AddCommand = (program, cli) => {
           controlUrl: setup.controlUrl(),
           databaseUrl: setup.databaseUrl,
           amqpUrl: setup.amqpUrl(),
-          plans: await setup.plans(),
+          plans,
           flags: watch ? { watch, admin: setup.flagAdmin() } : undefined,
           budgetMs: config.SWITCH_BUDGET_MS,
           copyLimits: { lagMs: config.COPY_MAX_LAG_MS, load: config.COPY_MAX_LOAD },
