@@ -20,9 +20,9 @@ export async function openSagas(setup: Setup, context: string): Promise<Sagas[]>
   if (plan.sagaTables.length === 0) throw new Refused(`${context} to have sagas; its plan names no saga-tables`)
   const { owner } = await knownContext(setup, context)
   const pool = setup.sides(plan)[owner]
-  return plan.sagaTables.map((name) => {
-    const moved = plan.tables.find((table) => table.from === name)
-    const table = `public.${owner === 'service' && moved ? moved.to : name}`
+  const kept = plan.tables.filter(({ from }) => plan.sagaTables.includes(from))
+  return kept.map(({ from, to }) => {
+    const table = `public.${owner === 'service' ? to : from}`
     return {
       table,
       store: createSagaStore<Sql>({
