@@ -145,7 +145,10 @@ export interface Broker {
   subscribeBatches(options: SubscribeBatchesOptions): Subscription
   /** Idempotent. A user who may not configure only checks that everything is there. */
   declare(topology: Topology): Promise<void>
-  /** Takes up to `max` messages, and puts back, in order, all but those for which `settle` answers true. */
+  /**
+   * Takes up to `max` messages, a thousand in memory at a time, and puts back, in order, all but those for which
+   * `settle` answers true. An answer for fewer than it was asked about ends it: those are put back as well.
+   */
   pull(
     options: PullOptions,
     settle: (messages: readonly IncomingMessage[]) => Promise<readonly boolean[]>,

@@ -28,11 +28,26 @@ export interface DeadLetterOptions {
   /** The queue whose dead letters are meant, not the dead-letter queue. */
   queue: string
   filter?: DeadLetterFilter
-  /** Messages looked at, from the oldest; they are in memory together. @default 1000 */
+  /** Messages looked at, from the oldest. @default all that are there at the beginning */
   limit?: number
+  /** Called after each page of a thousand, which are in memory together. */
+  onPage?(so: DeadLetterProgress): void
 }
 
-/** The dead letters of a queue, oldest first. They stay where they are. */
+export interface DeadLetterProgress {
+  looked: number
+  taken: number
+}
+
+export interface DeadLetterCount {
+  looked: number
+  /** Those of them that fit the filter. */
+  fitting: number
+  /** Ids of the filter of which there is none. */
+  missing: string[]
+}
+
+/** The dead letters of a queue, oldest first and all in memory. They stay where they are. */
 export async function listDeadLetters(options: DeadLetterOptions): Promise<DeadLetter[]> {
   const found: DeadLetter[] = []
   await visit(options, async (letter) => {
@@ -48,15 +63,27 @@ export async function showDeadLetter(options: DeadLetterOptions & { id: string }
   return letter
 }
 
+/** How many dead letters there are, and how many of them fit. They stay where they are. */
+export async function countDeadLetters(options: DeadLetterOptions): Promise<DeadLetterCount> {
+  const missing = new Set(options.filter?.ids)
+  let fitting = 0
+  const { looked } = await visit(options, async ({ id }) => {
+    missing.delete(id)
+    fitting += 1
+    return false
+  })
+  return { looked, fitting, missing: [...missing] }
+}
+
 /**
  * Puts dead letters back into their queue, in their order. Each is taken off only when the queue has it; what is put
  * back twice is recognised by the inbox.
- * @returns how many
+ * @returns how many; where it fails, `onPage` has been told
  */
 export async function replay(options: DeadLetterOptions): Promise<number> {
   const publisher: Publisher = options.broker.publisher({ window: 1 })
   try {
-    return await visit(options, async (letter, message) => {
+    return await take(options, async (letter, message) => {
       await publisher.publish({
         // The default exchange: only the queue that gave up on it gets it again.
         exchange: '',
@@ -73,33 +100,44 @@ export async function replay(options: DeadLetterOptions): Promise<number> {
   }
 }
 
-/** Deletes dead letters for good. @returns how many */
+/** Deletes dead letters for good. @returns how many; where it fails, `onPage` has been told */
 export async function discard(options: DeadLetterOptions): Promise<number> {
-  return await visit(options, () => Promise.resolve(true))
+  return await take(options, () => Promise.resolve(true))
 }
 
-/** Calls `act` for each that fits the filter; those it answers true for are taken off. @returns how many were */
+type Act = (letter: DeadLetter, message: IncomingMessage) => Promise<boolean>
+
+/** What is sent again may die again at once, and nobody has looked at what dies meanwhile: neither is meant. */
+async function take(options: DeadLetterOptions, act: Act): Promise<number> {
+  const limit = options.limit ?? (await countDeadLetters(options)).looked
+  return (await visit({ ...options, limit }, act)).taken
+}
+
+/** Calls `act` for each that fits the filter; those it answers true for are taken off. */
 async function visit(
-  { broker, queue, filter = {}, limit = 1_000 }: DeadLetterOptions,
-  act: (letter: DeadLetter, message: IncomingMessage) => Promise<boolean>,
-): Promise<number> {
-  const settled: boolean[] = []
+  { broker, queue, filter = {}, limit = Number.POSITIVE_INFINITY, onPage }: DeadLetterOptions,
+  act: Act,
+): Promise<DeadLetterProgress> {
+  const so = { looked: 0, taken: 0 }
   let failure: { error: unknown } | undefined
   await broker.pull({ queue: deadQueueOf(queue), max: limit }, async (messages) => {
-    for (const message of messages) {
-      const letter = toDeadLetter(message)
-      try {
+    const settled: boolean[] = []
+    try {
+      for (const message of messages) {
+        const letter = toDeadLetter(message)
         settled.push(fits(letter, filter) && (await act(letter, message)))
-      } catch (error) {
-        // What was done before is taken off all the same.
-        failure = { error }
-        break
       }
+    } catch (error) {
+      // What was done before is taken off all the same.
+      failure = { error }
     }
+    so.looked += settled.length
+    so.taken += settled.filter(Boolean).length
+    onPage?.({ ...so })
     return settled
   })
   if (failure) throw failure.error
-  return settled.filter(Boolean).length
+  return so
 }
 
 function fits(letter: DeadLetter, { ids, type, stream, olderThanMs }: DeadLetterFilter): boolean {

@@ -2,9 +2,12 @@ export { fromPg, type PgQueryable, type Sql } from '../sql.ts'
 export { type ConsumeOptions, type Consumer, type ConsumerStats, consume } from './consume.ts'
 export { type ConsumeEventsOptions, consumeEvents, type EventHandler, heardBy } from './consume-events.ts'
 export {
+  countDeadLetters,
   type DeadLetter,
+  type DeadLetterCount,
   type DeadLetterFilter,
   type DeadLetterOptions,
+  type DeadLetterProgress,
   discard,
   listDeadLetters,
   replay,
