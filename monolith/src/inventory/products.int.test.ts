@@ -138,6 +138,31 @@ describe('administration', () => {
     expect(answers.filter(({ body }) => body.code === 'stock-below-zero')).toHaveLength(7)
   })
 
+  it('has a billion units of a product at most, those that orders hold among them, so that what they bring back fits', async () => {
+    const { body: product } = await create({ available: 1_000_000 })
+    const lines = [{ productId: product.id, quantity: 100_000 }]
+    await shop.internal('POST', '/internal/reservations', { orderId: 4_712, lines })
+    // As 999 deliveries of a million would leave it.
+    await shop
+      .db('stock')
+      .where({ product_id: product.id })
+      .increment('available', 999_000_000 - 1)
+    const adjust = (delta: number) =>
+      shop.call('POST', `/api/products/${product.id}/stock-adjustments`, { token: admin, body: { delta, reason: 'x' } })
+    expect(await adjust(2)).toMatchObject({ status: 409, body: { code: 'stock-above-limit' } })
+    expect(await adjust(1_000_000)).toMatchObject({ status: 409, body: { code: 'stock-above-limit' } })
+    expect((await shop.call('GET', `/api/products/${product.id}`)).body.stock.available).toBe(999_899_999)
+    const told = await shop.db('banyan.outbox').where({ stream: `product-${product.id}` })
+    expect(told).toHaveLength(1)
+    expect((await adjust(1)).body.stock.available).toBe(999_900_000)
+    await shop.internal('POST', '/internal/reservations/4712/release')
+    expect((await adjust(-1)).body.stock.available).toBe(999_999_999)
+    // The columns' own end is where arithmetic fails; what is above the limit already can still be taken away.
+    await shop.db('stock').where({ product_id: product.id }).update({ available: 2_147_483_647 })
+    expect(await adjust(1)).toMatchObject({ status: 409, body: { code: 'stock-above-limit' } })
+    expect((await adjust(-1)).body.stock.available).toBe(2_147_483_646)
+  })
+
   it('keeps a product that has been ordered', async () => {
     const { body: product } = await create()
     const lines = [{ productId: product.id, quantity: 1 }]

@@ -148,21 +148,28 @@ export async function deleteProduct(db: Knex, id: number): Promise<void> {
   })
 }
 
-/** @throws Problem 404 product-not-found, 409 stock-below-zero */
+/** @throws Problem 404 product-not-found, 409 stock-below-zero | stock-above-limit */
 export async function adjustStock(db: Knex, id: number, { delta }: StockAdjustment): Promise<Product> {
   return write(db, async (trx) => {
     await lockProduct(trx, id)
+    const fits =
+      delta < 0
+        ? trx.raw('available >= ?', [-delta])
+        : trx.raw('available::bigint + reserved + ? <= ?', [delta, MOST_UNITS])
     const done = await trx('stock')
       .where({ product_id: id })
-      .andWhereRaw('available + ? >= 0', [delta])
+      .andWhere(fits)
       .update({ available: trx.raw('available + ?', [delta]), updated_at: trx.fn.now() })
-    if (done === 0) {
-      throw problem(409, 'stock-below-zero', `taking ${-delta} away would leave less than nothing; ask for less`)
-    }
+    if (done === 0) throw delta < 0 ? belowZero(delta) : aboveLimit(delta)
     return changed(trx, id, 'stock-adjusted')
   })
 }
 
+/**
+ * Units of a product, those that orders hold among them. The columns end at 2,147,483,647: more than half of that is left
+ * for what orders bring back, which cannot be refused.
+ */
+const MOST_UNITS = 1_000_000_000
 const UNIQUE_VIOLATION = '23505'
 const FOREIGN_KEY_VIOLATION = '23503'
 const sqlState = (error: unknown) => (error as { code?: string }).code
@@ -170,6 +177,10 @@ const sqlState = (error: unknown) => (error as { code?: string }).code
 const notFound = (id: number) => problem(404, 'product-not-found', `there is no product ${id}`)
 const inUse = (id: number) =>
   problem(409, 'product-in-use', `product ${id} has been ordered; set its stock to 0 instead`)
+const belowZero = (delta: number) =>
+  problem(409, 'stock-below-zero', `taking ${-delta} away would leave less than nothing; ask for less`)
+const aboveLimit = (delta: number) =>
+  problem(409, 'stock-above-limit', `with ${delta} more there would be over ${MOST_UNITS} of this product; add less`)
 const skuTaken = (sku: string) => problem(409, 'sku-taken', `another product has the SKU ${sku}`)
 
 const write = <T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> =>
