@@ -1,10 +1,11 @@
 import { afterEach, expect, test } from 'vitest'
 import { dropCrossingKeys, findCrossingKeys, restoreCrossingKeys, validateCrossingKeys } from './crossing-keys.ts'
 import { fenceSource, unfenceTarget } from './fence.ts'
-import { dependsOnTables, retireTables } from './retire.ts'
+import { LockBusy } from './lock-retry.ts'
+import { dependsOnTables, dropRetired, retireTables } from './retire.ts'
 import { alignSequences } from './sequences.ts'
 import { copyAll, createLane, drain, type FixtureOptions, type LaneFixture, rowsOf } from './testing/lane-fixture.ts'
-import { raiseToken, SideOpen } from './token.ts'
+import { raiseToken, SideOpen, TokenOverruled } from './token.ts'
 
 let it: LaneFixture
 const start = async (options: FixtureOptions) => {
@@ -129,6 +130,32 @@ test('rule 26: the old tables move away in the transaction that drops their fenc
   const { rows } = await it.sourceAdmin.query('select name from retired.items')
   expect(rows).toEqual([{ name: 'kept' }])
   expect(await rowsOf(it.targetAdmin, 'items')).toHaveLength(1)
+})
+
+test('rule 12: a mover that another one has overruled drops no retired table; the other waits for no lock for long', async () => {
+  await start({ ddl: 'create table items (id int primary key)', tables: ['items'] })
+  await copyAll(it.lane)
+  const items = [{ name: 'items' }]
+  await expect(dropRetired(it.lane.from, it.withToken(1n), items)).rejects.toThrow(SideOpen)
+  await switchOver()
+  await retireTables(it.withToken(2n))
+  const stands = async () => {
+    const { rows } = await it.sourceAdmin.query("select to_regclass('retired.items') is not null as stands")
+    return rows[0].stands
+  }
+  await raiseToken(it.lane.from, it.withToken(3n))
+  await expect(dropRetired(it.lane.from, it.withToken(2n), items)).rejects.toThrow(TokenOverruled)
+  expect(await stands()).toBe(true)
+
+  const reader = await it.sourceAdmin.connect()
+  await reader.query('begin; select from retired.items')
+  await expect(dropRetired(it.lane.from, it.withToken(3n), items, { deadlineMs: 1 })).rejects.toThrow(LockBusy)
+  await reader.query('commit')
+  reader.release()
+  expect(await stands()).toBe(true)
+  await dropRetired(it.lane.from, it.withToken(3n), items)
+  expect(await stands()).toBe(false)
+  await dropRetired(it.lane.from, it.withToken(3n), items)
 })
 
 test('what depends on the old tables is known before they are dropped, and asking drops nothing', async () => {

@@ -1,6 +1,6 @@
 /** Rule 26: `complete`, the one step without a way back. */
 import { dropTriggers } from './capture.ts'
-import type { Db, Lane, TableName, Tx } from './lane.ts'
+import type { Claim, Db, Lane, TableName, Tx } from './lane.ts'
 import { inNameOrder, reversedLane } from './lane.ts'
 import { LOCK_TIMEOUT_MS, retryLock } from './lock-retry.ts'
 import { ident, qualified } from './sql-text.ts'
@@ -52,9 +52,23 @@ export async function releaseTables(lane: Lane, options: { deadlineMs?: number }
   )
 }
 
-/** Drops retired tables for good. Fails, and drops nothing, if something outside of them still refers to one. */
-export async function dropRetired(db: Db, tables: readonly TableName[]): Promise<void> {
-  if (tables.length > 0) await db.query(dropRetiredSql(tables))
+/**
+ * Drops retired tables for good; may be repeated. Fails, and drops nothing, if something outside of them still refers to
+ * one.
+ * @throws LockBusy, TokenOverruled; SideOpen if the old side is open
+ */
+export async function dropRetired(
+  db: Db,
+  claim: Claim,
+  tables: readonly Pick<TableName, 'name'>[],
+  options: { deadlineMs?: number } = {},
+): Promise<void> {
+  await retryLock(`${claim.context}: dropping the retired tables`, options.deadlineMs ?? 10_000, () =>
+    underToken(db, claim, 'update', ({ tx }) => tx.query(dropRetiredSql(tables)), {
+      receiving: true,
+      lockTimeoutMs: LOCK_TIMEOUT_MS,
+    }),
+  )
 }
 
 /** The statement of `dropRetired`, which `--dry-run` shows. */

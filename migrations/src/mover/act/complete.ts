@@ -30,7 +30,9 @@ export async function complete(run: Runtime, stored: Stored): Promise<void> {
   if ((await lastArgs(control, plan.context, 'complete')).drop === true)
     await dropRetired(
       run.sides.monolith,
-      plan.tables.map((table) => ({ schema: 'retired', name: table.from })),
+      // No lane: it would look for the tables in their old place.
+      { context: plan.context, token: stored.token },
+      plan.tables.map((table) => ({ name: table.from })),
     )
   await run.broker.remove({ context: plan.context, toSide: 'service' })
   await run.broker.remove({ context: plan.context, toSide: 'monolith' })
