@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createTestVhost } from '../../../tests/support/infra.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
@@ -127,6 +129,29 @@ it('sends a letter once whose note that it is sent fails at first', async () => 
   await until(async () => (await shop.db('notifications').where({ type: 'Noted', status: 'sent' })).length === 1)
   expect(await mailsTo('noted@shop.test')).toHaveLength(1)
   await shop.db.raw('drop trigger fail_twice on notifications')
+})
+
+it('gives a letter up at last and lets later ones go ahead, and what docs/operate.md says sends it after all', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/operate.md'), 'utf8')
+  const [sendAgain = ''] = /update notifications set status = 'pending'[^;]*;/.exec(page) ?? []
+  await sandbox.refuseMails(1)
+  await shop.db.raw(`
+    insert into notifications (event_id, user_id, type, recipient, subject, body, attempts) values
+      (gen_random_uuid(), 1, 'Given', 'given-up@shop.test', 'First', 'Hello', 19),
+      (gen_random_uuid(), 1, 'Given', 'given-up@shop.test', 'Later', 'Hello', 0)`)
+  const letters = () =>
+    shop.db('notifications').where({ type: 'Given' }).orderBy('id').select('subject', 'status', 'attempts')
+  const subjects = async () => (await mailsTo('given-up@shop.test')).map((mail) => mail.subject)
+  await until(async () => (await letters()).every(({ status }) => status !== 'pending'))
+  expect(await letters()).toEqual([
+    { subject: 'First', status: 'failed', attempts: 20 },
+    { subject: 'Later', status: 'sent', attempts: 1 },
+  ])
+  expect(await subjects()).toEqual(['Later'])
+  await shop.db.raw(sendAgain)
+  await until(async () => (await letters()).every(({ status }) => status === 'sent'))
+  expect(await letters()).toMatchObject([{ attempts: 1 }, { attempts: 1 }])
+  expect(await subjects()).toEqual(['Later', 'First'])
 })
 
 it('hears of what waited in the outbox for a broker, though its relay is up before its consumers are', async () => {
