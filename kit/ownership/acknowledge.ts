@@ -6,10 +6,11 @@ import type { Query } from './session.ts'
 type Seen = {
   epoch: bigint
   hold: boolean
-  /** Where the present hold stands here; `none` when nothing is held. */
+  /** What must have ended here before the epoch is acknowledged, and where that stands. */
+  awaits: 'nothing' | 'writes' | 'reads'
   drain: 'none' | 'running' | 'done' | 'failed'
-  /** Which hold, so that the end of an earlier one's drain is not taken for this one's. */
-  holdSerial: number
+  /** Counts what was awaited, so that the end of an earlier drain is not taken for this one's. */
+  serial: number
   /** What the table was told last. */
   told: { epoch: bigint; drained: boolean } | undefined
 }
@@ -30,6 +31,7 @@ export type Acknowledger = {
 export function createAcknowledger(options: {
   subscriber: { id: string; kind: 'proxy' | 'worker' }
   drained: ((context: string) => Promise<void>) | undefined
+  readsEnded: ((context: string) => Promise<void>) | undefined
   wake(): void
   logger: Logger
 }): Acknowledger {
@@ -39,15 +41,15 @@ export function createAcknowledger(options: {
   let stopped = false
 
   const startDrain = (context: string, seen: Seen): void => {
-    const serial = seen.holdSerial
+    const { serial, awaits } = seen
     const settle = (drain: 'done' | 'failed') => {
-      if (stopped || seen.holdSerial !== serial || !seen.hold) return
+      if (stopped || seen.serial !== serial) return
       seen.drain = drain
       if (drain === 'done') options.wake()
     }
     seen.drain = 'running'
     Promise.resolve()
-      .then(() => options.drained?.(context))
+      .then(() => (awaits === 'writes' ? options.drained?.(context) : options.readsEnded?.(context)))
       .then(
         () => settle('done'),
         (err) => {
@@ -57,14 +59,25 @@ export function createAcknowledger(options: {
       )
   }
 
-  const note = ({ context, epoch, hold }: Ownership): void => {
-    const seen = contexts.get(context) ?? { epoch, hold: false, drain: 'none', holdSerial: 0, told: undefined }
+  const awaited = ({ hold, phase }: Ownership): Seen['awaits'] => {
+    if (hold) return 'writes'
+    // A move that is taken back empties the service's tables, once everybody has acknowledged that.
+    return phase === 'idle' && options.readsEnded ? 'reads' : 'nothing'
+  }
+
+  const note = (now: Ownership): void => {
+    const { context, epoch, hold } = now
+    const awaits = awaited(now)
+    const seen = contexts.get(context) ?? { epoch, hold, awaits, drain: 'none', serial: 0, told: undefined }
     contexts.set(context, seen)
-    if (hold && !seen.hold) seen.holdSerial++
+    if (awaits !== seen.awaits) {
+      seen.serial++
+      seen.drain = 'none'
+    }
+    seen.awaits = awaits
     seen.epoch = epoch
     seen.hold = hold
-    if (!hold) seen.drain = 'none'
-    else if (seen.drain === 'none' || seen.drain === 'failed') startDrain(context, seen)
+    if (awaits !== 'nothing' && (seen.drain === 'none' || seen.drain === 'failed')) startDrain(context, seen)
   }
 
   return {
@@ -91,7 +104,7 @@ export function createAcknowledger(options: {
     },
     async flush(query) {
       for (const [context, seen] of contexts) {
-        if (seen.hold && seen.drain !== 'done') continue
+        if (seen.awaits !== 'nothing' && seen.drain !== 'done') continue
         const { epoch, hold: drained } = seen
         if (seen.told?.epoch === epoch && seen.told.drained === drained) continue
         await query('update banyan.subscribers set epoch_seen = $3, drained = $4 where id = $1 and context = $2', [

@@ -18,6 +18,11 @@ export type WatchOptions = {
    * any more; only then is the epoch acknowledged. A rejection is logged and asked again at the next poll.
    */
   drained?(context: string): Promise<void>
+  /**
+   * The same for a context that is seen at rest: resolves when no read in flight was sent to its service, whose tables
+   * are emptied when a move is taken back.
+   */
+  readsEnded?(context: string): Promise<void>
   logger: Logger
 }
 
@@ -60,7 +65,13 @@ export function watchOwnership(options: WatchOptions): OwnershipWatch {
   let closed = false
 
   const acknowledger = subscriber
-    ? createAcknowledger({ subscriber, drained: options.drained, wake: () => keeper.wake(), logger })
+    ? createAcknowledger({
+        subscriber,
+        drained: options.drained,
+        readsEnded: options.readsEnded,
+        wake: () => keeper.wake(),
+        logger,
+      })
     : undefined
 
   const read = async (query: Query): Promise<void> => {

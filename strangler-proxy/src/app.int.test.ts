@@ -14,7 +14,9 @@ import { startRelay } from '../test-support/relay.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { createProxy, type StranglerProxy } from './app.ts'
 import type { ProxyConfig } from './config.ts'
+import { signOverride } from './override.ts'
 import { parseRoutes } from './routes/parse.ts'
+import { createSigner } from './sign.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service, orders: order-service }
@@ -36,14 +38,16 @@ let config: ProxyConfig
 let server: Server
 let ops: Server
 let answerPost: (end: () => void) => void = (end) => end()
+let answerAway: (end: () => void) => void = (end) => end()
 const urlOf = (one: Server) => `http://127.0.0.1:${(one.address() as AddressInfo).port}`
 const context = async (change: string) => {
   await control.query(`update banyan.contexts set ${change} where context = 'goods'`)
 }
-const subscriber = async () => {
+const subscriber = async (of = 'goods') => {
   const { rows } = await control.query(
     `select s.epoch_seen = c.epoch as seen, s.drained from banyan.subscribers s join banyan.contexts c using (context)
-     where context = 'goods'`,
+     where context = $1`,
+    [of],
   )
   return rows as { seen: boolean; drained: boolean }[]
 }
@@ -80,7 +84,9 @@ beforeAll(async () => {
     if (req.method === 'POST') answerPost(end)
     else end()
   })
-  service = await startUpstream('service')
+  service = await startUpstream('service', (_, res) => {
+    answerAway(() => res.setHeader('content-type', 'application/json').end('{"name":"service"}'))
+  })
   const url = new URL(database.url)
   relay = await startRelay(Number(url.port))
   url.port = String(relay.port)
@@ -124,7 +130,7 @@ beforeAll(async () => {
   ops = await listening(proxy.ops as never)
 })
 beforeEach(async () => {
-  answerPost = (end) => end()
+  answerPost = answerAway = (end) => end()
   monolith.seen.length = service.seen.length = 0
   await context(`phase = 'ready', owner = 'monolith', hold = false, reads = 'flag', heartbeat_applied = null`)
   await acknowledged(false)
@@ -184,6 +190,39 @@ describe('a hold seen in the control database', () => {
     await acknowledged(true)
     open.destroy()
     expect(monolith.seen.filter((one) => one.method === 'POST')).toEqual([])
+  })
+})
+
+describe('a move that is taken back', () => {
+  it('rule 17: is acknowledged when the reads on their way to the service have ended, whose tables are emptied then', async () => {
+    const instance = registerInstance({
+      connectionString: database.url,
+      service: 'goods-service',
+      id: 'two',
+      url: service.url,
+      logger,
+    })
+    const headers = { 'banyan-side': signOverride('service', createSigner(config.OVERRIDE_KEY)) }
+    await until('the service is known', async () => (await readSide({ headers })) === 'service')
+    let end: (() => void) | undefined
+    answerAway = (finish) => {
+      end = finish
+    }
+    const slow = readSide({ headers })
+    await until('the read is on its way', () => end !== undefined)
+    await context(`phase = 'idle'`)
+    // Seen later, and acknowledged in one go with whatever else may be.
+    await control.query(`update banyan.contexts set term = term + 1 where context = 'orders'`)
+    await until(
+      'a change of another context is acknowledged',
+      async () => (await subscriber('orders'))[0]?.seen === true,
+    )
+    expect(await subscriber()).toEqual([{ seen: false, drained: false }])
+    expect(await readSide()).toBe('monolith')
+    end!()
+    expect(await slow).toBe('service')
+    await acknowledged(false)
+    await instance.close()
   })
 })
 

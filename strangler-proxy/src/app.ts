@@ -61,6 +61,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const signer = createSigner(config.COOKIE_KEY)
   const cookies = createCookies(signer, { secure: config.COOKIE_SECURE })
   const inFlight = createInFlight()
+  const awayReads = createInFlight()
   const hold = createHold({ onPause: (ms) => metrics.paused(ms) })
   const pool = new pg.Pool({ connectionString: config.CONTROL_DATABASE_URL, max: 4, connectionTimeoutMillis: 2_000 })
   pool.on('error', (err) => logger.warn({ err }, 'an idle connection to the control database broke'))
@@ -68,6 +69,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     connectionString: config.CONTROL_DATABASE_URL,
     subscriber: { id: `proxy ${hostname()} ${randomUUID()}`, kind: 'proxy' },
     drained: (context) => inFlight.drained(context),
+    readsEnded: (context) => awayReads.drained(context),
     logger,
   })
   ownership.on('change', () =>
@@ -152,6 +154,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     cookies,
     hold,
     inFlight,
+    awayReads,
     bodyLimit: table.bodyLimit,
     forward,
     upstreams,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Body, keepBody, takeBody } from './body.ts'
 import { choose } from './choose.ts'
-import type { Facts } from './decide.ts'
+import type { Decision, Facts } from './decide.ts'
 import type { Outcome } from './forward.ts'
 import { gate, isOnTheMove } from './gate.ts'
 import type { Parts } from './parts.ts'
@@ -52,8 +52,8 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
   const end = (problem: ProxyProblem) => refuse(parts, req, res, unclear ?? problem)
 
   for (;;) {
-    // No await may stand between an open gate and the entry in flight: a hold seen in between would be acknowledged
-    // although this request is on its way.
+    // No await may stand between an open gate, or the choice of a side, and the entry in flight: a hold, or the end of a
+    // move, seen in between would be acknowledged although this request is on its way.
     while (route !== null && gate(route, ownership) !== 'open') {
       const waited = trace.held()
       const refused = await waitAtGate(parts, route, res, body, deadlineAt)
@@ -78,7 +78,7 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
     const passage = upstream.group.enter(upstream, tried.length + stale > 0)
     if (passage === null) return end(FAILING)
     parts.metrics.decided(decision, route?.context ?? null)
-    const ended = route?.access === 'write' ? parts.inFlight.enter(route.writes) : null
+    const ended = setOut(parts, route, decision)
     const { sending, elsewhere } = createSending(parts, {
       req,
       route,
@@ -142,6 +142,12 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
     req.setMaxListeners(0)
     res.setMaxListeners(0)
   }
+}
+
+/** Whoever acknowledges a change of ownership waits for those that were decided before it. */
+function setOut(parts: Parts, route: Route | null, { side }: Decision): (() => void) | null {
+  if (route?.access === 'write') return parts.inFlight.enter(route.writes)
+  return route !== null && side === 'service' ? parts.awayReads.enter([route.context]) : null
 }
 
 /** Whether a sending that has no answer may have been carried out all the same. */

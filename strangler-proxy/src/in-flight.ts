@@ -1,10 +1,10 @@
-/** Counts the requests on their way to an upstream that write a context, and tells when there are none left. */
+/** Counts requests on their way to an upstream, by context, and tells when there are none left. */
 export interface InFlight {
-  /** A request that writes these contexts sets out. Returns what to call, once, when it has ended. */
+  /** A request that concerns these contexts sets out. Returns what to call, once, when it has ended. */
   enter(contexts: readonly string[]): () => void
   count(context: string): number
   total(): number
-  /** Resolves when no request in flight writes the context. */
+  /** Resolves when no request in flight concerns the context. */
   drained(context: string): Promise<void>
 }
 

@@ -27,7 +27,10 @@ export interface Parts {
   readonly gatherFacts: GatherFacts
   readonly cookies: Cookies
   readonly hold: Hold
+  /** Of writes. */
   readonly inFlight: InFlight
+  /** Of reads that a service answers. */
+  readonly awayReads: InFlight
   /** Bytes of the body of a request that no rule names; null: any number. */
   readonly bodyLimit: number | null
   readonly forward: Forward

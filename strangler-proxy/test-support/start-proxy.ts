@@ -158,6 +158,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     cookies,
     hold,
     inFlight,
+    awayReads: createInFlight(),
     bodyLimit: table.bodyLimit,
     forward,
     upstreams,
