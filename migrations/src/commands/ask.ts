@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readContext } from '../control/contexts.ts'
+import { readContexts } from '../control/contexts.ts'
 import { askFor, askPause, cancelIntent, intentState, openIntent, type Settled } from '../control/intents.ts'
 import { someoneLeads } from '../control/leader.ts'
 import type { Stored, Verb } from '../control/stored.ts'
@@ -15,11 +15,15 @@ const NO_MOVER_MS = 10_000
 
 export type AskOptions = { why?: string | undefined; wait: boolean; timeout: number; args?: Record<string, unknown> }
 
-/** The stored row of a context. @throws Refused where `banyan init` has not been */
+/** The stored row of a context. @throws Refused where there is none: with the contexts that there are */
 export async function knownContext(setup: Setup, context: string): Promise<Stored> {
-  const stored = await readContext(setup.control(), context)
-  if (!stored) throw new Refused(`the control database does not know ${context} yet: banyan init`)
-  return stored
+  const all = await readContexts(setup.control())
+  const stored = all.find((one) => one.context === context)
+  if (stored) return stored
+  const known = all.map((one) => one.context).join(', ') || 'none'
+  throw new Refused(
+    `the control database does not know "${context}"; it knows: ${known}. banyan init adds those of new plans`,
+  )
 }
 
 /**

@@ -1,10 +1,9 @@
 import { type Broker, connectBroker, DEAD_EXCHANGE, deadQueueOf, eventTopology } from '@banyan/kit/broker'
-import { Command } from 'commander'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { cliEnvironment } from '../mover/testing/mover-process.ts'
 import { createWorld, until, type World } from '../mover/testing/world.ts'
-import { createCli } from './create-cli.ts'
 import { addDlq } from './dlq.ts'
+import { runHere } from './testing/run-here.ts'
 
 const QUEUE = 'banyan.goods'
 /** More than are in memory together. */
@@ -29,23 +28,7 @@ beforeEach(async () => {
   await world.db.control.query('delete from banyan.audit')
 })
 
-/** Runs `banyan dlq …` in this very process. */
-const dlq = async (...args: string[]) => {
-  let out = ''
-  let err = ''
-  let code = 0
-  const exit = (given: number) => {
-    code = given
-  }
-  const program = new Command()
-  const streams = {
-    out: { write: (text: string) => (out += text) },
-    err: { write: (text: string) => (err += text) },
-  }
-  addDlq(program, createCli({ env: cli.env, who: 'test', ...streams, exit }))
-  await program.parseAsync(['dlq', ...args], { from: 'user' })
-  return { code, out, err }
-}
+const dlq = (...args: string[]) => runHere([addDlq], cli.env, 'dlq', ...args)
 const dead = async (count: number) => {
   const publisher = broker.publisher()
   const died = (id: string) =>

@@ -34,3 +34,12 @@ it('names the services that a role may announce, and asks for them: without, it 
   expect(await init(`${role}=`)).toMatchObject({ code: 0 })
   expect(await announces()).toEqual([])
 })
+
+it('refuses a role that the server does not have, and makes nothing', async () => {
+  expect(await init(`${role}=goods-service, ${role}_gone=`)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining(`the server has no "${role}_gone"`),
+  })
+  const { rows } = await control.query("select to_regnamespace('banyan') as made")
+  expect(rows).toEqual([{ made: null }])
+})

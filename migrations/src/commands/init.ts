@@ -1,5 +1,6 @@
 import { installControlDatabase } from '../control/install.ts'
 import { inTransaction } from '../control/transaction.ts'
+import type { Setup } from '../setup.ts'
 import type { AddCommand } from './cli.ts'
 import { Refused } from './refused.ts'
 
@@ -31,6 +32,7 @@ export const addInit: AddCommand = (program, cli) => {
           '-- the way back: drop schema banyan cascade, while nothing is on the move',
         ]
         if (given.dryRun) return out.result({ dryRun: true, steps }, steps.join('\n'))
+        await refuseStrangers(setup, [...Object.keys(roles.watchers), ...roles.proxies])
         const added = await inTransaction(setup.control(), (db) => installControlDatabase(db, contexts, roles))
         out.result(
           { contexts, added },
@@ -38,6 +40,19 @@ export const addInit: AddCommand = (program, cli) => {
         )
       }),
     )
+}
+
+/** @throws Refused for roles that the server does not have */
+async function refuseStrangers(setup: Setup, roles: readonly string[]): Promise<void> {
+  const { rows } = await setup
+    .control()
+    .query<{ role: string }>(
+      'select role from unnest($1::text[]) as role where not exists (select from pg_roles where rolname = role)',
+      [roles],
+    )
+  const strangers = rows.map(({ role }) => `"${role}"`).join(', ')
+  if (strangers)
+    throw new Refused(`roles that there are; the server has no ${strangers}: create role, or mend the name`)
 }
 
 /** @throws Refused for a role of which nothing is said: it would fall silent, and the proxy would lose its service. */

@@ -105,6 +105,26 @@ it('says how many differences it does not show, and that the search for shorter 
   expect(said).toContain('shorter sequences were looked for of 0 of 22 differences\n')
 }, 60_000)
 
+it('refuses a context that nothing describes, and sides and files that are none, without quoting from these', async () => {
+  const options = goods([200], [{ get: '/prices/1' }])
+  const sides = ['--left', 'http://127.0.0.1:1', '--right', 'http://127.0.0.1:1']
+  const run = (...args: string[]) => ended(process.execPath, [CLI, ...args])
+  const stranger = options.map((one) => (one === 'goods' ? 'nobody' : one))
+  const refusals = [
+    [[...stranger, ...sides], 'nobody/parity.yaml to say what is compared; '],
+    [[...stranger, ...sides], 'has such a file of: goods'],
+    [[...options, '--left', 'nonsense', '--right', 'http://127.0.0.1:1'], 'left.url: Invalid URL'],
+  ] as const
+  for (const [args, why] of refusals)
+    expect(await run(...args)).toEqual({ code: 2, said: expect.stringContaining(why) })
+  const file = join(folder, 'tokens.json')
+  writeFileSync(file, `"${TOKEN}`)
+  for (const option of ['--identities', '--sides']) {
+    const { code, said } = await run(...options, ...sides, option, file)
+    expect([code, said]).toEqual([2, `refused, waits for: ${option} to name a file of JSON; ${file}: it is none\n`])
+  }
+}, 60_000)
+
 it('takes what was only refused for not covered, where the contract has another answer of it', async () => {
   const sides = ['--left', await start(false), '--right', await start(false)]
   const options = goods([200, 404], [{ get: '/prices/none' }])

@@ -1,22 +1,22 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   EXIT_CODES,
   htmlOf,
   junitOf,
   type ParityOptions,
-  placeShape,
   type Report,
   searchEnded,
   testParity,
 } from '@banyan/kit/parity'
-import { z } from 'zod'
 import type { Plan } from '../plan/plan.ts'
 import { readPlans } from '../plan/read.ts'
 import type { AddCommand, Cli } from './cli.ts'
 import { explain } from './explain.ts'
 import { createOutput, type Output } from './output.ts'
+import { readSides } from './parity-sides.ts'
 import { recordParity } from './record-parity.ts'
+import { Refused } from './refused.ts'
 import { wholeNumber } from './whole-number.ts'
 
 type Given = {
@@ -45,8 +45,6 @@ const USUAL: Partial<Given> & { folder: string; plans: string } = {
   folder: 'tests/parity',
   plans: 'migrations/shop/plans',
 }
-
-const sidesShape = z.strictObject({ left: placeShape, right: placeShape, twin: placeShape.optional() })
 
 /** Needs no control database unless it records: any two sides can be compared. */
 export const addParity: AddCommand = (program, cli) => {
@@ -123,7 +121,7 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
   const tries = wholeNumber('--tries', given.tries, 0)
   return {
     ...{ context, ...sides, seed, requests, only: given.only, recording: given.recording, tries, now: new Date() },
-    folder: join(given.folder, context),
+    folder: folderOf(context, given.folder),
     tables: tablesOf((await readPlans(given.plans)).get(context)),
     reproduce: (sequence) => {
       const drawn = given.recording ? `--recording ${quoted(given.recording)}` : `--requests ${requests}`
@@ -165,15 +163,14 @@ const RERUN = 'npm run -s banyan -- parity'
 const withoutPassword = (url: string) => url.replace(/\/\/[^/@]*@/, '//')
 const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
-function readSides({ sides, identities: file, left, right, twin, sandbox }: Given): z.infer<typeof sidesShape> {
-  if (sides) return sidesShape.parse(JSON.parse(readFileSync(sides, 'utf8')))
-  if (!left || !right) throw new Error('say --left URL and --right URL, or --sides FILE')
-  const identities = file ? JSON.parse(readFileSync(file, 'utf8')) : {}
-  return sidesShape.parse({
-    left: { name: 'left', url: left, sandbox, identities },
-    right: { name: 'right', url: right, sandbox, identities },
-    ...(twin ? { twin: { name: 'twin', url: twin, sandbox, identities } } : {}),
-  })
+/** @throws Refused for a context of which nothing says what is compared */
+function folderOf(context: string, folder: string): string {
+  const describes = (name: string) => existsSync(join(folder, name, 'parity.yaml'))
+  if (describes(context)) return join(folder, context)
+  const known = existsSync(folder) ? readdirSync(folder).filter(describes).join(', ') : ''
+  throw new Refused(
+    `${join(folder, context, 'parity.yaml')} to say what is compared; ${folder} has such a file of: ${known || 'none'}`,
+  )
 }
 
 /** Rows are reported by the service's names; a context without a plan has its answers compared alone. */

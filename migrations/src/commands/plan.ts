@@ -1,4 +1,7 @@
+import type { Plan } from '../plan/plan.ts'
+import type { Setup } from '../setup.ts'
 import type { AddCommand } from './cli.ts'
+import { Refused } from './refused.ts'
 
 export const addPlan: AddCommand = (program, cli) => {
   program
@@ -7,7 +10,7 @@ export const addPlan: AddCommand = (program, cli) => {
     .option('--json', 'print one JSON object')
     .action((context: string | undefined, given: { json?: boolean }) =>
       cli.run(given, async (setup, out) => {
-        const plans = context ? [await setup.plan(context)] : [...(await setup.plans()).values()]
+        const plans = context === undefined ? await somePlans(setup) : [await setup.plan(context)]
         const shown = plans.map((plan) => {
           const rename = plan.tables.map(({ from, to }) => (from === to ? from : `${from} → ${to}`))
           return [
@@ -26,4 +29,11 @@ export const addPlan: AddCommand = (program, cli) => {
         )
       }),
     )
+}
+
+/** @throws Refused where there is none: whoever asks has named the wrong place */
+async function somePlans(setup: Setup): Promise<Plan[]> {
+  const plans = [...(await setup.plans()).values()]
+  if (plans.length === 0) throw new Refused(`plans; ${setup.config.BANYAN_PLANS} (BANYAN_PLANS) has none`)
+  return plans
 }

@@ -1,6 +1,7 @@
 import { armFailPoints, closeAll, createLogger, endWithParent, onSignals, startTelemetry } from '@banyan/kit/service'
 import { startMover } from '../mover/run.ts'
 import type { AddCommand } from './cli.ts'
+import { Refused } from './refused.ts'
 
 export const addRun: AddCommand = (program, cli) => {
   program
@@ -10,6 +11,7 @@ export const addRun: AddCommand = (program, cli) => {
       cli.run({}, async (setup) => {
         const { config } = setup
         const plans = await setup.plans()
+        if (plans.size === 0) throw new Refused(`plans to carry out; ${config.BANYAN_PLANS} (BANYAN_PLANS) has none`)
         setup.refuseNowhere(plans.values())
         armFailPoints(config.FAIL_POINTS)
         const logger = createLogger({ name: 'mover', level: config.LOG_LEVEL })

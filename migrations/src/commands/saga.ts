@@ -35,7 +35,7 @@ function addList(saga: Command, cli: Cli): void {
       cli.run(given, async (setup, out) => {
         const { status } = given
         if (status !== undefined && !STATUSES.includes(status))
-          throw new Refused(`--status to be one of ${STATUSES.join(', ')}`)
+          throw new Refused(`--status to be one of ${STATUSES.join(', ')}; it is "${status}"`)
         const limit = wholeNumber('--limit', given.limit, 1)
         const filter = {
           limit,

@@ -6,7 +6,8 @@ import { Refused } from './refused.ts'
 /** @throws Refused for anything but a whole number from 0 to 100 */
 export function shareOf(written: string): number {
   const percent = Number(written)
-  if (!/^\d+$/.test(written) || percent > 100) throw new Refused('the share to be a whole number from 0 to 100')
+  if (!/^\d+$/.test(written) || percent > 100)
+    throw new Refused(`the share to be a whole number from 0 to 100; it is "${written}"`)
   return percent
 }
 

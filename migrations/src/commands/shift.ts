@@ -39,6 +39,8 @@ export const addShift: AddCommand = (program, cli) => {
       cli.run(given, async (setup, out) => {
         if ((share === undefined) === (given.auto === undefined))
           throw new Refused('either a share or --auto with several: banyan shift <context> 5, or --auto 1,5,25,50,100')
+        if (given.killSwitch && given.auto === undefined)
+          throw new Refused('--auto with --kill-switch: of a share that is set by hand nobody watches the reads')
         if (given.auto !== undefined)
           return await shiftAuto(setup, out, { ...given, context, shares: given.auto, who: cli.who })
         const percent = shareOf(share!)

@@ -11,13 +11,14 @@ export const addStatus: AddCommand = (program, cli) => {
     .option('--json', 'print one JSON object')
     .action((context: string | undefined, given: { json?: boolean }) =>
       cli.run(given, async (setup, out) => {
-        if (context) await knownContext(setup, context)
-        const names = context ? [context] : (await readContexts(setup.control())).map((one) => one.context)
+        if (context !== undefined) await knownContext(setup, context)
+        const names =
+          context === undefined ? (await readContexts(setup.control())).map((one) => one.context) : [context]
         const statuses = []
         for (const name of names) statuses.push(await readStatus(setup, name))
         const flat = statuses.map(({ stored, ...rest }) => ({ ...stored, ...rest }))
         out.result(
-          context ? flat[0] : flat,
+          context === undefined ? flat : flat[0],
           statuses.map(showStatus).join('\n\n') || 'no context is known yet: banyan init',
         )
       }),

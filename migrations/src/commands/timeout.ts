@@ -7,6 +7,6 @@ import { Refused } from './refused.ts'
  */
 export function timeoutOf(given: unknown): number {
   const seconds = Number(given)
-  if (!(seconds > 0)) throw new Refused('--timeout to be a number of seconds above 0')
+  if (!(seconds > 0)) throw new Refused(`--timeout to be a number of seconds above 0; it is "${given}"`)
   return seconds
 }
