@@ -78,8 +78,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'the last unit cannot be taken out',
     file: 'products.ts',
-    from: ".andWhereRaw('available + ? >= 0', [delta])",
-    to: ".andWhereRaw('available + ? > 0', [delta])",
+    from: "trx.raw('available >= ?', [-delta])",
+    to: "trx.raw('available > ?', [-delta])",
   },
   {
     what: 'one unit too few after an adjustment',
