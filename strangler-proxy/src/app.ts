@@ -55,6 +55,8 @@ export interface StranglerProxy {
  * it is not ready, and answers only what no rule names.
  */
 const START_WITHIN_MS = 5_000
+/** As long as a hold lasts: who reads a stream without end may not keep a move from being taken back. */
+const AWAY_READS_MS = 8_000
 
 /** Assembles the proxy: what it watches, what it counts, and the way of a request through it. */
 export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logger): StranglerProxy {
@@ -69,7 +71,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     connectionString: config.CONTROL_DATABASE_URL,
     subscriber: { id: `proxy ${hostname()} ${randomUUID()}`, kind: 'proxy' },
     drained: (context) => inFlight.drained(context),
-    readsEnded: (context) => awayReads.drained(context),
+    readsEnded: (context) => awayReads.drained(context, AWAY_READS_MS),
     logger,
   })
   ownership.on('change', () =>

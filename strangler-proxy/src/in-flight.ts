@@ -4,8 +4,8 @@ export interface InFlight {
   enter(contexts: readonly string[]): () => void
   count(context: string): number
   total(): number
-  /** Resolves when no request in flight concerns the context. */
-  drained(context: string): Promise<void>
+  /** Resolves when no request in flight concerns the context, or so many milliseconds have passed. */
+  drained(context: string, withinMs?: number): Promise<void>
 }
 
 export function createInFlight(): InFlight {
@@ -36,12 +36,17 @@ export function createInFlight(): InFlight {
     },
     count: (context) => counts.get(context) ?? 0,
     total: () => total,
-    drained(context) {
+    drained(context, withinMs) {
       if ((counts.get(context) ?? 0) === 0) return Promise.resolve()
       return new Promise((resolve) => {
+        const late = withinMs === undefined ? undefined : setTimeout(resolve, withinMs).unref()
+        const tell = () => {
+          clearTimeout(late)
+          resolve()
+        }
         const others = waiting.get(context)
-        if (others) others.push(resolve)
-        else waiting.set(context, [resolve])
+        if (others) others.push(tell)
+        else waiting.set(context, [tell])
       })
     },
   }

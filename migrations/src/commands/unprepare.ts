@@ -9,7 +9,7 @@ export const addUnprepare: AddCommand = (program, cli) =>
     timeout: 120,
     steps: (plan, stored) => [
       controlSql(stored, { phase: 'idle', step: 'unpreparing', token: stored.token + 1n }),
-      '-- every proxy has seen it: no read goes to the service any more, and none is on its way',
+      '-- every proxy has seen it: no read of a client goes to the service any more',
       ...[...plan.tables].reverse().map((table) => `delete from public.${table.to};  -- ${plan.databases.service}`),
       `-- ${plan.databases.monolith} and ${plan.databases.service}: the triggers of capture and fence are dropped, captured changes deleted`,
       ...plan.crossingKeys.map(

@@ -115,6 +115,16 @@ test.each([
   expect(await checkCapture(it.lane)).toEqual([])
 })
 
+test('rule 2: a capture that re-reads stays right when the crossing key that asked for it is gone, as in a switch', async () => {
+  await start({
+    ddl: `${ITEMS}; create table others (id int primary key, item int references items on delete set null)`,
+    tables: ['items'],
+  })
+  expect(await checkCapture(it.lane)).toEqual([])
+  await it.sourceAdmin.query('alter table others drop constraint others_item_fkey')
+  expect(await checkCapture(it.lane)).toEqual([])
+})
+
 test('rule 2: cascades are captured, and what they delete is deleted on the other side', async () => {
   const ddl = `create table parents (id int primary key);
     create table children (id int primary key, parent int references parents on delete cascade on update cascade)`
