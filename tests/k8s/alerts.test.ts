@@ -22,12 +22,12 @@ test('of every alert it is tried that it fires, and that it does not before its 
   expect({ fires: tried(true).sort(), waits: tried(false).sort() }).toEqual({ fires: all, waits: all })
 })
 
-withPromtool('and so it does', () => {
+withPromtool('and so it does, by promtool where that is on the path', () => {
   expect(promtool('test', 'rules', CASES)).toContain('SUCCESS')
 })
 
 withPromtool.each(['compose/observability/prometheus.yaml', 'k8s/components/telemetry/prometheus/prometheus.yaml'])(
-  '%s is a configuration that Prometheus takes',
+  '%s is a configuration that Prometheus takes, by promtool where that is on the path',
   (file) => {
     expect(promtool('check', 'config', '--syntax-only', file)).toContain('SUCCESS')
   },
