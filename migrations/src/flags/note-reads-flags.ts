@@ -2,8 +2,8 @@ import type { Flags } from '@banyan/kit/flags'
 import type { Logger } from '@banyan/kit/service'
 import type { Pool } from 'pg'
 import { recordAudit } from '../control/audit.ts'
+import { lookAtFlags } from './look-at-flags.ts'
 
-const LOOK_MS = 250
 /** Who sets a share by `banyan` or at the console notes it a moment after Unleash has taken it. */
 const NOTED_WITHIN_MS = 1_000
 
@@ -44,22 +44,7 @@ export function noteReadsFlags(
     }
     accounted.set(context, share)
   }
-  let closed = false
-  let round = Promise.resolve()
-  const timer = setInterval(() => {
-    if (!flags.freshness().ok) return
-    round = round.then(async () => {
-      for (const context of closed ? [] : contexts)
-        await look(context).catch((err) => logger.warn({ err, context }, 'a reads flag could not be followed'))
-    })
-  }, LOOK_MS)
-  return {
-    async close() {
-      closed = true
-      clearInterval(timer)
-      await round
-    },
-  }
+  return lookAtFlags(flags, contexts, 'reads', look, logger)
 }
 
 /** The share that the audit says a flag has; 0 where it says nothing. What was refused or failed set none. */

@@ -5,8 +5,8 @@ import { readContext } from '../control/contexts.ts'
 import { askAbort, askFor, openIntent, withdrawFlagIntent } from '../control/intents.ts'
 import { inTransaction } from '../control/transaction.ts'
 import { type Known, readFlip } from './flip.ts'
+import { lookAtFlags } from './look-at-flags.ts'
 
-const LOOK_MS = 250
 /** Longer than what the mover set itself needs to come back through Unleash's poll and this process's own. */
 const ECHO_MS = 5_000
 
@@ -50,15 +50,7 @@ export function watchWritesFlags(
     if (flip.wish && stored && !(await ask(control, context, flip.wish, stored))) return
     known.set(context, flip.known)
   }
-  let closed = false
-  let round = Promise.resolve()
-  const timer = setInterval(() => {
-    if (!flags.freshness().ok) return
-    round = round.then(async () => {
-      for (const context of closed ? [] : contexts)
-        await look(context).catch((err) => logger.warn({ err, context }, 'a writes flag could not be followed'))
-    })
-  }, LOOK_MS)
+  const looks = lookAtFlags(flags, contexts, 'writes', look, logger)
   return {
     setting(context, share, set) {
       const echo = { share, until: performance.now() + echoMs }
@@ -70,11 +62,7 @@ export function watchWritesFlags(
         known.delete(context)
       })
     },
-    async close() {
-      closed = true
-      clearInterval(timer)
-      await round
-    },
+    close: looks.close,
   }
 }
 

@@ -1,6 +1,5 @@
 import { armFailPoints } from '@banyan/kit/service'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { askFor } from '../control/intents.ts'
 import type { Mover } from './run.ts'
 import { createWorld, until, type World } from './testing/world.ts'
 
@@ -24,11 +23,7 @@ afterAll(async () => {
 async function restartWithoutBroker(point: string): Promise<Mover> {
   const armed = armFailPoints(`${point}=throw`)
   const mover = world.start({ budgetMs: 60_000 })
-  // A refused intent (the lag right after a restart) is asked for again.
-  await until(`the mover to come to ${point}`, 30_000, async () => {
-    await askFor(world.db.control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })
-    return armed.reached(point) > 0
-  })
+  await world.switchTo(point, armed)
   await mover.stop()
   armed.disarm()
   return world.start({ amqpUrl: AWAY, budgetMs: 1_000 })

@@ -2,7 +2,7 @@ import { armFailPoints } from '@banyan/kit/service'
 import type { Pool } from 'pg'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { stallable } from '../../../kit/ownership/testing/stallable.ts'
-import { askAbort, askFor, intentState } from '../control/intents.ts'
+import { askAbort } from '../control/intents.ts'
 import { someoneLeads } from '../control/leader.ts'
 import { createWorld, until, type World } from './testing/world.ts'
 
@@ -25,23 +25,13 @@ afterAll(async () => {
   await cable.close()
 })
 
-/** Asks again where a busy machine's lag refuses it, or its attempts come too late. */
-async function comeTo(point: string, armed: ReturnType<typeof armFailPoints>): Promise<bigint> {
-  let id: bigint | null = null
-  await until(`the switch to come to ${point}`, 60_000, async () => {
-    id = (await askFor(world.db.control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })) ?? id
-    return armed.reached(point) > 0
-  })
-  return id!
-}
-
 /** @param token the attempt's, which names it */
 type Work = (token: bigint) => Promise<void>
 
 /** Comes to the point of a switch, takes a lock there as somebody else, and goes on; the lock stays through `work`. */
 async function whileLocked(point: string, pool: Pool, lock: string, work: Work, first?: () => Promise<void>) {
   const armed = armFailPoints(`mover.switch.${point}=once:hang`)
-  const intent = await comeTo(`mover.switch.${point}`, armed)
+  const intent = await world.switchTo(`mover.switch.${point}`, armed)
   const { token } = await world.stored()
   const other = await pool.connect()
   try {
@@ -54,7 +44,7 @@ async function whileLocked(point: string, pool: Pool, lock: string, work: Work, 
     other.release()
   }
   await askAbort(world.db.control, 'goods', 'enough was seen')
-  await endOf(intent)
+  await world.endOf(intent, ENDS_MS)
 }
 
 async function moverWaits(pool: Pool, name: string): Promise<boolean> {
@@ -65,12 +55,6 @@ async function moverWaits(pool: Pool, name: string): Promise<boolean> {
   )
   return rows.length > 0
 }
-
-const endOf = (intent: bigint) =>
-  until('the intent to end', ENDS_MS, async () => {
-    const { state } = await intentState(world.db.control, intent)
-    return state === 'pending' || state === 'running' ? null : state
-  })
 
 /** The attempt is called off, what was held is released, and the source takes writes. */
 async function calledOff(token: bigint): Promise<string> {
@@ -150,12 +134,12 @@ it('a sequence without room calls the switch off at once, and is named', async (
 
 it('past the point of no return, a target whose connections have gone silent is opened over others', async () => {
   const armed = armFailPoints('mover.switch.before-unfence=once:hang')
-  const intent = await comeTo('mover.switch.before-unfence', armed)
+  const intent = await world.switchTo('mover.switch.before-unfence', armed)
   cable.freeze()
   armed.release('mover.switch.before-unfence')
   // Rule 21: until then, whoever is held would only meet the target's fence.
   const early = await heldUntilOpen()
-  expect(await endOf(intent)).toBe('done')
+  expect(await world.endOf(intent, ENDS_MS)).toMatchObject({ state: 'done' })
   expect(early).toEqual([])
   await world.db.goods.query('update products set price = price + 1 where id = 1')
 })

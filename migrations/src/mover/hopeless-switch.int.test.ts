@@ -13,28 +13,34 @@ beforeAll(async () => {
 afterEach(() => armFailPoints('').disarm())
 afterAll(() => world.drop())
 
-it('a step that the database refuses for good ends the attempt at once, and no other one begins', async () => {
-  const { control, goods, shop } = world.db
-  const armed = armFailPoints('mover.switch.before-sequences=once:hang')
-  const switching = world.ask('switch')
-  await until('the switch to come so far', 30_000, async () => armed.reached('mover.switch.before-sequences') > 0)
-  // Nothing but this step uses it: what follows goes on.
-  await goods.query('alter sequence numbers rename to away')
-  armed.release('mover.switch.before-sequences')
-  const { state, result } = await switching
-  await goods.query('alter sequence away rename to numbers')
-  const reason = 'sequences: relation "public.numbers" does not exist'
-  expect([state, result?.because]).toEqual([
-    'failed',
-    expect.stringContaining(`aborted after 1 attempt(s): ${reason}; the monolith writes on`),
-  ])
-  const { rows } = await control.query(
-    'select result, reason from banyan.attempts where intent = (select max(id) from banyan.intents)',
-  )
-  expect(rows).toEqual([{ result: 'aborted', reason }])
-  await shop.query('update products set price = price + 1 where id = 1')
-})
+it.each([
+  ['marker', 'after-marker', 'table banyan.row_version'],
+  ['sequences', 'before-sequences', 'sequence public.numbers'],
+])(
+  'a step "%s" that the database refuses for good ends the attempt at once, and no other one begins',
+  async (step, point, thing) => {
+    const { control, goods, shop } = world.db
+    const name = thing.replace(/^\w+ /, '')
+    const armed = armFailPoints(`mover.switch.${point}=once:hang`)
+    const intent = await world.switchTo(`mover.switch.${point}`, armed)
+    await goods.query(`alter ${thing} rename to away`)
+    armed.release(`mover.switch.${point}`)
+    const { state, result } = await world.endOf(intent)
+    await goods.query(`alter ${thing.replace(/\.\w+$/, '.away')} rename to ${name.replace(/^\w+\./, '')}`)
+    const reason = `${step}: relation "${name}" does not exist`
+    expect([state, result?.because]).toEqual([
+      'failed',
+      expect.stringContaining(`aborted after 1 attempt(s): ${reason}; the monolith writes on`),
+    ])
+    const { rows } = await control.query(
+      'select result, reason from banyan.attempts where intent = (select max(id) from banyan.intents)',
+    )
+    expect(rows).toEqual([{ result: 'aborted', reason }])
+    await shop.query('update products set price = price + 1 where id = 1')
+  },
+)
 
 it('mended, it is switched', async () => {
-  expect(await world.ask('switch')).toMatchObject({ state: 'done' })
+  await until('a switch that no lag refuses', 30_000, async () => (await world.ask('switch')).state !== 'refused')
+  expect(await world.stored()).toMatchObject({ owner: 'service' })
 })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fromPg, installParticipant } from '@banyan/kit/ownership'
-import { createLogger } from '@banyan/kit/service'
+import { type ArmedFailPoints, createLogger } from '@banyan/kit/service'
 import pg from 'pg'
 import { createTestDatabase, createTestVhost } from '../../../../tests/support/infra.ts'
 import { readContext } from '../../control/contexts.ts'
@@ -79,6 +79,11 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
     logger: createLogger({ name: 'mover', level: process.env.TEST_LOG ?? 'silent' }),
   }
   const movers: Mover[] = []
+  const endOf = (id: bigint, ms = 60_000): Promise<Settled> =>
+    until('the intent to end', ms, async () => {
+      const settled = await intentState(db.control, id)
+      return settled.state === 'pending' || settled.state === 'running' ? null : settled
+    })
   return {
     db,
     urls: { ...urls, control: control.url, amqp: vhost.url },
@@ -97,10 +102,17 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
     async ask(verb: Verb, args: Record<string, unknown> = {}, ms = 60_000): Promise<Settled> {
       const id = await askFor(db.control, { context: 'goods', verb, args, source: 'cli', who: 'test' })
       if (id === null) throw new Error(`${verb}: another intent is open`)
-      return until(`${verb} to end`, ms, async () => {
-        const settled = await intentState(db.control, id)
-        return settled.state === 'pending' || settled.state === 'running' ? null : settled
+      return endOf(id, ms)
+    },
+    endOf,
+    /** Asks for a switch until the mover is there: again where a busy machine's lag refuses it, or it came too late. */
+    async switchTo(point: string, armed: ArmedFailPoints): Promise<bigint> {
+      let id: bigint | null = null
+      await until(`the switch to come to ${point}`, 60_000, async () => {
+        id = (await askFor(db.control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })) ?? id
+        return armed.reached(point) > 0
       })
+      return id!
     },
     async drop(): Promise<void> {
       await Promise.all(movers.map((mover) => mover.stop()))
