@@ -1,4 +1,5 @@
 import { type Broker, connectBroker, DEAD_EXCHANGE, deadQueueOf, eventTopology } from '@banyan/kit/broker'
+import { discard } from '@banyan/kit/inbox'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { cliEnvironment } from '../mover/testing/mover-process.ts'
 import { createWorld, until, type World } from '../mover/testing/world.ts'
@@ -96,6 +97,27 @@ it('keeps in the audit what was taken before it broke off', async () => {
   expect(await audited()).toEqual([{ what: 'dlq replay', new: { taken: 0, filter: {} }, result: 'failed' }])
   await broker.declare(eventTopology(QUEUE, ['Happened']))
   await depths(0, 2)
+})
+
+it('fails where fewer are there to be taken than it has counted, and says how many it took', async () => {
+  await dead(2)
+  // It looks into the audit between the two.
+  const other = await world.db.control.connect()
+  await other.query('begin; lock table banyan.audit in access exclusive mode')
+  const discarding = dlq('discard', 'goods', '--all')
+  await until('it to have counted', 20_000, async () => {
+    const { rowCount } = await world.db.control.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return rowCount
+  })
+  await depths(0, 2)
+  expect(await discard({ broker, queue: QUEUE, filter: { ids: ['1'] } })).toBe(1)
+  await depths(0, 1)
+  await other.query('rollback')
+  other.release()
+  expect(await discarding).toMatchObject({ code: 1, err: expect.stringContaining('dlq discard goods: 1 of 2;') })
+  expect(await audited()).toEqual([{ what: 'dlq discard', new: { taken: 1, filter: {} }, result: 'done' }])
 })
 
 it('takes nothing that the audit would not know of', async () => {

@@ -105,8 +105,11 @@ function addTaking(
             result,
           }),
         )
-        const short = taken < fitting ? ` of ${fitting}: the others were gone` : ''
-        out.result({ context, verb, taken }, `dlq ${verb} ${context}: ${taken}${short}`)
+        if (taken < fitting)
+          throw new Error(
+            `dlq ${verb} ${context}: ${taken} of ${fitting}; somebody else takes them, or they come back in a moment: banyan dlq list ${context}`,
+          )
+        out.result({ context, verb, taken }, `dlq ${verb} ${context}: ${taken}`)
       }),
     )
 }

@@ -56,3 +56,12 @@ it.each(['select', 'update'])('refuses a sequence on which the mover has not the
     ]),
   )
 })
+
+it('refuses a sequence in a schema that the mover may not use, whatever it may do with the sequence', async () => {
+  for (const side of [fixture.sourceAdmin, fixture.targetAdmin])
+    await side.query(`create schema hidden; alter sequence codes set schema hidden;
+      grant all on sequence hidden.codes to ${fixture.moverRole}`)
+  expect(await faults()).toEqual(
+    ['old', 'new'].map((side) => [`${side}.hidden.codes may not be read and set by the mover`, 4]),
+  )
+})

@@ -9,7 +9,8 @@ type SequenceRow = { kind: string | null; usable: boolean | null }
 /** Either may be asked for first: PostgreSQL fails the question for what is no sequence. */
 const SEQUENCES = `
   select c.relkind as kind, case c.relkind when 'S' then
-    has_sequence_privilege(c.oid, 'select') and has_sequence_privilege(c.oid, 'update') end as usable
+    has_schema_privilege(n.oid, 'usage') and has_sequence_privilege(c.oid, 'select')
+      and has_sequence_privilege(c.oid, 'update') end as usable
   from unnest($1::text[], $2::text[]) with ordinality as wanted(schema, name, place)
     left join pg_namespace n on n.nspname = wanted.schema
     left join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
@@ -55,7 +56,10 @@ function judge(where: string, sequence: Wanted, found: SequenceRow | undefined):
     )
   if (found.kind !== 'S') return no('is not a sequence', 'name sequences only')
   if (!found.usable)
-    return no('may not be read and set by the mover', `GRANT SELECT, UPDATE ON SEQUENCE ${nameOf(sequence)} to it`)
+    return no(
+      'may not be read and set by the mover',
+      `GRANT SELECT, UPDATE ON SEQUENCE ${nameOf(sequence)}, and USAGE ON SCHEMA ${sequence.schema}, to it`,
+    )
   return healthy('sequences', where)
 }
 
