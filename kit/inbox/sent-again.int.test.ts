@@ -16,7 +16,7 @@ let world: World
 
 beforeEach(async () => {
   world = await createWorld()
-  await world.pool.query('create table effects (n bigint generated always as identity, stream text)')
+  await world.pool.query('create table effects (stream text)')
   await world.broker.declare(eventTopology(QUEUE, ['Happened']))
   const relay = startRelay({ connectionString: world.databaseUrl, broker: world.broker, logger: world.log })
   world.onClose(() => relay.close())
@@ -48,9 +48,10 @@ async function happens(...streams: string[]): Promise<void> {
   })
 }
 
+// Sorted: only the events of one stream are handled in order.
 async function effects(): Promise<string[]> {
-  const { rows } = await world.pool.query('select stream from effects order by n')
-  return rows.map(({ stream }) => stream)
+  const { rows } = await world.pool.query('select stream from effects')
+  return rows.map(({ stream }) => stream).sort()
 }
 
 test('events that were lost with their queue come by one statement, and those that were handled have no second effect', async () => {
@@ -65,9 +66,9 @@ test('events that were lost with their queue come by one statement, and those th
   const after = start()
   await happens('later')
   await until('the later one is handled', () => after.stats().handled === 1)
-  expect(await effects()).toEqual(['one', 'two', 'later'])
+  expect(await effects()).toEqual(['later', 'one', 'two'])
 
   await world.pool.query(SEND_AGAIN)
   await until('every event has come', () => after.stats().handled + after.stats().duplicates === 6)
-  expect(await effects()).toEqual(['one', 'two', 'later', 'lost', 'lost too'])
+  expect(await effects()).toEqual(['later', 'lost', 'lost too', 'one', 'two'])
 })
