@@ -35,5 +35,6 @@ test('an unknown option is refused', () => {
 test('a report that cannot be written is refused before the tour', () => {
   for (const report of ['/no/such/folder/report.json', '/tmp'])
     expect(() => readOptions(['--report', report], CHAPTERS)).toThrow(`--report ${report}: it cannot be written there`)
+  expect(() => readOptions(['--report', ''], CHAPTERS)).toThrow('--report: say a file')
   expect(readOptions(['--report', 'report.json'], CHAPTERS).report).toBe('report.json')
 })

@@ -48,6 +48,7 @@ export function readOptions(args: readonly string[], chapters: readonly string[]
   if (through !== undefined && !chapters.includes(through))
     throw new Error(`--through ${through}: the playbook's stages are ${chapters.join(', ')}`)
   const { auto, stay, report, chaos, help } = values
+  if (report === '') throw new Error('--report: say a file')
   if (report !== undefined) mustBeWritable(report)
   if (chaos === '') throw new Error('--chaos: say a seed, any word or number')
   return { auto, through, stay, rate, report, chaos, help }

@@ -77,13 +77,19 @@ export function createPassOn(options: { readonly added: SafeHeaders; readonly co
     for (const cookie of setCookies) head.push('Set-Cookie', cookie)
     // What was said before the answer came would give way to what the upstream says under the same name.
     for (const name of to.getHeaderNames()) head.push(name, String(to.getHeader(name)))
-    to.writeHead(from.statusCode ?? 502, from.statusMessage, head)
+    to.writeHead(from.statusCode ?? 502, reasonOf(from), head)
     pour(from, to)
   }
 }
 
 const DROPPED = -1
 const NAMED = -2
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Its text for the status, unless it has what no answer may have, and what Node would throw at. */
+function reasonOf({ statusMessage }: IncomingMessage): string | undefined {
+  return statusMessage !== undefined && REASON.test(statusMessage) ? statusMessage : undefined
+}
 
 /**
  * The body, chunk by chunk, at the pace of whoever takes it. What `pipe` adds to that is looked after already: each

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { until } from '../test-support/raw.ts'
+import { openRaw, until } from '../test-support/raw.ts'
 import { ownershipOf, startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startClosingUpstream, startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { NO_FACTS } from './decide.ts'
@@ -259,4 +261,51 @@ it('a kept connection that its upstream is just closing costs no read its answer
   }
   expect(upstream.connections()).toBe(200)
   expect(await metricsOf(proxy)).toMatch(/proxy_resends_total\{why="connection"\} [1-9]/)
+})
+
+describe('a request that is refused in the middle of what its client sends', () => {
+  it('says nothing of its upstream, which goes on getting requests', async () => {
+    const upstream = await startUpstream('strict')
+    const proxy = await startProxy({ routes: ROUTES, monolith: upstream.url })
+    started.push(proxy, upstream)
+    const one = proxy.parts.upstreams.pick('monolith', null)!
+    for (let time = 0; time < 25; time += 1) {
+      // Short enough for this listener, and with what is added to it too long for that of the upstream.
+      const head = `POST /x HTTP/1.1\r\nHost: s\r\nX-Long: ${'x'.repeat(16_200)}\r\nContent-Length: 2000000\r\n\r\n`
+      const client = await openRaw(proxy.port)
+      client.on('error', () => undefined).resume()
+      client.write(head)
+      client.write(Buffer.alloc(1_000_000))
+      await until('it is over', () => one.load === 0 && client.readableEnded)
+      client.destroy()
+    }
+    expect([one.failures, one.group.isUp()]).toEqual([0, true])
+  })
+})
+
+describe('an answer that is none of HTTP', () => {
+  const raw = async (head: string) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => socket.end(Buffer.from(`${head}\r\nContent-Length: 2\r\n\r\nok`, 'latin1')))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const proxy = await startProxy({
+      routes: ROUTES,
+      monolith: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    })
+    started.push(proxy, { close: async () => void server.close() })
+    return fetch(`${proxy.url}/off/the/rules`, { method: 'POST' })
+  }
+
+  it('by its status is a 502, and ends nothing else', async () => {
+    for (const status of ['000', '042', '099']) expect((await raw(`HTTP/1.1 ${status} What`)).status).toBe(502)
+  })
+
+  it('by the text beside its status goes on with the usual one', async () => {
+    const answer = await raw('HTTP/1.1 200 O\x01K')
+    expect([answer.status, answer.statusText, await answer.text()]).toEqual([200, 'OK', 'ok'])
+    expect((await raw('HTTP/1.1 200 Quite Well')).statusText).toBe('Quite Well')
+  })
 })

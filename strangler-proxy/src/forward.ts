@@ -15,8 +15,9 @@ import type { Upstream } from './upstreams.ts'
 // a router, which nobody needs here (docs/decisions/0006).
 
 /**
- * `connect`: nothing was sent. `stale`: a connection that had been used before broke, which its upstream may have closed
- * at that moment. `unavailable`: an answer arrived, and the sender would not take it.
+ * `connect`: nothing was sent. `stale`: a connection broke, which says nothing of its upstream: one that had been used
+ * before, and may have been closed at that moment, or one by which the client still sent, what nobody wanted to read to
+ * its end. `unavailable`: an answer arrived, and the sender would not take it.
  */
 export type Cause = 'connect' | 'stale' | 'connection' | 'deadline' | 'too-large' | 'unavailable'
 
@@ -56,8 +57,8 @@ export interface Rising {
   readonly upstream: Upstream
   /** Milliseconds for the upstream's answer to it. */
   readonly withinMs: number
-  /** The head of an answer has arrived, and goes to the client: 101, or a refusal. */
-  onAnswer(status: number): void
+  /** The head of an answer has arrived: 101, or a refusal. It goes to the client, unless that was answered by then. */
+  onAnswer(from: Pick<IncomingMessage, 'statusCode' | 'headers'>): void
   /** The connection failed, or the time is up. Without an answer, nothing was written to the client. */
   onError(cause: 'connection' | 'deadline'): void
 }
@@ -185,6 +186,12 @@ const settleAttempts =
       }
       attempt.sending.upstream.keepAlive = from.headers['keep-alive']
       const status = from.statusCode ?? 502
+      if (status < 200) {
+        // No status at all: passed on, it would throw here, where nobody catches it.
+        attempt.settle({ kind: 'failed', cause: 'connection' })
+        discard(from, attempt.request)
+        return
+      }
       if (!attempt.sending.takes(status)) {
         attempt.settle({ kind: 'failed', cause: 'unavailable' })
         discard(from, attempt.request)
@@ -197,7 +204,7 @@ const settleAttempts =
       passOn(from, res, attempt.sending.cookies(status))
     })
     proxy.on('proxyReqWs', (request, req) => {
-      const answered = (from: IncomingMessage) => req[UPGRADE]?.onAnswer(from.statusCode ?? 502)
+      const answered = (from: IncomingMessage) => req[UPGRADE]?.onAnswer(from)
       request.once('upgrade', answered).once('response', answered)
     })
     proxy.on('error', (error, req) => {
@@ -213,7 +220,10 @@ function fail(attempt: Attempt, error: Error): void {
     attempt.request?.destroy()
     attempt.settle({ kind: 'failed', cause: 'too-large' })
   } else if (neverSent(error)) attempt.settle({ kind: 'failed', cause: 'connect' })
-  else attempt.settle({ kind: 'failed', cause: attempt.request?.reusedSocket ? 'stale' : 'connection' })
+  else {
+    const isStale = attempt.request?.reusedSocket || !attempt.req.complete
+    attempt.settle({ kind: 'failed', cause: isStale ? 'stale' : 'connection' })
+  }
 }
 
 /**

@@ -151,6 +151,12 @@ describe('what the public has no business with', () => {
     ['/%C0%AFinternal', 400],
     ['/x%C0%AE%C0%AE/internal', 400],
     ['/internal?x', 404],
+    ['/metrics%3Fx', 404],
+    ['/metrics%253Fx', 404],
+    ['/health%23x', 404],
+    ['/internal%255Creservations', 400],
+    ['/inter%250Anal', 400],
+    ['/metrics%2500', 400],
     ['/METRICS/', 404],
     ['/health/ready', 404],
     ['http://s/internal', 400],
@@ -183,11 +189,14 @@ describe('what the public has no business with', () => {
     const piece = fc.oneof(
       spelt,
       fc.constantFrom('/', '.', '..', ';', '%2f', '%2e', '%252e', '%3b', '%5c', '%20', 'internal', 'x', '%69nternal'),
+      fc.constantFrom('%3f', '%253f', '%23', '%255c', '%250a', '%2509', '%2500'),
     )
-    /** As a server reads that undoes all escapes, drops parameters and dots at the end, and walks dot segments. */
+    /** As a server reads that undoes all escapes, looks for the query after that, drops parameters and what is no text or
+     * a dot at the end, and walks dot segments. */
     const eager = (url: string) => {
       const walked: string[] = []
-      for (const segment of (readEagerly(url) ?? '').replaceAll('\\', '/').split('/')) {
+      const read = (readEagerly(url) ?? '').split(/[?#\0]/)[0]!.replaceAll(/[\t\n\r]/g, '')
+      for (const segment of read.replaceAll('\\', '/').split('/')) {
         const name = segment.split(';')[0]!.trim()
         if (name === '..') walked.pop()
         else if (name !== '' && name !== '.') walked.push(name.replace(/[. ]+$/, '').toLowerCase())

@@ -28,14 +28,14 @@ export function readEagerly(path: string): string | null {
 
 /**
  * Whether a normalised path leads where the public has no business, read by a server that undoes escapes twice, ignores
- * the letters' case and form, cuts path parameters or drops dots and blanks at the end of a name.
+ * the letters' case and form, cuts path parameters, a query or a fragment, or drops dots and blanks at the end of a name.
  */
 export function isReserved(path: string): boolean {
   const written = firstOf(path)
   if (PLAIN.test(written) && !path.includes('%')) return RESERVED.includes(written.toLowerCase())
   const read = readEagerly(path)
   if (read === null) return true
-  const name = firstOf(read).split(';', 1)[0]!.normalize('NFKC')
+  const name = firstOf(read).split(/[;?#]/, 1)[0]!.normalize('NFKC')
   return RESERVED.includes(
     name
       .replace(/[.\s]+$/, '')

@@ -12,12 +12,14 @@ const ESCAPE = /%([0-9a-f]{2})?/gi
 const UNRESERVED = /[A-Za-z0-9._~-]/
 /** A segment of dots, or of nothing, once its parameters and blanks are gone: somebody walks up by it, or past it. */
 const WALKED = /[/\\][.\s]*(?:;[^/\\]*)?[/\\]|[/\\]\s*\.+\s*(?:;[^/\\]*)?$/
+/** A backslash or a control character: what ends a name or a path to one server, and is dropped by another. */
+const HIDDEN = /[^\x20-\x5b\x5d-\x7e\x80-\u{10ffff}]/u
 
 /**
  * Normalises a request target in origin form (`/path?query`).
  * Refused: absolute and asterisk form, `//`, dot segments however often they are escaped, escaped slashes, backslashes,
  * path parameters (`;`, which some servers cut off before they look), fragments, control characters, escapes that are
- * broken or no UTF-8. Rewritten: an escape that stands for a letter, digit, `-._~`.
+ * broken or no UTF-8, and backslashes or control characters that are escaped more than once. Rewritten: an escape that stands for a letter, digit, `-._~`.
  */
 export function normaliseTarget(raw: string): Target {
   const mark = raw.indexOf('?')
@@ -40,6 +42,7 @@ export function normaliseTarget(raw: string): Target {
   const read = readEagerly(plain)
   if (read === null) return refuse('the path has an escape that is not UTF-8, or escapes within escapes')
   if (WALKED.test(read)) return refuse('the path has a dot segment, or one that is empty to some')
+  if (HIDDEN.test(read)) return refuse('the path has an escape within an escape that ends it, or a segment, to some')
   return { ok: true, url: mark === -1 ? plain : plain + raw.slice(mark), path: plain }
 }
 

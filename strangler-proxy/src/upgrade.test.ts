@@ -148,6 +148,63 @@ describe('a WebSocket', () => {
     await other.close()
   })
 
+  it('that its upstream refuses with nothing done is a 503 of our own; another answer does not tell who gave it', async () => {
+    let refusal: Record<string, string> = { 'banyan-refused': 'not-owner' }
+    const refusing = await startUpstream('refusing', (_req, res) => {
+      res.writeHead(421, { ...refusal, 'x-powered-by': 'it' }).end('no')
+    })
+    const other = await startProxy({ routes: ROUTES, monolith: refusing.url })
+    const refused = await asked(other.port, '/live')
+    expect(refused).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: 1\r\n.*"context-moving"/s)
+    refusal = {}
+    const answered = await asked(other.port, '/live')
+    expect(`${refused}${answered}`).not.toMatch(/banyan-refused|x-powered-by/i)
+    expect(answered).toMatch(/^HTTP\/1\.1 421 .*\r\n\r\n.*no/s)
+    await other.close()
+    await refusing.close()
+  })
+
+  it('with a body is refused: nobody is made to wait for one that is not passed on', async () => {
+    const before = upstreams[0]!.seen.length
+    const answer = await asked(proxy.port, '/mute', 'Content-Type: application/json\r\nContent-Length: 5\r\n')
+    expect(answer).toMatch(/^HTTP\/1\.1 400 .*"bad-request"/s)
+    expect(upstreams[0]!.seen.length).toBe(before)
+  })
+
+  it('whose client leaves before the answer says nothing of its upstream, and is under way no more', async () => {
+    const mute = createServer((socket) => socket.resume().on('error', () => undefined))
+    mute.listen(0, '127.0.0.1')
+    await once(mute, 'listening')
+    const monolith = `http://127.0.0.1:${(mute.address() as AddressInfo).port}`
+    const checks: (() => void)[] = []
+    const verify = () => new Promise<{ sub: string }>((resolve) => checks.push(() => resolve({ sub: '1' })))
+    const other = await startProxy({ routes: ROUTES, monolith, verifier: { known: () => undefined, verify } })
+    const one = other.parts.upstreams.pick('monolith', null)!
+    const begin = async (path: string, headers = '') => {
+      const client = await openRaw(other.port)
+      client.write(
+        `GET ${path} HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`,
+      )
+      return client
+    }
+    const clients = await Promise.all(Array.from({ length: 30 }, () => begin('/live')))
+    await until('all are on their way', () => one.load === 30)
+    for (const client of clients) client.resetAndDestroy()
+    await until('none is', () => one.load === 0)
+    expect([one.group.isUp(), one.failures]).toEqual([true, 0])
+    const checked = await begin('/mine', 'Authorization: Bearer x\r\n')
+    await until('its token is looked at', () => checks.length === 1)
+    checked.resetAndDestroy()
+    await until('its end is seen', () =>
+      promisify(other.server.getConnections.bind(other.server))().then((n) => n === 0),
+    )
+    checks[0]!()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(one.load).toBe(0)
+    await other.close()
+    mute.close()
+  })
+
   it('whose upstream breaks off ends without another word', async () => {
     const breaks = createServer((socket) => {
       socket.on('error', () => undefined)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { acceptTraceparent } from '@banyan/kit/service'
+import { hasBody } from './body.ts'
 import { choose } from './choose.ts'
 import { isSplit, NO_FACTS } from './decide.ts'
 import type { Outcome } from './forward.ts'
@@ -34,6 +35,8 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   }
   // Of the pinned Nodes only those from 24.9 on ask `isWebSocket` themselves; the others take every upgrade for one.
   if (!isWebSocket(req)) return refuse(NOT_SPOKEN)
+  // The forwarder would announce it and not send it: who waits for it upstream would seem to have failed.
+  if (hasBody(req)) return refuse(WITH_BODY)
   const arrival = parts.arrive(req)
   if ('status' in arrival) return refuse(arrival)
   const { route, override } = arrival
@@ -47,6 +50,8 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const facts = gathered?.facts ?? (override === null ? NO_FACTS : { ...NO_FACTS, override })
   const { decision, upstream } = choose(route, parts.ownership, parts.flag, facts, parts.upstreams)
   if (upstream === null) return refuse(route === null ? NO_ROUTE : UNREACHABLE)
+  // Whoever left meanwhile tells so no more, and would be counted as under way for ever.
+  if (socket.destroyed) return
   const passage = upstream.group.enter(upstream, false)
   if (passage === null) return refuse(FAILING)
   let outcome: Outcome = { kind: 'gone' }
@@ -60,11 +65,18 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
     upstream,
     withinMs: route?.deadlineMs ?? UNROUTED_DEADLINE_MS,
     // Told now: a connection may stay for hours, and be the one by which a breaker sees whether its side is back.
-    onAnswer(status) {
+    onAnswer({ statusCode = 502, headers }) {
       isAnswered = true
-      passage.heard(status)
+      if (headers['banyan-refused'] !== undefined) {
+        outcome = { kind: 'refused' }
+        return refuse(MOVING)
+      }
+      passage.heard(statusCode)
+      delete headers['x-powered-by']
     },
     onError(cause) {
+      // Of a client that left the forwarder tells as of an error, too, and it says nothing of the upstream.
+      if (socket.destroyed) return
       outcome = { kind: 'failed', cause }
       // A problem in the middle of what the two say to each other would be taken for a part of it.
       if (!isAnswered) refuse(cause === 'deadline' ? TOO_LATE : UNREACHABLE)
@@ -72,6 +84,11 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   })
 }
 
+const WITH_BODY: ProxyProblem = {
+  status: 400,
+  code: 'bad-request',
+  detail: 'A request for a WebSocket has no body. Send it without one.',
+}
 const NOT_SPOKEN: ProxyProblem = {
   status: 501,
   code: 'upgrade-not-spoken',
