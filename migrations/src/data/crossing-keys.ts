@@ -18,7 +18,7 @@ export interface CrossingKey {
 
 const BRIEF_LOCKS: TokenOptions = { lockTimeoutMs: LOCK_TIMEOUT_MS }
 
-/** @returns every foreign key with exactly one end among `tables` */
+/** @returns every foreign key with exactly one end among `tables`; those of partitions go and come with their table's */
 export async function findCrossingKeys(db: Db, tables: readonly TableName[]): Promise<CrossingKey[]> {
   const { rows } = await ask<CrossingKey>(
     db,
@@ -35,7 +35,7 @@ export async function findCrossingKeys(db: Db, tables: readonly TableName[]): Pr
           when 'n' then 'set null' else 'set default' end as "onDelete"
       from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace cn on cn.oid = c.relnamespace
         join pg_class f on f.oid = k.confrelid join pg_namespace fn on fn.oid = f.relnamespace
-      where k.contype = 'f' and (k.conrelid in (table mine)) <> (k.confrelid in (table mine))
+      where k.contype = 'f' and k.conparentid = 0 and (k.conrelid in (table mine)) <> (k.confrelid in (table mine))
       order by cn.nspname, c.relname, k.conname`,
     [tables.map((table) => table.schema), tables.map((table) => table.name)],
   )
@@ -76,7 +76,8 @@ export async function dropCrossingKeys(
 }
 
 /**
- * Brings the remembered keys back as NOT VALID: new rows are checked at once, old ones by `validateCrossingKeys`.
+ * Brings the remembered keys back as NOT VALID: new rows are checked at once, old ones by `validateCrossingKeys`. A
+ * partitioned table cannot have such a key before PostgreSQL 18: its key comes back with the check of its old rows.
  * @throws LockBusy, TokenOverruled
  */
 export async function restoreCrossingKeys(db: Db, claim: Claim, options: { deadlineMs?: number } = {}): Promise<void> {
@@ -89,9 +90,8 @@ export async function restoreCrossingKeys(db: Db, claim: Claim, options: { deadl
       'update',
       async ({ tx }) => {
         for (const key of keys) {
-          if (await exists(tx, key)) continue
-          const definition = key.definition.replace(/ not valid$/i, '')
-          await tx.query(`alter table ${key.tbl} add constraint ${ident(key.name)} ${definition} not valid`)
+          if ((await isPartitioned(tx, key)) || (await exists(tx, key))) continue
+          await tx.query(`${addition(key)} not valid`)
         }
       },
       BRIEF_LOCKS,
@@ -101,7 +101,7 @@ export async function restoreCrossingKeys(db: Db, claim: Claim, options: { deadl
 
 /**
  * Validates the keys that `restoreCrossingKeys` brought back, and forgets them.
- * @returns the keys that old rows violate, with the reason; they stay NOT VALID and are tried again next time
+ * @returns the keys that old rows violate, with the reason; they stay NOT VALID, or away, and are tried again next time
  */
 export async function validateCrossingKeys(db: Db, claim: Claim): Promise<{ name: string; reason: string }[]> {
   const violated: { name: string; reason: string }[] = []
@@ -113,7 +113,8 @@ export async function validateCrossingKeys(db: Db, claim: Claim): Promise<{ name
           claim,
           'update',
           async ({ tx }) => {
-            await tx.query(`alter table ${key.tbl} validate constraint ${ident(key.name)}`)
+            const back = await exists(tx, key)
+            await tx.query(back ? `alter table ${key.tbl} validate constraint ${ident(key.name)}` : addition(key))
             await tx.query('delete from banyan.crossing_keys where context = $1 and tbl = $2 and name = $3', [
               claim.context,
               key.tbl,
@@ -131,13 +132,23 @@ export async function validateCrossingKeys(db: Db, claim: Claim): Promise<{ name
   return violated
 }
 
+type Remembered = { tbl: string; name: string; definition: string }
+
 async function remembered(db: Db, claim: Claim) {
-  const { rows } = await ask<{ tbl: string; name: string; definition: string }>(
+  const { rows } = await ask<Remembered>(
     db,
     'select tbl, name, definition from banyan.crossing_keys where context = $1 order by tbl, name',
     [claim.context],
   )
   return rows
+}
+
+const addition = ({ tbl, name, definition }: Remembered): string =>
+  `alter table ${tbl} add constraint ${ident(name)} ${definition.replace(/ not valid$/i, '')}`
+
+async function isPartitioned(tx: Tx, { tbl }: Remembered): Promise<boolean> {
+  const { rowCount } = await tx.query(`select from pg_class where oid = $1::regclass and relkind = 'p'`, [tbl])
+  return rowCount === 1
 }
 
 async function exists(tx: Tx, key: { tbl: string; name: string }): Promise<boolean> {
