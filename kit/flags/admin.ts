@@ -1,16 +1,29 @@
 import { z } from 'zod'
 
+const strategy = z.object({
+  id: z.string(),
+  name: z.string(),
+  parameters: z.record(z.string(), z.string()).default({}),
+  disabled: z.boolean().nullish(),
+  constraints: z.array(z.unknown()).nullish(),
+  segments: z.array(z.unknown()).nullish(),
+})
 const strategies = z.object({
   enabled: z.boolean(),
-  strategies: z.array(
-    z.object({ id: z.string(), name: z.string(), parameters: z.record(z.string(), z.string()).default({}) }),
-  ),
+  strategies: z.array(strategy).transform((all) => all.filter(({ disabled }) => !disabled)),
 })
+
+/** A share of everybody, rather than of a few. */
+const isShare = ({ name, constraints, segments }: z.infer<typeof strategy>) =>
+  name === 'flexibleRollout' && !constraints?.length && !segments?.length
 
 export type FlagAdmin = {
   /** The share of a gradual rollout, in percent; 0 where the flag is off, null where one number cannot say it. */
   share(flag: string): Promise<number | null>
-  /** Sets the share of a gradual rollout, in percent, and switches the flag on in the environment. */
+  /**
+   * Sets the share of a gradual rollout, in percent, and switches the flag on in the environment.
+   * @throws Error where another strategy would turn the flag on for more; nothing has changed then
+   */
   setShare(flag: string, percent: number): Promise<void>
   /** Switches a yes-or-no flag on for everybody, or off. */
   setOn(flag: string, on: boolean): Promise<void>
@@ -48,7 +61,12 @@ export function createFlagAdmin({
   }
   const setShare = async (flag: string, percent: number): Promise<void> => {
     const found = strategies.parse(await call('GET', inEnvironment(flag)))
-    const rollout = found.strategies.find((strategy) => strategy.name === 'flexibleRollout')
+    const rollout = found.strategies.find(isShare)
+    // Whoever is told that the share is set takes it that no more are on: the guard of a climb, for one.
+    if (percent < 100 && found.strategies.some((one) => one !== rollout))
+      throw new Error(
+        `${flag} has another strategy beside its share, and is on for whom that says; take it out in Unleash, or switch the flag off`,
+      )
     if (rollout)
       await call('PATCH', `${inEnvironment(flag)}/strategies/${rollout.id}`, [
         { op: 'replace', path: '/parameters', value: { ...rollout.parameters, rollout: String(percent) } },
@@ -66,7 +84,7 @@ export function createFlagAdmin({
       const found = strategies.parse(await call('GET', inEnvironment(flag)))
       if (!found.enabled) return 0
       const [only, ...more] = found.strategies
-      return only?.name === 'flexibleRollout' && more.length === 0 ? Number(only.parameters.rollout) : null
+      return only && isShare(only) && more.length === 0 ? Number(only.parameters.rollout) : null
     },
     setShare,
     async setOn(flag, on) {
