@@ -2,7 +2,7 @@ import { connectBroker } from '@banyan/kit/broker'
 import { createLogger } from '@banyan/kit/service'
 import { readContext } from '../control/contexts.ts'
 import { changesBroker } from '../data/change-lane.ts'
-import { examine } from '../plan/doctor.ts'
+import { declaredQueue, examine } from '../plan/doctor.ts'
 import { describeFinding } from '../plan/finding.ts'
 import type { AddCommand } from './cli.ts'
 import { Refused } from './refused.ts'
@@ -23,7 +23,8 @@ export const addDoctor: AddCommand = (program, cli) => {
         const gone = stored?.owner === 'service'
         const findings = await examine(plan, setup.sides(plan), port, { gone, empty: stored?.phase === 'idle' })
         // What the check of the broker declared is taken away again, unless a move is using it.
-        if (!stored || stored.phase === 'idle') await port.remove({ context, toSide: 'service' })
+        if (declaredQueue(findings) && (!stored || stored.phase === 'idle'))
+          await port.remove({ context, toSide: 'service' })
         const ill = findings.filter((finding) => !finding.ok)
         const lines = findings.map((finding) =>
           finding.ok ? `  ok  ${finding.check}: ${finding.message}` : `  !!  ${describeFinding(plan, finding)}`,

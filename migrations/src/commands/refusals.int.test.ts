@@ -77,3 +77,8 @@ it.each([[['init']], [['plan']], [['run']], [['prepare', 'goods']]])(
 it.each([[['plan']], [['run']]])('refuses %j where there is no plan among what it reads', (args) =>
   expectRefused(args, `${empty} (BANYAN_PLANS) has none`, { BANYAN_PLANS: empty }),
 )
+
+it('what the doctor has found is shown where the broker cannot be reached, too', async () => {
+  const { code, out } = await runHere(COMMANDS, { ...cli.env, AMQP_URL: 'amqp://127.0.0.1:1' }, 'doctor', 'goods')
+  expect([code, out]).toEqual([2, expect.stringMatching(/ok {2}columns: .*!! {2}broker: .*Remedy: /s)])
+})

@@ -9,7 +9,7 @@ import { copyProgress } from '../data/copy-progress.ts'
 import { readFence } from '../data/fence.ts'
 import { markerApplied } from '../data/marker.ts'
 import { sessionsAtWork } from '../data/source-load.ts'
-import { examine } from '../plan/doctor.ts'
+import { declaredQueue, examine } from '../plan/doctor.ts'
 import { describeFinding } from '../plan/finding.ts'
 import { completionLocks } from './completion-locks.ts'
 import { copyBrake } from './copy-brake.ts'
@@ -92,7 +92,11 @@ const named = ({ kind, id }: Subscriber) => `${kind} ${id}`
 
 async function doctor(run: Runtime): Promise<string[]> {
   const findings = await examine(run.plan, run.sides, run.broker, { empty: true })
-  return findings.filter((finding) => !finding.ok).map((finding) => describeFinding(run.plan, finding))
+  const ill = findings.filter((finding) => !finding.ok)
+  // Prepare declares what it needs; a refusal leaves nothing behind.
+  if (ill.length > 0 && declaredQueue(findings))
+    await run.broker.remove({ context: run.plan.context, toSide: 'service' })
+  return ill.map((finding) => describeFinding(run.plan, finding))
 }
 
 async function progress(run: Runtime): Promise<Seen['copy']> {

@@ -14,6 +14,16 @@ beforeAll(async () => {
 })
 afterAll(() => world.drop())
 
+async function expectNoQueue(): Promise<void> {
+  const broker = connectBroker({ url: world.urls.amqp, name: 'test', logger: world.settings.logger })
+  try {
+    for (const toSide of ['service', 'monolith'] as const)
+      await expect(broker.depth(laneQueue({ context: 'goods', toSide }))).rejects.toThrow(/NOT_FOUND/)
+  } finally {
+    await broker.close()
+  }
+}
+
 it('a mover whose change of the row was not taken adopts no token by it', async () => {
   const plan = world.settings.plans.get('goods')!
   const lanes = createLanes(plan, { monolith: world.db.shop, service: world.db.goods })
@@ -43,14 +53,7 @@ it('unprepare leaves nothing behind: foreign keys are back, queues and captured 
   expect(rows).toEqual([{ convalidated: true }])
   for (const db of [world.db.shop, world.db.goods])
     expect((await db.query('select from banyan.changes')).rowCount).toBe(0)
-  const logger = world.settings.logger
-  const broker = connectBroker({ url: world.urls.amqp, name: 'test', logger })
-  try {
-    for (const toSide of ['service', 'monolith'] as const)
-      await expect(broker.depth(laneQueue({ context: 'goods', toSide }))).rejects.toThrow(/NOT_FOUND/)
-  } finally {
-    await broker.close()
-  }
+  await expectNoQueue()
 })
 
 it('the copies are emptied when every proxy has seen that no read may go there, and not before', async () => {
@@ -76,4 +79,11 @@ it('the copies are emptied when every proxy has seen that no read may go there, 
   )
   expect(await unprepared).toMatchObject({ state: 'done' })
   expect(await rows()).toBe(0)
+})
+
+it('a prepare that is refused leaves no queue behind', async () => {
+  await world.db.goods.query("insert into products (sku, price) values ('too early', 1)")
+  const waitsFor = expect.stringContaining('goods.products holds rows already')
+  expect(await world.ask('prepare')).toMatchObject({ state: 'refused', waitsFor })
+  await expectNoQueue()
 })

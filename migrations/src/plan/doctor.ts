@@ -1,4 +1,5 @@
 import type { ChangesBroker } from '../data/lane.ts'
+import { ask } from '../data/open-db.ts'
 import { checkCrossingKeys } from './check-crossing-keys.ts'
 import { checkMappings } from './check-mappings.ts'
 import { checkSequences } from './check-sequences.ts'
@@ -57,9 +58,8 @@ async function checkPairs(plan: Plan, sides: Sides): Promise<Finding[]> {
 async function checkEmpty(plan: Plan, sides: Sides): Promise<Finding[]> {
   return Promise.all(
     plan.tables.map(async ({ to }, index) => {
-      const { rows } = await sides.service.query<{ full: boolean }>(
-        `select exists (select from public."${to}") as full`,
-      )
+      const full = `select exists (select from public."${to}") as full`
+      const { rows } = await ask<{ full: boolean }>(sides.service, full, [])
       const where = `${plan.databases.service}.${to}`
       return rows[0]?.full
         ? ill(
@@ -73,6 +73,10 @@ async function checkEmpty(plan: Plan, sides: Sides): Promise<Finding[]> {
   )
 }
 
+/** Whether the look at the broker has left the lane's queue there. */
+export const declaredQueue = (findings: readonly Finding[]): boolean =>
+  findings.some(({ check, ok }) => check === 'broker' && ok)
+
 async function checkBroker(plan: Plan, broker: ChangesBroker): Promise<Finding> {
   try {
     await broker.declare({ context: plan.context, toSide: 'service' })
@@ -82,7 +86,7 @@ async function checkBroker(plan: Plan, broker: ChangesBroker): Promise<Finding> 
     return ill(
       'broker',
       `the changes' exchange or queue cannot be declared: ${message}`,
-      'give the mover configure, write and read on banyan.changes*',
+      'start it, or mend its address; the mover needs configure, write and read on banyan.changes*',
     )
   }
 }
