@@ -1,7 +1,7 @@
 /** `COPY … TO STDOUT` piped into `COPY … FROM STDIN`: no value of a row ever becomes one of JavaScript's. */
 import { pipeline } from 'node:stream/promises'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
-import type { Lane, TableMove, Tx } from './lane.ts'
+import type { ColumnMove, Lane, TableMove, Tx } from './lane.ts'
 import { ident, qualified, sourceValue, written } from './sql-text.ts'
 import { type Held, type TokenOptions, underToken } from './token.ts'
 
@@ -23,7 +23,7 @@ export async function load(
   bounds: TokenOptions,
 ): Promise<number> {
   const read = async ({ tx: source }: Held) => {
-    const values = written(table).map(sourceValue).join(', ')
+    const values = written(table).map(copied).join(', ')
     const rows = source.query(
       copyTo(`copy (select ${values} from ${qualified(table.source)} where ${condition}) to stdout`, {
         highWaterMark: 256 * 1024,
@@ -40,6 +40,12 @@ export async function load(
 export async function makeChunkTable(table: TableMove, tx: Tx): Promise<void> {
   await tx.query(`drop table if exists ${CHUNK_TABLE};
     create temp table banyan_chunk as select ${columnNames(table)} from ${qualified(table.target)} with no data`)
+}
+
+/** In the form in which a change brings it: COPY writes a boolean, or a padded text, in another one. */
+function copied(column: ColumnMove): string {
+  const same = column.forward === undefined && column.sourceType === column.targetType
+  return same ? sourceValue(column) : `${sourceValue(column)}::text`
 }
 
 export function columnNames(table: TableMove): string {

@@ -198,6 +198,20 @@ test('composite and textual keys with odd values are cut into ranges without los
   await same()
 }, 60_000)
 
+test('what the target keeps in another type is copied in the form in which a change brings it', async () => {
+  await start({
+    ddl: 'create table items (id int primary key, name boolean, note char(5))',
+    targetDdl: 'create table items (id int primary key, name text, note text)',
+  })
+  await it.sourceApp.query(`insert into items values (1, true, 'ab'), (2, null, 'c')`)
+  await it.sourceAdmin.query('delete from banyan.changes')
+  await copyAll(it.lane)
+  const copied = await rowsOf(it.targetAdmin, 'items')
+  await it.sourceApp.query('update items set id = id')
+  await drain(it.lane)
+  expect([copied, await rowsOf(it.targetAdmin, 'items')]).toEqual([copied, copied])
+})
+
 test('an empty table is done at once', async () => {
   await start()
   await startCopy(it.lane)
