@@ -1,7 +1,7 @@
 /** Whether capture is still what it was made to be: asked by the interlocks, and again inside the fence (rule 18). */
 import type { Lane, TableMove, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
-import { withConnection } from './open-db.ts'
+import { ASK_MS, withConnection } from './open-db.ts'
 import { literal, qualified } from './sql-text.ts'
 import { triggerFaults } from './trigger-check.ts'
 import { CAPTURE, FENCE, TRUNCATE } from './trigger-names.ts'
@@ -12,7 +12,7 @@ import { CAPTURE, FENCE, TRUNCATE } from './trigger-names.ts'
  * @returns one sentence a fault; empty is good
  */
 export async function checkCapture(lane: Lane, tx?: Tx): Promise<string[]> {
-  if (!tx) return withConnection(lane.from, (connection) => checkCapture(lane, connection))
+  if (!tx) return withConnection(lane.from, (connection) => checkCapture(lane, connection), ASK_MS)
   const faults: string[] = []
   for (const table of lane.tables) {
     faults.push(...(await captureFaults(tx, lane, table)))

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Db, TableName, Tx } from './lane.ts'
 import { tableId } from './lane.ts'
-import { withConnection } from './open-db.ts'
+import { ASK_MS, withConnection } from './open-db.ts'
 
 export interface Fingerprint {
   readonly hash: string
@@ -15,7 +15,7 @@ export interface Fingerprint {
  * security is on, of some tables. Its policies say what applications see, and may change.
  */
 export async function fingerprint(db: Db, tables: readonly TableName[]): Promise<Fingerprint> {
-  return withConnection(db, (connection) => fingerprintIn(connection, tables))
+  return withConnection(db, (connection) => fingerprintIn(connection, tables), ASK_MS)
 }
 
 /** The same on a connection of the caller's, whose search_path has to be the engine's. */

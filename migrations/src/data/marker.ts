@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Lane, Tx } from './lane.ts'
 import { ask } from './open-db.ts'
-import { underToken } from './token.ts'
+import { BOUNDED, underToken } from './token.ts'
 
 /** The marker did not come through in time. */
 export class MarkerLate extends Error {
@@ -21,7 +21,7 @@ export async function insertMarker(tx: Tx, lane: Pick<Lane, 'context' | 'move' |
 
 /** Sends a marker down the lane; what committed at `from` before this call is applied before it. */
 export async function sendMarker(lane: Lane): Promise<bigint> {
-  return underToken(lane.from, lane, 'share', ({ tx }) => insertMarker(tx, lane))
+  return underToken(lane.from, lane, 'share', ({ tx }) => insertMarker(tx, lane), BOUNDED)
 }
 
 /** @returns whether this very marker, of this very attempt, has been applied at `to` */

@@ -54,7 +54,8 @@ export class Unanswered extends Error {
 
 /** The server, which is told the same limit, ends the statement itself; this is for one that answers no more. */
 const SERVER_FIRST_MS = 250
-const ASK_MS = 5_000
+/** What a look at a catalog takes at the most; a server that answers no more fails it. */
+export const ASK_MS = 5_000
 
 /**
  * Lends a connection. One that broke, or whose work failed, is closed rather than lent again.

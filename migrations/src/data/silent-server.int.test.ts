@@ -1,10 +1,18 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { stallable } from '../../../kit/ownership/testing/stallable.ts'
+import { checkCrossingKeys } from '../plan/check-crossing-keys.ts'
+import { checkSequences } from '../plan/check-sequences.ts'
+import { checkServers } from '../plan/check-servers.ts'
+import { checkTables } from '../plan/check-tables.ts'
+import { parsePlan } from '../plan/read.ts'
 import { applyBatch } from './apply.ts'
+import { checkCapture } from './capture-check.ts'
 import { copyProgress } from './copy-progress.ts'
 import { restoreCrossingKeys } from './crossing-keys.ts'
 import { describeTable } from './describe.ts'
+import { fingerprint } from './fingerprint.ts'
 import type { Db } from './lane.ts'
+import { sendMarker } from './marker.ts'
 import { openDb } from './open-db.ts'
 import { takeMoment } from './purge.ts'
 import { sessionsAtWork } from './source-load.ts'
@@ -13,7 +21,8 @@ import { runningVacuums } from './vacuum.ts'
 
 /** What a look may take, and a busy machine. */
 const ENDS_MS = 30_000
-const CONNECTIONS = 8
+/** More than there are looks: one that is opened later finds a server that answers. */
+const CONNECTIONS = 20
 
 let it: LaneFixture
 let cable: Awaited<ReturnType<typeof stallable>>
@@ -51,13 +60,20 @@ test(
   async () => {
     const { context, move } = it.lane
     const lane = { ...it.lane, from: silent, to: silent }
+    const items = { schema: 'public', name: 'items' }
+    const plan = parsePlan('plan.yaml', 'context: shop\ndatabases: { monolith: old, service: new }\ntables: [items]\n')
+    const sides = { monolith: silent, service: silent }
     const looks = [
-      describeTable(silent, { schema: 'public', name: 'items' }),
-      runningVacuums(silent, [{ schema: 'public', name: 'items' }]),
+      describeTable(silent, items),
+      runningVacuums(silent, [items]),
+      fingerprint(silent, [items]),
+      checkCapture(lane),
+      sendMarker(lane),
       sessionsAtWork(silent),
       takeMoment(lane),
       copyProgress({ context, move, to: silent }),
       restoreCrossingKeys(silent, lane),
+      ...[checkServers, checkTables, checkCrossingKeys, checkSequences].map((check) => check(plan, sides)),
     ]
     expect((await Promise.allSettled(looks)).map(({ status }) => status)).toEqual(looks.map(() => 'rejected'))
   },

@@ -1,3 +1,4 @@
+import { ask } from '../data/open-db.ts'
 import { type Finding, healthy, ill, type Sides } from './finding.ts'
 import type { Plan } from './plan.ts'
 
@@ -18,7 +19,7 @@ const CROSSING = `
 
 /** The monolith's foreign keys with one end among the planned tables and one outside. */
 export async function readCrossingKeys(plan: Plan, monolith: Sides['monolith']): Promise<CrossingKeyRow[]> {
-  return (await monolith.query<CrossingKeyRow>(CROSSING, [plan.tables.map((table) => table.from)])).rows
+  return (await ask<CrossingKeyRow>(monolith, CROSSING, [plan.tables.map((table) => table.from)])).rows
 }
 
 /**

@@ -1,3 +1,4 @@
+import { ask } from '../data/open-db.ts'
 import { type Finding, healthy, ill, type Sides } from './finding.ts'
 import type { Plan, PlannedTable } from './plan.ts'
 
@@ -30,7 +31,7 @@ async function invert(
           from (select * from public.${quoted(table.from)} limit ${SAMPLE}) sample) there`
   const where = `${table.from}.${column}`
   try {
-    const { rows } = await sides.monolith.query<{ rows: number; broken: number }>(text)
+    const { rows } = await ask<{ rows: number; broken: number }>(sides.monolith, text, [])
     const { rows: seen = 0, broken = 0 } = rows[0] ?? {}
     return broken === 0
       ? healthy('mappings', `${where} inverts on ${seen} rows`)

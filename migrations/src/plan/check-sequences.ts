@@ -1,4 +1,5 @@
 import type { Side, TableName } from '../data/lane.ts'
+import { ASK_MS, ask, withConnection } from '../data/open-db.ts'
 import { sequencesOf } from '../data/sequences.ts'
 import { type Finding, healthy, ill, type Sides } from './finding.ts'
 import type { Plan } from './plan.ts'
@@ -27,7 +28,7 @@ export async function checkSequences(plan: Plan, sides: Sides): Promise<Finding[
 
 async function sequencesAt(plan: Plan, sides: Sides, side: Side): Promise<Finding[]> {
   const wanted = await wantedAt(plan, sides, side)
-  const { rows } = await sides[side].query<SequenceRow>(SEQUENCES, [
+  const { rows } = await ask<SequenceRow>(sides[side], SEQUENCES, [
     wanted.map(({ schema }) => schema),
     wanted.map(({ name }) => name),
   ])
@@ -41,7 +42,11 @@ async function wantedAt(plan: Plan, sides: Sides, side: Side): Promise<Wanted[]>
     (name, index): Wanted => ({ schema: 'public', name, line: plan.lineOf('sequences', index) }),
   )
   for (const [index, table] of plan.tables.entries())
-    for (const { schema, name } of await sequencesOf(sides[side], { schema: 'public', name: table[end] }))
+    for (const { schema, name } of await withConnection(
+      sides[side],
+      (tx) => sequencesOf(tx, { schema: 'public', name: table[end] }),
+      ASK_MS,
+    ))
       if (!wanted.some((one) => one.schema === schema && one.name === name))
         wanted.push({ schema, name, line: plan.lineOf('tables', index) })
   return wanted

@@ -1,3 +1,4 @@
+import { ask } from '../data/open-db.ts'
 import { type Finding, healthy, ill, type Sides } from './finding.ts'
 import type { Plan } from './plan.ts'
 
@@ -44,7 +45,7 @@ export async function checkServers(plan: Plan, sides: Sides): Promise<Finding[]>
 }
 
 async function serverOf(db: Sides['monolith']): Promise<ServerRow> {
-  const { rows } = await db.query<ServerRow>(SERVER, [PARAMETERS])
+  const { rows } = await ask<ServerRow>(db, SERVER, [PARAMETERS])
   if (!rows[0]) throw new Error('the database does not know itself')
   return rows[0]
 }

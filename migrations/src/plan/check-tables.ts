@@ -1,4 +1,5 @@
 import type { Side } from '../data/lane.ts'
+import { ask } from '../data/open-db.ts'
 import { CAPTURE } from '../data/trigger-names.ts'
 import { type Finding, healthy, ill, type Sides } from './finding.ts'
 import type { Plan } from './plan.ts'
@@ -51,7 +52,7 @@ export async function checkTables(plan: Plan, sides: Sides): Promise<Finding[]> 
 async function tablesOf(plan: Plan, sides: Sides, side: Side): Promise<Finding[]> {
   const end = side === 'monolith' ? 'from' : 'to'
   const names = plan.tables.map((table) => table[end])
-  const { rows } = await sides[side].query<TableRow>(TABLES, [names, CAPTURE])
+  const { rows } = await ask<TableRow>(sides[side], TABLES, [names, CAPTURE])
   const found = new Map(rows.map((row) => [row.name, row]))
   return plan.tables.map((table, index) => {
     const where = `${plan.databases[side]}.${table[end]}`
