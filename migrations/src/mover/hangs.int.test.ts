@@ -109,6 +109,20 @@ it('a beat that waits for a locked row does not keep the abort from opening the 
   })
 })
 
+it('rule 22: what is held is not released before the source is open again', async () => {
+  const lock = "select from banyan.fence where context = 'goods' for share"
+  const work: Work = async () => {
+    await until('the abort to wait for the source', ENDS_MS, async () => {
+      const { step } = await world.stored()
+      return step === 'unfence-source' && (await moverWaits(world.db.shop, 'banyan mover'))
+    })
+    expect(await world.stored()).toMatchObject({ phase: 'aborting', hold: true })
+  }
+  await whileLocked('after-fence', world.db.shop, lock, work, async () => {
+    await askAbort(world.db.control, 'goods', 'changed my mind')
+  })
+})
+
 it('an owner commit that waits for a locked row ends with its budget, and the lead is kept', async () => {
   const { term } = await world.stored()
   const lock = `select from banyan.contexts where context = 'goods' for update`

@@ -27,8 +27,10 @@ it('a context lives its whole life: prepared, copied, verified, switched, rolled
 
   expect(await world.ask('switch')).toMatchObject({ state: 'done' })
   expect(await world.stored()).toMatchObject({ phase: 'switched', owner: 'service', hold: false, step: null })
+  // What makes a client of the former owner a 421, and not a 503 for ever.
   await expect(world.db.shop.query('update products set price = 0 where id = 1')).rejects.toMatchObject({
     code: 'BN001',
+    detail: 'context=goods owner=service',
   })
   await world.db.goods.query(
     "insert into products (sku, price) values ('made at the service', 7); delete from products where id = 2000",
@@ -39,6 +41,7 @@ it('a context lives its whole life: prepared, copied, verified, switched, rolled
   expect((await world.db.shop.query("select 1 from products where sku = 'made at the service'")).rowCount).toBe(1)
   await expect(world.db.goods.query('update products set price = 0 where id = 1')).rejects.toMatchObject({
     code: 'BN001',
+    detail: 'context=goods owner=monolith',
   })
   await until(
     'the foreign key to be back',
