@@ -234,11 +234,11 @@ describe('reads', () => {
       .join('; ')
 
   it('follow the kill switch within 100 ms, by notification and not by poll, with a line in the audit', async () => {
-    const flip = async (reads: string, token = OPS_TOKEN, of = 'goods') =>
+    const flip = async (reads: string, token = OPS_TOKEN, of = 'goods', why = 'a test') =>
       await fetch(`${urlOf(ops)}/contexts/${of}/reads`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ reads, why: 'a test' }),
+        body: JSON.stringify({ reads, why }),
       })
     const times: number[] = []
     for (let flips = 0; flips < 20; flips += 1) {
@@ -259,8 +259,11 @@ describe('reads', () => {
     ])
     expect((await flip('owner', 'another token')).status).toBe(401)
     expect((await flip('nobody')).status).toBe(422)
-    const unknown = await flip('owner', OPS_TOKEN, 'nobody')
-    expect([unknown.status, await unknown.json()]).toMatchObject([404, { code: 'unknown-context' }])
+    expect((await flip('owner', OPS_TOKEN, 'goods', 'no\0text')).status).toBe(422)
+    for (const name of ['nobody', 'goods%00']) {
+      const unknown = await flip('owner', OPS_TOKEN, name)
+      expect([unknown.status, await unknown.json()], name).toMatchObject([404, { code: 'unknown-context' }])
+    }
   })
 
   it('see what their client wrote: its cookie pins them to the owner until a later heartbeat has been applied', async () => {

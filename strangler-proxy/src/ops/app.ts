@@ -9,8 +9,9 @@ import { setReads } from './kill-switch.ts'
 import { addMirror } from './mirror.ts'
 import { addRecording } from './recording.ts'
 import { type RoutingSources, showRouting } from './routing.ts'
+import { why } from './why.ts'
 
-const change = z.strictObject({ reads: z.enum(['owner', 'flag']), why: z.string().max(500).optional() })
+const change = z.strictObject({ reads: z.enum(['owner', 'flag']), why: why.optional() })
 
 export type Ops = {
   readonly app: Express

@@ -4,13 +4,14 @@ import type pg from 'pg'
 import { z } from 'zod'
 import type { Recorder, RecordingState } from '../record/recorder.ts'
 import { recordAudit } from './audit.ts'
+import { why } from './why.ts'
 
 const order = z.strictObject({
   share: z.number().gt(0).max(1),
   requests: z.number().int().min(1).max(1_000_000).default(10_000),
   megabytes: z.number().min(0.001).max(4_096).default(64),
   minutes: z.number().gt(0).max(1_440).default(15),
-  why: z.string().min(1).max(500),
+  why: why.min(1),
 })
 
 /** Starts and stops recordings. Who recorded traffic, and why, is in the audit before the first line is written. */

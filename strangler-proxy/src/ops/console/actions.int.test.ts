@@ -171,6 +171,17 @@ describe('an action', () => {
     expect(await lastIntent()).toMatchObject({ args: { withoutParity: 'a quiet hour' } })
   })
 
+  it('with a reason that the audit cannot keep is refused before anything is done', async () => {
+    const ann = await house.sessionOf('ann')
+    await leading()
+    for (const [path, body] of ACTIONS)
+      expect(await codeOf(await house.act(path, { ...body, why: 'a zero\0byte' }, ann)), path).toEqual([
+        422,
+        'invalid-request',
+      ])
+    expect([await house.reads(), house.unleash.shares]).toEqual(['flag', []])
+  })
+
   it('has no right in the control database beyond that', async () => {
     const refused = [
       "insert into banyan.intents (context, verb, source, who) values ('goods', 'complete', 'cli', 'x')",

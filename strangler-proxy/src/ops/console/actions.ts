@@ -6,19 +6,20 @@ import { z } from 'zod'
 import { recordAudit } from '../audit.ts'
 import { setReads } from '../kill-switch.ts'
 import type { RoutingSources } from '../routing.ts'
+import { why } from '../why.ts'
 import { askAtConsole, callOffAtConsole } from './ask.ts'
 import { sessionOf } from './gate.ts'
 import { NO_ADMIN_TOKEN } from './snapshot.ts'
 
-const reason = z.string().trim().min(3, 'must say why, in a few words').max(500)
-const readsOrder = z.strictObject({ reads: z.enum(['owner', 'flag']), why: z.string().max(500).optional() })
+const reason = why.min(3, 'must say why, in a few words')
+const readsOrder = z.strictObject({ reads: z.enum(['owner', 'flag']), why: why.optional() })
 const shareOrder = z.strictObject({
   percent: z
     .number('must be a whole number from 0 to 100')
     .int('must be a whole number from 0 to 100')
     .min(0, 'must be a whole number from 0 to 100')
     .max(100, 'must be a whole number from 0 to 100'),
-  why: z.string().max(500).optional(),
+  why: why.optional(),
 })
 const ownerOrder = z.strictObject({
   verb: z.enum(['switch', 'rollback']),
