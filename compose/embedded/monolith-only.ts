@@ -11,7 +11,7 @@ stack = await startStack({ name: MAIN, stage: 0, ports: 'well-known', announce: 
 const { env } = stack
 say(`shop       ${env.MONOLITH_URL}/api/products`)
 say(`login      POST ${env.MONOLITH_URL}/api/sessions as ${env.ADMIN_EMAIL} / ${env.ADMIN_PASSWORD}`)
-say(`e-mails    ${env.MAIL_URL}   payments ${env.PAYMENTS_URL}`)
+say(`e-mails    ${env.MAIL_URL}/messages   payments ${env.PAYMENTS_URL}`)
 say(`logs       ${stack.logs}`)
 say('Ctrl-C stops everything.')
 const broken = await stack.broken

@@ -49,7 +49,14 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
   // What an earlier sending left open. That a later one was refused, or went nowhere, says nothing of it, and a client
   // that reads "nothing was done" does it once more under another key.
   let unclear: ProxyProblem | null = null
-  const end = (problem: ProxyProblem) => refuse(parts, req, res, unclear ?? problem)
+  let mayHaveWritten = false
+  const end = (problem: ProxyProblem) => {
+    const told = unclear ?? problem
+    // As with an answer: whoever looks for what they may have written is to look where it was written.
+    if (mayHaveWritten && !res.headersSent)
+      for (const cookie of cookiesOf(parts, route, told.status, null)) res.appendHeader('Set-Cookie', cookie)
+    refuse(parts, req, res, told)
+  }
 
   for (;;) {
     // No await may stand between an open gate, or the choice of a side, and the entry in flight: a hold, or the end of a
@@ -122,6 +129,7 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
       leftMs: deadlineAt - performance.now(),
     })
     if (next.kind === 'done') return
+    mayHaveWritten ||= mayBeDone(outcome)
     if (next.kind === 'problem') return end(next.problem)
     if (next.why !== 'refused') {
       if (route?.access === 'write' && mayBeDone(outcome)) unclear = next.otherwise

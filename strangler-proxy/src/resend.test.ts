@@ -236,6 +236,22 @@ describe('a connection that fails', () => {
     expect(text).not.toContain('127.0.0.1')
   })
 
+  it('keeps reads with the owner after a write, as an answer would: it may have been carried out', async () => {
+    const pinned = async (made: { proxy: TestProxy }, method: string, phase: 'idle' | 'ready' = 'ready') => {
+      made.proxy.own('goods', { phase })
+      const answer = await post(made.proxy, method === 'GET' ? { method, body: null } : { method })
+      return [answer.status, answer.headers.get('set-cookie')?.split('=')[0]]
+    }
+    const cut = () => house((req) => req.socket.destroy())
+    const silent = await house(() => undefined)
+    const refusing = await house((_req, res) => void res.writeHead(421, { 'banyan-refused': 'not-owner' }).end('{}'))
+    expect(await pinned(await cut(), 'POST')).toEqual([502, 'banyan-written-goods'])
+    expect(await pinned(silent, 'PUT')).toEqual([504, 'banyan-written-goods'])
+    expect(await pinned(await cut(), 'POST', 'idle')).toEqual([502, undefined])
+    expect(await pinned(await cut(), 'GET')).toEqual([502, undefined])
+    expect(await pinned(refusing, 'PUT')).toEqual([503, undefined])
+  })
+
   it('is tried once more for a write that carries an idempotency key, where the route says so', async () => {
     const { proxy, count } = await dropping(1)
     const answer = await post(proxy, { headers: { 'idempotency-key': 'k' } })
