@@ -53,12 +53,12 @@ export async function measureBacklog(sql: Sql): Promise<{ backlog: number; oldes
 
 /**
  * Deletes published rows older than `maxAgeMs`, at most `limit` of them; looks at no more than the ten times as many
- * oldest rows, so that a purge with nothing to do stays cheap.
+ * oldest published rows, so that a purge with nothing to do stays cheap.
  * @returns how many were deleted
  */
 export async function deletePublished(sql: Sql, maxAgeMs: number, limit: number): Promise<number> {
   const { rows } = await sql.raw(
-    `with oldest as (select id, published_at from banyan.outbox order by id limit ?),
+    `with oldest as (select id, published_at from banyan.outbox where published_at is not null order by id limit ?),
           gone as (
             delete from banyan.outbox where id in (
               select id from oldest

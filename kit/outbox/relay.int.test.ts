@@ -4,6 +4,7 @@ import { loginClause } from '../../tests/support/infra.ts'
 import { EVENTS_EXCHANGE, eventTopology, quorumQueue } from '../broker/index.ts'
 import { fromPg } from '../sql.ts'
 import { append, type Relay, type RelayOptions, startRelay } from './index.ts'
+import { deletePublished } from './queries.ts'
 import { readQueue } from './testing/reader.ts'
 import { createWorld, until, type World } from './testing/world.ts'
 
@@ -223,6 +224,15 @@ test('published rows go after their time, in batches; unpublished ones stay', as
   await until('the old ones are gone', () => started.stats().purged === 4_499)
   const { rows } = await world.pool.query('select count(*)::int as n from banyan.outbox')
   expect(rows[0].n).toBe(11)
+})
+
+test('published rows go, however many that wait stand before them', async () => {
+  await world.sql.raw(
+    `insert into banyan.outbox (context, term, stream, type, version, payload, published_at)
+     select 'orders', 0, 'order-1', 'Happened', 1, '{}', case when i > 20 then now() - interval '2 hours' end
+       from generate_series(1, 23) i`,
+  )
+  expect(await deletePublished(world.sql, 3_600_000, 2)).toBe(2)
 })
 
 test('the trace of the row is carried', async () => {
