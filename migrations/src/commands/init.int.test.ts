@@ -19,11 +19,12 @@ afterEach(async () => {
   await database.drop()
 })
 
-const init = (watchers: string) =>
+const init = (watchers: string, ...more: string[]) =>
   banyan(
     { PATH: process.env.PATH, CONTROL_DATABASE_URL: database.url, BANYAN_PLANS: import.meta.dirname },
-    ...['init', '--watchers', watchers],
+    ...['init', '--watchers', watchers, ...more],
   )
+const made = async () => (await control.query("select to_regnamespace('banyan') as made")).rows[0].made
 
 it('names the services that a role may announce, and asks for them: without, it would fall silent', async () => {
   expect(await init(role)).toMatchObject({ code: 2, err: expect.stringContaining(`"${role}=goods-service"`) })
@@ -40,6 +41,13 @@ it('refuses a role that the server does not have, and makes nothing', async () =
     code: 2,
     err: expect.stringContaining(`the server has no "${role}_gone"`),
   })
-  const { rows } = await control.query("select to_regnamespace('banyan') as made")
-  expect(rows).toEqual([{ made: null }])
+  expect(await made()).toBeNull()
+})
+
+it('shows in a dry run what each role would get, and makes nothing', async () => {
+  const { code, out } = await init(`${role}=goods-service`, '--proxies', `${role}_proxy`, '--dry-run')
+  expect(code).toBe(0)
+  expect(out).toContain(`for ${role}: kit/ownership/watcher.sql; it may announce goods-service`)
+  expect(out).toContain(`for ${role}_proxy: kit/ownership/watcher.sql and proxy.sql`)
+  expect(await made()).toBeNull()
 })

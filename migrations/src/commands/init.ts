@@ -25,7 +25,15 @@ export const addInit: AddCommand = (program, cli) => {
         const roles = { watchers: announcers(given.watchers), proxies: listOf(given.proxies) }
         const contexts = [...(await setup.plans()).keys()]
         const steps = [
-          '-- banyan_control: kit/ownership/control.sql, then migrations/src/control/engine.sql',
+          '-- banyan_control: kit/ownership/control.sql, then migrations/src/control/engine.sql and console.sql',
+          ...Object.entries(roles.watchers).map(
+            ([role, services]) =>
+              `-- for ${role}: kit/ownership/watcher.sql; it may announce ${services.join(', ') || 'nothing'}`,
+          ),
+          ...roles.proxies.map(
+            (role) =>
+              `-- for ${role}: kit/ownership/watcher.sql and proxy.sql; grant execute on function banyan.console_state()`,
+          ),
           ...contexts.map(
             (context) => `insert into banyan.contexts (context) values ('${context}') on conflict do nothing;`,
           ),
