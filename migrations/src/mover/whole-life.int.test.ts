@@ -22,6 +22,10 @@ it('a context lives its whole life: prepared, copied, verified, switched, rolled
   await world.db.shop.query(
     'update products set price = price + 1 where id <= 100; delete from stock where product_id = 5',
   )
+  const captured = "select from banyan.changes where tbl in ('public.products', 'public.stock')"
+  await until('each change to be proven, and purged', 20_000, async () => {
+    return (await world.db.shop.query(captured)).rowCount === 0
+  })
   expect(await world.ask('verify')).toMatchObject({ state: 'done' })
   expect(await world.stored()).toMatchObject({ phase: 'ready', owner: 'monolith' })
 
