@@ -19,7 +19,8 @@ const HIDDEN = /[^\x20-\x5b\x5d-\x7e\x80-\u{10ffff}]/u
  * Normalises a request target in origin form (`/path?query`).
  * Refused: absolute and asterisk form, `//`, dot segments however often they are escaped, escaped slashes, backslashes,
  * path parameters (`;`, which some servers cut off before they look), fragments, control characters, escapes that are
- * broken or no UTF-8, and backslashes or control characters that are escaped more than once. Rewritten: an escape that stands for a letter, digit, `-._~`.
+ * broken or no UTF-8, and backslashes or control characters that are escaped more than once. Rewritten: an escape that
+ * stands for a letter, digit, `-._~`.
  */
 export function normaliseTarget(raw: string): Target {
   const mark = raw.indexOf('?')
