@@ -6,6 +6,8 @@
 export type Relation = 'disjoint' | 'same' | 'narrower' | 'wider' | 'crossing'
 
 const LITERAL = /^[a-z0-9._~!$&'()+,=@-]+$/
+/** However many: a request with such a segment is refused before the table is asked. */
+const DOTS = /^\.+$/
 const PARAMETER = /^:[a-z][a-z0-9_]*$/i
 
 /** A path that is no pattern: what is wrong with it, and what to write instead. */
@@ -37,7 +39,7 @@ export function parsePattern(path: string): readonly string[] {
       }
       if (PARAMETER.test(segment)) return ':'
       const literal = segment.toLowerCase()
-      if (!LITERAL.test(literal) || literal === '.' || literal === '..') {
+      if (!LITERAL.test(literal) || DOTS.test(literal)) {
         throw new PatternError(
           `path "${path}": segment "${segment}" can never match`,
           'write a literal, ":name", or "*" at the end',

@@ -85,6 +85,7 @@ describe('a route table with a mistake is refused, with file, line and remedy', 
       '  - { method: GET, path: /a/*/b, context: goods, access: read }',
       '"*" may only be the last segment',
     ],
+    ['a segment of dots', '  - { method: GET, path: /a/.../b, context: goods, access: read }', 'can never match'],
     ['an escape', '  - { method: GET, path: /a%20b, context: goods, access: read }', 'can never match'],
     [
       'no path',
