@@ -16,7 +16,6 @@ const project = (name: string, include: string[], exclude: string[], more: objec
 // Two at a time on two cores as well, where Vitest would take one.
 const maxWorkers = Math.max(2, availableParallelism() - 1)
 const TOUR = 'compose/tour/tour.system.test.ts'
-const first = { sequence: { groupOrder: order++ }, maxWorkers: maxWorkers + 1 }
 const stacks = { testTimeout: 600_000, hookTimeout: 300_000 }
 const services = {
   globalSetup: ['tests/support/global-setup.ts'],
@@ -52,18 +51,14 @@ const containers = {
 export default defineConfig({
   test: {
     projects: [
-      // Without another stack beside it: its shoppers must not wait so long that they see a failure. Half of its time
-      // passes in waiting for them, and what is pure has the processor then (Vitest takes one group's projects by name).
-      project('tour', [TOUR], [], { ...stacks, ...first }),
       project(
         'unit',
         ['**/*.test.ts'],
         ['int', 'system', 'long', 'containers', 'containers-all'].map((cost) => `**/*.${cost}.test.ts`),
         {
-          ...first,
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          setupFiles: ['tests/support/give-way.ts'],
+          maxWorkers,
           // What is pure leaves nothing behind in its process.
           isolate: false,
         },
@@ -72,6 +67,8 @@ export default defineConfig({
       project('int', ['**/*.int.test.ts'], [], { ...services, maxWorkers: SETS, isolate: false }),
       // While one stack starts or waits for a lease, another has the processor.
       project('system', ['**/*.system.test.ts'], [TOUR], { ...stacks, maxWorkers }),
+      // Alone: its shoppers must not wait so long that they see a failure.
+      project('tour', [TOUR], [], { ...stacks, fileParallelism: false }),
       project('long', ['**/*.long.test.ts'], [], {
         ...services,
         testTimeout: 3_600_000,
