@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { keepDataInMemory } from './tests/support/memory-folder.ts'
 import { SETS } from './tests/support/services.ts'
+
+keepDataInMemory()
 
 const ignored = ['**/node_modules/**', '**/.banyan/**']
 

@@ -29,7 +29,7 @@ async function startInfra(sets = 1): Promise<Infra> {
     ...new Set(family.flatMap((each) => pattern.exec(each.command)?.slice(-1) ?? [])),
   ]
   const epmds = inCommands(/epmd -port (\d+)/)
-  const folders = inCommands(/\/var\/tmp\/banyan-\d+\/stack-[\w-]+/)
+  const folders = inCommands(/(?:\/\w+)+\/banyan-\d+\/stack-[\w-]+/)
   expect([epmds.length, folders.length]).toEqual([sets, sets])
   return {
     process: child,

@@ -6,7 +6,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { connected, provisionDatabase } from '../provision/database.ts'
+import { provisionDatabase } from '../provision/database.ts'
 import { hasMade, madePrefix } from '../provision/made-databases.ts'
 import {
   type BrokerServer,
@@ -42,22 +42,9 @@ async function startSets(count: number): Promise<ServerSet[]> {
   )
   // One after the other: the first one makes the template that the others copy.
   const databases: Promise<Server>[] = []
-  for (const place of places) databases.push((databases.at(-1) ?? Promise.resolve()).then(() => startDatabase(place)))
+  for (const place of places)
+    databases.push((databases.at(-1) ?? Promise.resolve()).then(() => startDatabaseServer(place)))
   return await Promise.all(places.map((place, index) => startSet(place, databases[index]!)))
-}
-
-/**
- * Each database that a test drops makes the server write down all that is new in all of them. What the machine has taken
- * outlives a kill of the server; that it reaches the disk matters only if the machine itself stops, and so do the tests.
- */
-async function startDatabase(place: Place): Promise<Server> {
-  const server = await startDatabaseServer(place)
-  if (server.child)
-    await connected(server.url, async (client) => {
-      await client.query('alter system set fsync = off')
-      await client.query('select pg_reload_conf()')
-    })
-  return server
 }
 
 async function startSet(place: Place, database: Promise<Server>): Promise<ServerSet> {

@@ -10,9 +10,9 @@ const BASE = '/var/tmp'
  * @returns `/var/tmp/banyan-<uid>`, what every stack of this user shares (staged programs, templates). It is refused
  * when somebody else made it: anybody may create names in /var/tmp, and root would run what lies there.
  */
-export function sharedFolder(): string {
+export function sharedFolder(base = BASE): string {
   const uid = process.getuid?.() ?? 0
-  const folder = join(BASE, `banyan-${uid}`)
+  const folder = join(base, `banyan-${uid}`)
   mkdirSync(folder, { mode: 0o755, recursive: true })
   const seen = lstatSync(folder)
   if (!seen.isDirectory() || seen.uid !== uid || (seen.mode & 0o022) !== 0)
@@ -20,9 +20,12 @@ export function sharedFolder(): string {
   return folder
 }
 
-/** @returns A new folder for one stack's data. Its name carries our process id, by which leftovers are recognised. */
+/**
+ * @returns A new folder for one stack's data. Its name carries our process id, by which leftovers are recognised. It lies
+ * beside what all stacks share, or in the folder that BANYAN_SCRATCH names: tests have theirs in memory.
+ */
 export function stackFolder(): string {
-  const shared = sharedFolder()
+  const shared = sharedFolder(process.env.BANYAN_SCRATCH || BASE)
   sweep(shared)
   const folder = join(shared, `stack-${process.pid}-${randomBytes(4).toString('hex')}`)
   // The servers' user passes through to its own 0700 folders inside, and sees no names.
