@@ -1,18 +1,20 @@
 /** Folders outside the clone: a clone may lie under a 0700 folder, which PostgreSQL's own user cannot enter. */
 import { randomBytes } from 'node:crypto'
 import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { SystemUser } from './system-user.ts'
 
 const BASE = '/var/tmp'
 
-/**
- * @returns `/var/tmp/banyan-<uid>`, what every stack of this user shares (staged programs, templates). It is refused
- * when somebody else made it: anybody may create names in /var/tmp, and root would run what lies there.
- */
-export function sharedFolder(base = BASE): string {
+/** @returns `/var/tmp/banyan-<uid>`, what every stack of this user shares (staged programs, templates). */
+export function sharedFolder(): string {
+  return ownFolder(BASE)
+}
+
+/** Refused when somebody else made it: anybody may create names in /var/tmp, and root would run what lies there. */
+function ownFolder(base: string): string {
   const uid = process.getuid?.() ?? 0
-  const folder = join(base, `banyan-${uid}`)
+  const folder = resolve(base, `banyan-${uid}`)
   mkdirSync(folder, { mode: 0o755, recursive: true })
   const seen = lstatSync(folder)
   if (!seen.isDirectory() || seen.uid !== uid || (seen.mode & 0o022) !== 0)
@@ -25,7 +27,7 @@ export function sharedFolder(base = BASE): string {
  * beside what all stacks share, or in the folder that BANYAN_SCRATCH names: tests have theirs in memory.
  */
 export function stackFolder(): string {
-  const shared = sharedFolder(process.env.BANYAN_SCRATCH || BASE)
+  const shared = ownFolder(process.env.BANYAN_SCRATCH || BASE)
   sweep(shared)
   const folder = join(shared, `stack-${process.pid}-${randomBytes(4).toString('hex')}`)
   // The servers' user passes through to its own 0700 folders inside, and sees no names.

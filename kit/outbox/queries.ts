@@ -52,8 +52,8 @@ export async function measureBacklog(sql: Sql): Promise<{ backlog: number; oldes
 }
 
 /**
- * Deletes published rows older than `maxAgeMs`, at most `limit` of them; looks at no more than the ten times as many
- * oldest published rows, so that a purge with nothing to do stays cheap.
+ * Deletes published rows older than `maxAgeMs`, at most `limit` of them; of the published rows it looks at the ten times
+ * as many oldest alone, so that a purge with nothing to do stays cheap.
  * @returns how many were deleted
  */
 export async function deletePublished(sql: Sql, maxAgeMs: number, limit: number): Promise<number> {

@@ -93,7 +93,7 @@ const mixed =
 const bounds = { timeout: 300_000 }
 
 it(
-  'an instance that ends on SIGTERM takes no request with it, at 500 a second, not even a write without a key',
+  'an instance that ends on SIGTERM takes no request with it, at up to 500 a second, not even a write without a key',
   bounds,
   async () => {
     const [staying, leaving] = [await startInstance(), await startInstance()]
@@ -111,18 +111,22 @@ it(
   },
 )
 
-it('an instance that is killed takes no read and no write with a key with it, at 500 a second', bounds, async () => {
-  const [staying, dying] = [await startInstance(), await startInstance()]
-  const proxy = await startProxyProcess([staying, dying])
-  const load = startLoad({ perSecond: PER_SECOND, port: () => proxy.port, next: mixed(true) })
-  await load.answered(2 * PER_SECOND)
-  dying.child.kill('SIGKILL')
-  await until('it is gone', () => gone(dying.child), 60_000)
-  await load.answered(2 * PER_SECOND)
-  const { failed } = await load.stop()
-  expect(failed).toEqual([])
-  expect(await proxy.ejections()).not.toEqual([])
-})
+it(
+  'an instance that is killed takes no read and no write with a key with it, at up to 500 a second',
+  bounds,
+  async () => {
+    const [staying, dying] = [await startInstance(), await startInstance()]
+    const proxy = await startProxyProcess([staying, dying])
+    const load = startLoad({ perSecond: PER_SECOND, port: () => proxy.port, next: mixed(true) })
+    await load.answered(2 * PER_SECOND)
+    dying.child.kill('SIGKILL')
+    await until('it is gone', () => gone(dying.child), 60_000)
+    await load.answered(2 * PER_SECOND)
+    const { failed } = await load.stop()
+    expect(failed).toEqual([])
+    expect(await proxy.ejections()).not.toEqual([])
+  },
+)
 
 it(
   'a proxy that gives way to one with another route table answers all it was sent, while those who ask turn to the next',

@@ -27,7 +27,10 @@ export interface LoadOptions {
  */
 const MOST_OPEN = 250
 
-/** So many requests a second over kept connections, each due at its time whatever became of the others; none is sent twice. */
+/**
+ * So many requests a second over kept connections, each at its time whatever became of the others, up to `MOST_OPEN` at a
+ * time; none is sent twice.
+ */
 export function startLoad({ perSecond, port, next }: LoadOptions): SteadyLoad {
   const agent = new Agent({ keepAlive: true })
   const began = performance.now()

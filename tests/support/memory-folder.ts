@@ -1,6 +1,6 @@
 /**
- * Where the servers of tests keep their data. A database is a thousand files, and a test has one for a second: a file
- * system looks over each of those that have just gone before it makes the next, which took a third of all processor time.
+ * Where the servers of tests keep their data. A database is hundreds of files, and a test has one for a second: ext4 looks
+ * over those that have just gone before it makes the next.
  */
 import { statfsSync } from 'node:fs'
 

@@ -10,8 +10,7 @@ let world: World
 beforeAll(async () => {
   world = await createWorld({ rows: 50 })
   const mover = world.start()
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
   await mover.stop()
 })
 afterAll(async () => {
@@ -23,7 +22,7 @@ afterAll(async () => {
 async function restartWithoutBroker(point: string): Promise<Mover> {
   const armed = armFailPoints(`${point}=throw`)
   const mover = world.start({ budgetMs: 60_000 })
-  await world.switchTo(point, armed)
+  await world.comeTo(point, armed)
   await mover.stop()
   armed.disarm()
   return world.start({ amqpUrl: AWAY, budgetMs: 1_000 })

@@ -17,8 +17,7 @@ afterAll(() => world.drop())
 
 it('a switch that is asked for while a mover catches up waits for it, longer than for a lane that stands', async () => {
   const first = world.start()
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
   await first.stop()
   await world.db.shop.query('insert into products (sku, price) select $1 || n, n from generate_series(1, $2::int) n', [
     'while the mover was away ',

@@ -7,8 +7,7 @@ let world: World
 beforeAll(async () => {
   world = await createWorld({ rows: 10 })
   world.start({ budgetMs: 60_000 })
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
 })
 afterEach(() => armFailPoints('').disarm())
 afterAll(() => world.drop())
@@ -44,7 +43,7 @@ it.each(SIDES)('rule 18: a capture in %s that is not whole holds a switch', asyn
 
 it('rule 18: a schema that changes after all that ends the attempt inside the fence', async () => {
   const armed = armFailPoints('mover.switch.before-fence=once:hang')
-  const id = await world.switchTo('mover.switch.before-fence', armed)
+  const id = await world.comeTo('mover.switch.before-fence', armed)
   await world.db.shop.query('alter table products add column extra int')
   armed.release('mover.switch.before-fence')
   expect(await world.endOf(id)).toMatchObject({

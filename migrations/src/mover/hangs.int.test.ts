@@ -16,8 +16,7 @@ beforeAll(async () => {
   cable = await stallable(world.urls.goods)
   const urls = { shop: world.urls.shop, goods: cable.url }
   world.start({ budgetMs: 3_000, databaseUrl: (name) => urls[name as keyof typeof urls] })
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
 })
 afterEach(() => armFailPoints('').disarm())
 afterAll(async () => {
@@ -31,7 +30,7 @@ type Work = (token: bigint) => Promise<void>
 /** Comes to the point of a switch, takes a lock there as somebody else, and goes on; the lock stays through `work`. */
 async function whileLocked(point: string, pool: Pool, lock: string, work: Work, first?: () => Promise<void>) {
   const armed = armFailPoints(`mover.switch.${point}=once:hang`)
-  const intent = await world.switchTo(`mover.switch.${point}`, armed)
+  const intent = await world.comeTo(`mover.switch.${point}`, armed)
   const { token } = await world.stored()
   const other = await pool.connect()
   try {
@@ -148,7 +147,7 @@ it('a sequence without room calls the switch off at once, and is named', async (
 
 it('past the point of no return, a target whose connections have gone silent is opened over others', async () => {
   const armed = armFailPoints('mover.switch.before-unfence=once:hang')
-  const intent = await world.switchTo('mover.switch.before-unfence', armed)
+  const intent = await world.comeTo('mover.switch.before-unfence', armed)
   cable.freeze()
   armed.release('mover.switch.before-unfence')
   // Rule 21: until then, whoever is held would only meet the target's fence.

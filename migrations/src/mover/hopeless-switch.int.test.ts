@@ -7,8 +7,7 @@ beforeAll(async () => {
   world = await createWorld({ rows: 5, plan: `${PLAN}sequences: [numbers]\n` })
   for (const db of [world.db.shop, world.db.goods]) await db.query('create sequence numbers')
   world.start({ budgetMs: 60_000 })
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
 })
 afterEach(() => armFailPoints('').disarm())
 afterAll(() => world.drop())
@@ -22,7 +21,7 @@ it.each([
     const { control, goods, shop } = world.db
     const name = thing.replace(/^\w+ /, '')
     const armed = armFailPoints(`mover.switch.${point}=once:hang`)
-    const intent = await world.switchTo(`mover.switch.${point}`, armed)
+    const intent = await world.comeTo(`mover.switch.${point}`, armed)
     await goods.query(`alter ${thing} rename to away`)
     armed.release(`mover.switch.${point}`)
     const { state, result } = await world.endOf(intent)

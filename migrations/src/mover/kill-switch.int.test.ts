@@ -29,8 +29,7 @@ it('killed around the owner commit of a switch or rollback under writes, a move 
   timeout: 300_000,
 }, async () => {
   const mover = world.start()
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
   await mover.stop()
   const writers = startWriters(world)
   try {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, it } from 'vitest'
 import { killAt, SWITCH_POINTS } from './testing/kill.ts'
 import { cliEnvironment } from './testing/mover-process.ts'
 import { createWorld, type World } from './testing/world.ts'
@@ -10,8 +10,7 @@ beforeAll(async () => {
   world = await createWorld({ rows: 300 })
   cli = await cliEnvironment(world)
   const mover = world.start()
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
   await mover.stop()
 })
 afterAll(async () => {

@@ -15,8 +15,7 @@ beforeAll(async () => {
     `insert into banyan.contexts (context, phase, owner) values ('prices', 'switched', 'service'), ('baskets', 'idle', 'monolith')`,
   )
   world.start({ plans: new Map([...world.settings.plans, ['baskets', parsePlan('baskets.yaml', BASKETS)]]) })
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
 })
 afterEach(() => armed?.disarm())
 afterAll(() => world.drop())

@@ -7,7 +7,7 @@ let world: World
 beforeAll(async () => {
   world = await createWorld({ rows: 10 })
   world.start()
-  for (const verb of ['prepare', 'backfill', 'verify'] as const) await world.ask(verb)
+  await world.makeReady()
   await world.db.control.query('delete from banyan.parity_runs')
 })
 afterAll(() => world.drop())

@@ -1,6 +1,6 @@
 import { armFailPoints } from '@banyan/kit/service'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { askAbort, askFor, intentState } from '../control/intents.ts'
+import { askAbort, askFor } from '../control/intents.ts'
 import { someoneLeads } from '../control/leader.ts'
 import { createWorld, until, type World } from './testing/world.ts'
 
@@ -8,8 +8,7 @@ let world: World
 beforeAll(async () => {
   world = await createWorld({ rows: 50 })
   world.start({ budgetMs: 60_000 })
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
 })
 afterEach(() => armFailPoints('').disarm())
 afterAll(() => world.drop())
@@ -22,23 +21,6 @@ async function attemptsOf(intent: bigint): Promise<string[]> {
   return rows.map((row) => row.result)
 }
 
-/** Asks until an attempt comes to the point: right after a restart the lag may refuse it. */
-async function comeTo(point: string, verb: 'switch' | 'rollback', armed: ReturnType<typeof armFailPoints>) {
-  let id: bigint | null = null
-  await until(`the ${verb} to come to ${point}`, 60_000, async () => {
-    id = (await askFor(world.db.control, { context: 'goods', verb, source: 'cli', who: 'test' })) ?? id
-    return armed.reached(point) > 0
-  })
-  return id!
-}
-
-async function endOf(id: bigint): Promise<string> {
-  return until('the intent to end', 60_000, async () => {
-    const { state } = await intentState(world.db.control, id)
-    return state === 'pending' || state === 'running' ? null : state
-  })
-}
-
 it.each([
   'before-begin',
   'after-begin',
@@ -49,10 +31,10 @@ it.each([
   'after-end',
 ])('rule 22: an abort that fails %s is ended by looking again, and the source writes on', async (place) => {
   const armed = armFailPoints(`mover.switch.after-fence=once:hang, mover.abort.${place}=once:throw`)
-  const id = await comeTo('mover.switch.after-fence', 'switch', armed)
+  const id = await world.comeTo('mover.switch.after-fence', armed)
   await askAbort(world.db.control, 'goods', 'changed my mind')
   armed.release('mover.switch.after-fence')
-  expect(await endOf(id)).toBe('failed')
+  expect(await world.endOf(id)).toMatchObject({ state: 'failed' })
   expect(armed.reached(`mover.abort.${place}`)).toBeGreaterThan(0)
   expect(await attemptsOf(id)).toEqual(['aborted'])
   expect(await world.stored()).toMatchObject({ phase: 'ready', step: null, owner: 'monolith', hold: false })
@@ -68,7 +50,7 @@ it('rule 22: an abort ends, and requests are released, while the transaction tha
     const id = await askFor(control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })
     await until('an attempt to be called off', 15_000, async () => (await attemptsOf(id!))[0] === 'aborted')
     await askAbort(control, 'goods', 'changed my mind')
-    expect(await endOf(id!)).toBe('failed')
+    expect(await world.endOf(id!)).toMatchObject({ state: 'failed' })
     expect(await world.stored()).toMatchObject({ phase: 'ready', step: null, owner: 'monolith', hold: false })
     await writer.query('commit')
   } finally {
@@ -78,20 +60,20 @@ it('rule 22: an abort ends, and requests are released, while the transaction tha
 
 it('rule 20: a mover whose leading connection is gone cannot commit the owner, whatever else still answers it', async () => {
   const armed = armFailPoints('mover.switch.before-owner-commit=once:hang')
-  const id = await comeTo('mover.switch.before-owner-commit', 'switch', armed)
+  const id = await world.comeTo('mover.switch.before-owner-commit', armed)
   await world.db.control.query(
     "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'banyan mover (leader)'",
   )
   armed.release('mover.switch.before-owner-commit')
-  expect(await endOf(id)).toBe('done')
+  expect(await world.endOf(id)).toMatchObject({ state: 'done' })
   expect(await attemptsOf(id)).toEqual(['taken-over', 'committed'])
 })
 
 it('rule 20: an owner commit whose reply is lost is read again, and neither repeated nor called off', async () => {
   const { term } = await world.stored()
   const armed = armFailPoints('mover.switch.after-owner-commit=once:throw')
-  const id = await comeTo('mover.switch.after-owner-commit', 'rollback', armed)
-  expect(await endOf(id)).toBe('done')
+  const id = await world.comeTo('mover.switch.after-owner-commit', armed, 'rollback')
+  expect(await world.endOf(id)).toMatchObject({ state: 'done' })
   expect(await attemptsOf(id)).toEqual(['committed'])
   expect(await world.stored()).toMatchObject({ owner: 'monolith', term: term + 1n, hold: false })
 })

@@ -8,8 +8,7 @@ let world: World
 beforeAll(async () => {
   world = await createWorld({ rows: 10 })
   world.start()
-  for (const verb of ['prepare', 'backfill', 'verify'] as const)
-    expect(await world.ask(verb)).toMatchObject({ state: 'done' })
+  await world.makeReady()
 })
 afterAll(() => world.drop())
 

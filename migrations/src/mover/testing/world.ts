@@ -84,6 +84,11 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
       const settled = await intentState(db.control, id)
       return settled.state === 'pending' || settled.state === 'running' ? null : settled
     })
+  const ask = async (verb: Verb, args: Record<string, unknown> = {}, ms = 60_000): Promise<Settled> => {
+    const id = await askFor(db.control, { context: 'goods', verb, args, source: 'cli', who: 'test' })
+    if (id === null) throw new Error(`${verb}: another intent is open`)
+    return endOf(id, ms)
+  }
   return {
     db,
     urls: { ...urls, control: control.url, amqp: vhost.url },
@@ -99,17 +104,20 @@ export async function createWorld(options: { rows?: number; plan?: string } = {}
       return stored
     },
     /** Asks for a verb and follows it to its end. */
-    async ask(verb: Verb, args: Record<string, unknown> = {}, ms = 60_000): Promise<Settled> {
-      const id = await askFor(db.control, { context: 'goods', verb, args, source: 'cli', who: 'test' })
-      if (id === null) throw new Error(`${verb}: another intent is open`)
-      return endOf(id, ms)
-    },
+    ask,
     endOf,
-    /** Asks for a switch until the mover is there: again where a busy machine's lag refuses it, or it came too late. */
-    async switchTo(point: string, armed: ArmedFailPoints): Promise<bigint> {
+    /** Prepared, copied and verified: a switch may be asked for. */
+    async makeReady(): Promise<void> {
+      for (const verb of ['prepare', 'backfill', 'verify'] as const) {
+        const { state, waitsFor } = await ask(verb)
+        if (state !== 'done') throw new Error(`${verb}: ${state}, waits for ${waitsFor}`)
+      }
+    },
+    /** Asks until the mover is there: again where a busy machine's lag refuses it, or its attempts came too late. */
+    async comeTo(point: string, armed: ArmedFailPoints, verb: 'switch' | 'rollback' = 'switch'): Promise<bigint> {
       let id: bigint | null = null
-      await until(`the switch to come to ${point}`, 60_000, async () => {
-        id = (await askFor(db.control, { context: 'goods', verb: 'switch', source: 'cli', who: 'test' })) ?? id
+      await until(`the ${verb} to come to ${point}`, 60_000, async () => {
+        id = (await askFor(db.control, { context: 'goods', verb, source: 'cli', who: 'test' })) ?? id
         return armed.reached(point) > 0
       })
       return id!
