@@ -1,7 +1,9 @@
-import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, SignJWT } from 'jose'
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { errors, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, SignJWT } from 'jose'
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createTokenCache } from './token-cache.ts'
-import { createTokenSigner, createTokenVerifier, publicJwks } from './tokens.ts'
+import { createTokenSigner, createTokenVerifier, publicJwks, tokenProblem } from './tokens.ts'
 
 const expected = { issuer: 'shop', audience: 'shop', typ: 'at+jwt' }
 let privateJwk: JWK
@@ -21,6 +23,22 @@ beforeAll(async () => {
 
 const sign = (over: object = {}, jwk = privateJwk, ttlSeconds = 60) =>
   createTokenSigner({ ...expected, privateJwk: jwk, ttlSeconds, ...over }).sign({ sub: '7', role: 'admin' })
+
+/** Where keys are published, as such answers of a status and a body. */
+async function publish(answer: () => [status: number, body: string]) {
+  let asked = 0
+  const server = createServer((_req, res) => {
+    asked += 1
+    const [status, body] = answer()
+    res.writeHead(status, { 'content-type': 'application/json' }).end(body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { jwksUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`, asked: () => asked }
+}
 
 describe('access tokens', () => {
   it('carry who it is from the signer to the verifier', async () => {
@@ -114,7 +132,39 @@ describe('access tokens', () => {
 
   it('are the server’s trouble, not the client’s, when the keys cannot be fetched', async () => {
     const verifier = createTokenVerifier({ ...expected, jwksUrl: 'http://127.0.0.1:1/jwks.json' })
+    await expect(verifier.verify(await sign())).rejects.toMatchObject({
+      ...{ status: 503, code: 'keys-unavailable', headers: { 'Retry-After': '1' } },
+    })
+    // Nothing at all comes for five seconds.
+    expect(tokenProblem(new errors.JWKSTimeout())).toMatchObject({ status: 503, code: 'keys-unavailable' })
+  })
+
+  it.each([
+    ['another status', 503, '{"keys":[]}'],
+    ['no JSON', 200, 'at your service'],
+    ['no keys', 200, '{}'],
+  ])('are so, too, when %s comes from where the keys are published', async (_what, status, body) => {
+    const { jwksUrl } = await publish(() => [status, body])
+    const verifier = createTokenVerifier({ ...expected, jwksUrl })
     await expect(verifier.verify(await sign())).rejects.toMatchObject({ status: 503, code: 'keys-unavailable' })
+  })
+
+  it('have no keys fetched again for half a minute, whatever keys they name', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    let keys = jwks
+    const { jwksUrl, asked } = await publish(() => [200, JSON.stringify(keys)])
+    const verifier = createTokenVerifier({ ...expected, jwksUrl })
+    const next = await newKey('next')
+    expect(await verifier.verify(await sign())).toMatchObject({ sub: '7' })
+    keys = publicJwks({ keys: [next] })
+    vi.setSystemTime(Date.now() + 29_000)
+    for (let time = 0; time < 3; time++)
+      await expect(verifier.verify(await sign({}, next))).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
+    expect(asked()).toBe(1)
+    vi.setSystemTime(Date.now() + 2_000)
+    expect(await verifier.verify(await sign({}, next))).toMatchObject({ sub: '7' })
+    expect(asked()).toBe(2)
   })
 
   it('publish nothing private', () => {

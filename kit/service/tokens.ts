@@ -99,9 +99,12 @@ export function publicJwks(keys: JSONWebKeySet): JSONWebKeySet {
   }
 }
 
+/** Nothing came from where the keys are published, another status than 200, no JSON, or no set of public keys. */
+const OF_THE_KEYS = [errors.JWKSTimeout, errors.JOSEError, errors.JWKSInvalid].map(({ code }) => code)
+
 /** An expired or forged token is the client's to renew; keys that cannot be fetched are not its fault. */
 export function tokenProblem(cause: unknown): Problem {
-  const faulty = cause instanceof errors.JOSEError && !(cause instanceof errors.JWKSTimeout)
+  const faulty = cause instanceof errors.JOSEError && !OF_THE_KEYS.includes(cause.code)
   if (!faulty)
     return new Problem(503, 'keys-unavailable', 'The keys to check the token cannot be fetched. Try again shortly.', {
       cause,
