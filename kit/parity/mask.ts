@@ -24,7 +24,9 @@ export type MaskOptions = {
 }
 
 const SECRET_NAME =
-  /pass(word|wd|phrase)?|secret|token|authori[sz]ation|cookie|api[-_]?key|private|credential|card|cvc|cvv|iban|session[-_]?id|^(pin|otp|ssn)$/i
+  /pass(word|wd|phrase)?|secret|token|authori[sz]ation|cookie|api[-_]?key|private|credential|card|cvc|cvv|iban|session[-_]?id/i
+/** Words of a name, each of which is one. */
+const SECRET_WORD = /(^|[-_])(pin|otp|totp|ssn|pwd|jwt|sid|(access|signing|encryption)[-_]?key)($|[-_])/i
 /** From the beginning of a word on alone: from within a long one, each letter would look through the rest of it. */
 const EMAIL = /(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+\b/g
 /**
@@ -57,7 +59,7 @@ const WORD = /[^\s"'<>,;:(){}[\]/?&=‹›]{6,}/g
 
 /** Whether a member of this name holds a secret, whatever its value looks like. */
 export function isSecretName(member: string): boolean {
-  return SECRET_NAME.test(member)
+  return SECRET_NAME.test(member) || SECRET_WORD.test(member.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2'))
 }
 
 /**
@@ -72,7 +74,7 @@ export function createMask(known: readonly string[] = [], options: MaskOptions =
   const words = known.filter((word) => word.length >= 6).sort((a, b) => b.length - a.length)
   const { learned } = options
   const forms = options.strict ? [...STRICT_TEXT, ...SECRET_TEXT] : SECRET_TEXT
-  const isSecret = (member: string) => SECRET_NAME.test(member) || options.isPersonal?.(member) === true
+  const isSecret = (member: string) => isSecretName(member) || options.isPersonal?.(member) === true
 
   function text(given: string): string {
     let result = given
@@ -111,9 +113,9 @@ export function createMask(known: readonly string[] = [], options: MaskOptions =
   return { text, value: (given) => value(given), at: (path, given) => value(given, leadsToSecret(path, isSecret)) }
 }
 
-/** A table's name does not say that all of its columns are secrets. */
+/** Neither a table's name, nor that it is the body of an answer, says that all in it are secrets. */
 function leadsToSecret(path: string, isSecret: (member: string) => boolean): boolean {
-  const names = path.replace(/^\$\.rows\.[^.[\]]+/, '$').split(/[.[\]]+/)
+  const names = path.replace(/^\$\.(rows\.[^.[\]]+|body)/, '$').split(/[.[\]]+/)
   return names.some(isSecret)
 }
 

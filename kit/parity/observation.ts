@@ -67,7 +67,8 @@ function readBody(text: string, type: string): unknown {
 /** The cookie by name; of when it ends only whether it is over, since the instant is another with each answer. */
 function readCookie(line: string): [string, Record<string, string>] {
   const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
-  const [name, value] = cut(pair)
+  // Without a name it is a value, which is not to be told of as a name is.
+  const [name, value] = pair.includes('=') ? cut(pair) : ['', pair]
   const told = attributes.map((attribute) => {
     const [key, said] = cut(attribute)
     if (key.toLowerCase() !== 'expires') return [key.toLowerCase(), said]

@@ -40,6 +40,10 @@ it('tells apart a cookie that is set and one that is taken away, whatever instan
   expect(await differences(set(past), set(future))).toEqual(['$.cookies.sid.expires value'])
 })
 
+it('takes a cookie without a name for the value that it is: a place in a report is no secret', async () => {
+  expect(await differences(cookies('planted; Path=/'), cookies('other; Path=/'))).toEqual(['$.cookies..value value'])
+})
+
 it('sees each of several cookies of one name', async () => {
   const [old, now] = ['sid=; Path=/old; Max-Age=0', 'sid=7; Path=/']
   expect(await differences(cookies(old, now), cookies(old, now))).toEqual([])

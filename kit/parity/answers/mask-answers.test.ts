@@ -44,3 +44,25 @@ it('keeps what differs and how, and no secret, wherever it stands in either answ
   expect(one.body.address.line1).not.toBe(other.body.address.line1)
   expect(kept.differences[1]).toMatchObject({ left: one.body.address.line1, right: other.body.address.line1 })
 })
+
+it('tells a member that is called body, and is personal, from the body of an answer', () => {
+  const mask = createMaskAnswers({ '/letters': ['body'] })
+  const answer = (subject: string, of: string) => ({
+    ...{ status: 200, headers: {}, cookies: {} },
+    body: { items: [{ subject, body: `Hello ${of}` }] },
+  })
+  const [left, right] = [answer('Your order', 'planted one'), answer('Your orders', 'planted two')]
+  const question = { route: '/letters', method: 'GET', url: '/letters', headers: {} }
+  const kept = mask(question, [left, right, { status: 304, headers: {}, cookies: {} }], compare(left, right, 'x', book))
+  expect(JSON.stringify(kept)).not.toContain('planted')
+  expect(kept.documents).toMatchObject([
+    { status: 200, body: { items: [{ subject: 'Your order' }] } },
+    { body: { items: [{ subject: 'Your orders' }] } },
+    { status: 304 },
+  ])
+  expect(kept.documents[2]).not.toHaveProperty('body')
+  expect(kept.differences).toMatchObject([
+    { path: '$.body.items[0].subject', left: 'Your order', right: 'Your orders' },
+    { path: '$.body.items[0].body', left: expect.stringMatching(/^‹/), right: expect.stringMatching(/^‹/) },
+  ])
+})

@@ -44,25 +44,38 @@ export function createMaskAnswers(personal: Readonly<Record<string, readonly str
   return (question, documents, differences) => {
     isPersonal = createIsPersonal([...(personal[''] ?? []), ...(personal[question.route ?? ''] ?? [])])
     const words = new Set<string>()
-    for (const document of documents) collectSecrets(document, isPersonal, words)
+    const opened = documents.map(open)
+    for (const document of opened) collectSecrets(document, isPersonal, words)
     for (const value of [question.headers.authorization, question.headers.cookie].flat())
       for (const word of value?.split(/[\s;=]+/) ?? []) words.add(word)
     here = findable(words)
     const { path, query, headers } = maskExchange({
       ...question,
       ...{ n: 0, at: 0, session: '', status: 0, answerHeaders: {} },
-      answerBody: { text: JSON.stringify(documents), type: 'application/json' },
+      answerBody: { text: JSON.stringify(opened), type: 'application/json' },
     })
     return {
       url: path + searchOf(query ?? {}),
       headers: headers ?? {},
-      documents: documents.map(mask.value),
+      documents: opened.map((document) => closed(mask.value(document) as Opened)),
       differences: differences.map(({ path: at, kind, left, right }) => ({
         ...{ path: mask.text(at), kind },
         ...{ left: mask.at(at, left), right: mask.at(at, right) },
       })),
     }
   }
+}
+
+/** Apart from the name `body`: a member of an answer may be called so, too, and be somebody's own. */
+type Opened = { around: object; answered: unknown[] }
+
+function open(document: unknown): Opened {
+  const { body, ...around } = document as { body?: unknown }
+  return { around, answered: body === undefined ? [] : [body] }
+}
+
+function closed({ around, answered }: Opened): unknown {
+  return answered.length === 0 ? around : { ...around, body: answered[0] }
 }
 
 /** Stand-ins stay readable: whoever asks again has to put something in their place. */

@@ -33,6 +33,17 @@ describe('what is written of an exchange', () => {
       headers: { cookie: 'sid=PLANTED; other=PLANTED2' },
       answerHeaders: { 'set-cookie': ['sid=PLANTED; Path=/'] },
     },
+    'a cookie without a name': { headers: { cookie: 'PLANTED; other=PLANTED2' } },
+    'an address that is the version of an answer': { answerHeaders: { etag: '"PLANTED@example.com"' } },
+    'somebody of whom the first word says who it is': {
+      body: json({ customerPhone: 'PLANTED', billing_city: 'PLANTED', ContactEmailAddress: 'PLANTED' }),
+    },
+    'a birthday, a line of an address and a surname': {
+      body: json({ date_of_birth: 'PLANTED', dob: 'PLANTED', addressLine1: 'PLANTED', surname: 'PLANTED' }),
+    },
+    'a secret of which one word says so': {
+      body: json({ smsOtp: 'PLANTED', pin_code: 'PLANTED', accessKey: 'PLANTED', 'db-pwd': 'PLANTED' }),
+    },
     'a token that is no JWT': { headers: { authorization: 'Bearer PLANTED' } },
     'a name and password for HTTP': { headers: { authorization: 'Basic UExBTlRFRDpQTEFOVEVE' } },
     'headers that nobody asked for': { headers: { 'x-api-key': 'PLANTED', 'x-forwarded-for': 'PLANTED' } },
@@ -73,7 +84,7 @@ describe('what is written of an exchange', () => {
       captured({
         url: `/things/17/parts?size=5&size=6`,
         headers: { 'accept-language': 'de', authorization: `Bearer ${JWT}`, cookie: 'banyan-session=x' },
-        body: json({ sku: 'KIT-0001', priceCents: 1999, ref: id }),
+        body: json({ sku: 'KIT-0001', priceCents: 1999, ref: id, pinned: 'yes', capacity: 'much', inside: 'no' }),
         status: 201,
         answerHeaders: { etag: 'W/"2f"' },
         answerBody: json({ id: 61, name: 'Kettle', ownerId: 9, items: [{ id: 62, sold: false }], key: id }),
@@ -81,7 +92,8 @@ describe('what is written of an exchange', () => {
     )
     expect(recorded).toMatchObject({
       ...{ path: '/things/17/parts', query: { size: ['5', '6'] }, headers: { 'accept-language': 'de' } },
-      ...{ claims: { role: 'admin' }, body: { json: { sku: 'KIT-0001', priceCents: 1999, ref: id } } },
+      claims: { role: 'admin' },
+      body: { json: { sku: 'KIT-0001', priceCents: 1999, ref: id, pinned: 'yes', capacity: 'much', inside: 'no' } },
     })
     expect(recorded.cookies).toBeUndefined()
     expect(recorded.answer).toEqual({
@@ -91,6 +103,14 @@ describe('what is written of an exchange', () => {
         '$.headers.etag': 'W/"2f"',
       },
     })
+  })
+
+  it('writes the version of an answer as it writes that which a client sends back', () => {
+    const etag = `"${'0123456789abcdef'.repeat(4)}"`
+    const mask = masker()
+    const got = mask(captured({ answerHeaders: { etag } })).answer.ids?.['$.headers.etag']
+    expect(got).not.toContain('0123456789abcdef')
+    expect(mask(captured({ n: 1, headers: { 'if-match': etag } })).headers?.['if-match']).toBe(got)
   })
 
   it('says the same of the same secret, and another thing in the next recording', () => {

@@ -80,7 +80,7 @@ export function createMaskExchange(options: {
     )
     const ids = {
       ...idsOf(mask.value('json' in answer ? answer.json : null), '$.body'),
-      ...headerIds(captured, secret),
+      ...headerIds(captured, secret, mask.text),
     }
     return {
       n: captured.n,
@@ -160,18 +160,23 @@ function claimsOf(token: string): Record<string, unknown> | undefined {
   }
 }
 
-/** The proxy's own cookies say nothing to the sides. */
+/** The proxy's own cookies say nothing to the sides. One without a name is a value all the same. */
 function cookiesOf(header: string | string[] | undefined): Record<string, string> {
-  const parts = typeof header === 'string' ? header.split(';').map((part) => cut(part.trim(), '=')) : []
-  return Object.fromEntries(parts.filter(([name]) => name !== '' && !name!.startsWith('banyan-')))
+  const parts = typeof header === 'string' ? header.split(';').map((part) => part.trim()) : []
+  const cookies = parts.map((part): [string, string] => (part.includes('=') ? cut(part, '=') : ['', part]))
+  return Object.fromEntries(cookies.filter(([name, value]) => name + value !== '' && !name.startsWith('banyan-')))
 }
 
 /** What a client sends back: the version of what it got, and cookies. */
-function headerIds({ answerHeaders }: Captured, secret: (value: string) => string): Record<string, string> {
+function headerIds(
+  { answerHeaders }: Captured,
+  secret: (value: string) => string,
+  clean: (text: string) => string,
+): Record<string, string> {
   const { etag } = answerHeaders
   const cookies = [answerHeaders['set-cookie'] ?? []].flat().map((line) => cut(line.split(';')[0]!, '='))
   return {
-    ...(typeof etag === 'string' && etag.length <= 100 ? { '$.headers.etag': etag } : {}),
+    ...(typeof etag === 'string' && etag.length <= 100 ? { '$.headers.etag': clean(etag) } : {}),
     ...Object.fromEntries(
       cookies.flatMap(([name, value]) =>
         /^[\w-]+$/.test(name!) && !name!.startsWith('banyan-') && value

@@ -137,6 +137,18 @@ describe('a recording that is replayed', () => {
     expect(() => asked(unknown)).toThrow(/"role":"robot"/)
   })
 
+  it('sends the version that each side answered, and cookies without a name, also where they had been masked', () => {
+    const version = '"‹secret 555555555555›"'
+    const [sequence] = asked([
+      exchange('a', 'GET /things/7', { ids: { '$.headers.etag': version } }),
+      exchange('a', 'PATCH /things/7', { headers: { 'if-match': version }, cookies: { '': TOKEN, a: TOKEN } }),
+    ])
+    expect(sequence!.steps[1]!.headers).toEqual({
+      'if-match': `{{r${n - 2}-0|"Recorded-555555555555-9!"}}`,
+      cookie: 'recorded.aaaaaaaaaaaa.token; a=recorded.aaaaaaaaaaaa.token',
+    })
+  })
+
   it('sends no template that a client wrote, and leaves out what was not kept', () => {
     const { sequences, skipped } = toSequences(
       [

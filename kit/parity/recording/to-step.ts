@@ -24,7 +24,7 @@ export function toStep(recorded: Recorded, rewrite: Rewrite): Step | undefined {
     if (name !== 'content-type') sent[name] = String(rewritten(value, name, []))
   if (cookies)
     sent.cookie = Object.entries(cookies)
-      .map(([name, value]) => `${name}=${rewritten(value, name, [])}`)
+      .map(([name, value]) => `${name === '' ? '' : `${name}=`}${rewritten(value, name, [])}`)
       .join('; ')
   return {
     method,
@@ -81,7 +81,7 @@ function leaf(value: unknown, member: string, nouns: readonly string[], rewrite:
   const id = typeof value === 'string' && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : value
   if (isIdName(member) || isUuid(value) || member === 'if-match' || member === 'if-none-match') {
     const name = variableOf(id, noun === '' ? nouns : [noun])
-    if (name) return `{{${name}|${String(value).replaceAll(/[{}|]/g, '')}}}`
+    if (name) return `{{${name}|${makeUp(String(value)).replaceAll(/[{}|]/g, '')}}}`
   }
   if (typeof value !== 'string') return value
   if (value.includes('‹')) return withVariables(value, variableOf)

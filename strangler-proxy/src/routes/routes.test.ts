@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { createMaskAnswers } from '@banyan/kit/parity/answers'
+import { createMaskExchange } from '@banyan/kit/parity/recording'
 import { MistakesError } from '@banyan/kit/yaml'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -167,4 +169,38 @@ it("the shop's own table is sound, and an order is held for all it writes", () =
   const file = new URL('../../shop/routes.yaml', import.meta.url)
   const { routes } = parseRoutes(readFileSync(file, 'utf8'), 'shop/routes.yaml')
   expect(compileRoutes(routes)('POST', '/api/orders')?.writes).toEqual(['orders', 'inventory', 'payments'])
+})
+
+describe("the shop's own table says what is personal", () => {
+  const file = new URL('../../shop/routes.yaml', import.meta.url)
+  const { personal } = parseRoutes(readFileSync(file, 'utf8'), 'shop/routes.yaml')
+  const address = { id: 7, name: 'Planted Person', line1: 'Elm 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
+  const letter = { subject: 'Your order 7', body: 'Hello Planted Person,' }
+
+  it.each([
+    ['/api/orders', { paymentToken: 'tok_visa', shippingAddress: address }],
+    ['/api/users', { email: 'kim@example.com', password: 'an elm 1', name: 'Planted Person' }],
+    ['/api/users/me/addresses', address],
+  ])('in what is recorded of a request to %s', (route, body) => {
+    const json = { text: JSON.stringify(body), type: 'application/json' }
+    const asked = { ...{ n: 0, at: 0, session: '', route, method: 'POST', url: route, headers: {} }, body: json }
+    const recorded = createMaskExchange({ personal, claims: [] })({ ...asked, status: 202, answerHeaders: {} })
+    expect(JSON.stringify(recorded)).not.toMatch(/Planted|Elm|an elm|10115|Berlin/)
+  })
+
+  it.each([
+    ['/api/orders', { items: [{ id: 7, shippingAddress: address }] }],
+    ['/api/orders/:id', { id: 7, shippingAddress: address }],
+    ['/api/orders/:id/cancel', { id: 7, shippingAddress: address }],
+    ['/api/orders/:id/shipment', { id: 7, address }],
+    ['/api/notifications', { items: [letter] }],
+    ['/api/users/me', { id: 7, name: 'Planted Person' }],
+    ['/api/users/me/addresses', { items: [address] }],
+  ])('in what is kept of an answer of %s', (route, body) => {
+    const question = { route, method: 'GET', url: route, headers: {} }
+    const answer = { status: 200, headers: {}, cookies: {}, body }
+    const kept = createMaskAnswers(personal)(question, [answer, answer], [])
+    expect(JSON.stringify(kept)).not.toMatch(/Planted|Elm|10115|Berlin/)
+    expect(JSON.stringify(kept)).toContain(JSON.stringify(body).includes('subject') ? 'Your order 7' : '"id":7')
+  })
 })
