@@ -239,6 +239,17 @@ describe('a switch in the middle', () => {
     },
   )
 
+  it('that outlasts the patience is no refusal either: the provider was asked before', async () => {
+    const patient = createPaymentsPort({ db: here.db, local, remote, patienceMs: 2_000 })
+    armed = armFailPoints('payments.after-charge=once:hang')
+    const answer = outcome(patient.charge(charge()))
+    await until(() => armed?.reached('payments.after-charge') === 1)
+    await own('moving')
+    armed.release('payments.after-charge')
+    expect(await answer).toMatchObject({ status: 504, code: 'payment-unclear' })
+    expect(await held()).toBe(500)
+  })
+
   it('lets a charge that the old owner still sends find the cancellation at the new one', async () => {
     armed = armFailPoints('payments.before-charge=once:hang')
     const late = outcome(local.charge(charge()))
