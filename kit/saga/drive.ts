@@ -50,7 +50,8 @@ export const drive = async <Trx extends Sql>(
   const turn = () =>
     passed(async () => {
       const call = standing?.stop.kind === 'call' ? standing.stop.action : undefined
-      const ended = standing && call && { action: call, outcome: await callOut(standing.saga, call, options) }
+      const ended = standing &&
+        call && { from: standing.saga, action: call, outcome: await callOut(standing.saga, call, options) }
       return persistently(() => leg(id, ended, options), pauseAfter)
     })
   do {
@@ -65,10 +66,12 @@ export const drive = async <Trx extends Sql>(
   return standing?.saga
 }
 
+type Ended = { from: SagaState; action: Call; outcome: Outcome }
+
 /** One transaction: records how the call in hand ended and walks on. Undefined when another process took over. */
 const leg = async <Trx extends Sql>(
   id: string,
-  ended: { action: Call; outcome: Outcome } | undefined,
+  ended: Ended | undefined,
   options: DriveOptions<Trx>,
 ): Promise<Standing | undefined> => {
   const { store, clock, random, lease } = options
@@ -76,11 +79,29 @@ const leg = async <Trx extends Sql>(
     const locked = await store.lock(trx, id)
     if (!locked || locked.leaseOwner !== lease().owner) return undefined
     const now = clock.now()
-    const saga = ended ? settled(locked.saga, ended.action, ended.outcome, now, random()) : locked.saga
+    const saga =
+      ended && awaits(locked.saga, ended)
+        ? settled(locked.saga, ended.action, ended.outcome, now, random())
+        : locked.saga
     const standing = await inSagaTrace(saga, () => walk(trx, saga, options.definitionOf(saga.saga), options))
     await store.save(trx, standing.saga, leaseFor(standing.stop, clock.now(), lease))
     return standing
   })
+}
+
+/**
+ * Whether the saga still stands where the call was made from. Where it does not, this outcome was recorded by a
+ * transaction whose commit was not heard of; twice recorded, a call put off for now would take an earlier attempt, which
+ * may have done something, from the count.
+ */
+const awaits = (saga: SagaState, { from, action }: Ended): boolean => {
+  const [is, was] = [saga.steps[action.step]!, from.steps[action.step]!]
+  return (
+    saga.status === from.status &&
+    is.status === was.status &&
+    is.attempts === was.attempts &&
+    is.undoAttempts === was.undoAttempts
+  )
 }
 
 const callOut = async <Trx extends Sql>(

@@ -1,7 +1,10 @@
 import { withoutValues } from '../service/error-values.ts'
 
-/** Why a saga turned back, or stopped. `detail` holds what the answer to a client needs. */
-export type Reason = { code: string; message: string; detail?: unknown }
+/**
+ * Why a saga turned back, or stopped. `detail` holds what the answer to a client needs; `before` is why a saga had turned
+ * back that stopped on its way.
+ */
+export type Reason = { code: string; message: string; detail?: unknown; before?: Reason }
 
 /** Thrown by an act that was refused for good, having done nothing: the saga turns back at once. */
 export class SagaRefusal extends Error {

@@ -63,7 +63,7 @@ type Options<Trx extends Sql> = {
   leaseMs?: number
   callTimeoutMs?: number
   pollMs?: number
-  /** Sagas that the worker drives at once. */
+  /** Sagas that the worker drives at once; those that requests follow are not counted. */
   concurrency?: number
 }
 
@@ -79,6 +79,7 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
   const me = `${side ?? ''}${randomUUID()}`
   const driven = new Map<string, { end: Promise<SagaState | undefined>; wake: AbortController }>()
   const closing = new AbortController()
+  let resuming = 0
   let held = Promise.withResolvers<void>()
   let looking: Promise<void> | undefined
 
@@ -119,6 +120,11 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
     const wake = new AbortController()
     // What cannot be stored now is resumed when the lease is over.
     const end = drive(id, from, wake.signal, driving)
+      .then((saga) => {
+        const { status, reason } = saga ?? {}
+        if (status === 'NEEDS_ATTENTION') logger.error({ saga: id, reason: reason?.code }, 'a saga needs attention')
+        return saga
+      })
       .catch((error) => {
         unlessElsewhere(error, { saga: id }, 'saga left to be resumed')
         return from?.saga
@@ -137,9 +143,10 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
   }
 
   const claim = async (): Promise<Promise<SagaState | undefined>[]> => {
-    const room = concurrency - driven.size
-    const claimed = room > 0 ? await pass(() => store.claim(lease(), clock.now(), room, side)) : []
-    return (claimed ?? []).map((id) => driveOnce(id))
+    const room = concurrency - resuming
+    const claimed = (room > 0 && (await pass(() => store.claim(lease(), clock.now(), room, side)))) || []
+    resuming += claimed.length
+    return claimed.map((id) => driveOnce(id).finally(() => resuming--))
   }
 
   /** A process of the other side of a move owns the sagas: quiet, its business. */

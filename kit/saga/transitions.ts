@@ -100,18 +100,25 @@ export const turnedBack = (saga: SagaState, reason: Reason, now: number): SagaSt
   noted({ ...saga, status: 'COMPENSATING', reason, nextAt: now }, { at: now, what: 'turned back', note: reason.code })
 
 /** Ends the saga. */
-export const finished = (saga: SagaState, action: Extract<NextStep, { kind: 'finish' }>, now: number): SagaState =>
-  noted(
-    { ...saga, status: action.status, reason: action.reason ?? saga.reason },
-    { at: now, what: action.status.toLowerCase().replace('_', ' '), note: action.reason?.message },
+export const finished = (saga: SagaState, action: Extract<NextStep, { kind: 'finish' }>, now: number): SagaState => {
+  const { status, reason: stopped } = action
+  const reason = stopped && saga.reason ? { ...stopped, before: saga.reason } : (stopped ?? saga.reason)
+  return noted(
+    { ...saga, status, reason },
+    { at: now, what: status.toLowerCase().replace('_', ' '), note: stopped?.message },
   )
+}
 
-/** Gives a saga that needs attention another round of attempts: forward if it never turned back, else backward. */
+/**
+ * Gives a saga that needs attention another round of attempts: forward if it never turned back, else backward, for the
+ * reason for which it had turned back.
+ */
 export const retried = (saga: SagaState, forwardOnly: boolean, deadlineMs: number, now: number): SagaState =>
   noted(
     {
       ...saga,
       status: forwardOnly ? 'RUNNING' : 'COMPENSATING',
+      reason: forwardOnly ? null : (saga.reason?.before ?? saga.reason),
       nextAt: now,
       deadlineAt: now + deadlineMs,
       steps: saga.steps.map((step) => ({ ...step, undoAttempts: 0, deadlineAt: null })),
