@@ -107,6 +107,18 @@ describe('a service that owns orders', () => {
     ])
   })
 
+  it('orders of a cart what is shown of it: not what nobody sells any more, and nobody has taken out yet', async () => {
+    const put = (product: number) =>
+      orders.service.call('PUT', `/api/cart/items/${product}`, { token: customer.token, body: { quantity: 1 } })
+    const deleted = { user_id: customer.id, product_id: 999_999, quantity: 2 }
+    await put(1)
+    await orders.service.db('cart_items').insert(deleted)
+    const cart = await orders.service.call('GET', '/api/cart', { token: customer.token })
+    const { status, body } = await place({ items: undefined })
+    expect([status, body.totalCents]).toEqual([201, cart.body.totalCents])
+    expect((await place({ items: undefined })).body.code).toBe('cart-empty')
+  })
+
   it('does not say that nothing was done of a cart that is changed and cannot be shown', async () => {
     let asked = 0
     orders.door.keeper = async ({ path, pass }) => {

@@ -41,7 +41,7 @@ export const place = async (
 
   // The owner's cart alone: of a copy that is behind it might be said that nothing is in it.
   const wanted = request.items ?? (await writeOrders(deps.db, (trx) => cartLines(trx, userId)))
-  const items = await priced(deps, wanted)
+  const items = await priced(deps, wanted, request.items === undefined)
   const totalCents = totalOf(items)
   if (totalCents > MOST_CENTS) throw tooDear(totalCents)
   const customer = await deps.customerOf(userId)
@@ -89,18 +89,21 @@ const answer = async ({ db }: PlaceDeps, orderId: number): Promise<PlaceResult> 
   return { orderId, response: response ?? { status: 202, body: { id: orderId, status: 'pending', statusUrl } } }
 }
 
+/** @param fromCart what nobody sells any more is left out: nor is it in the cart as its owner sees it */
 const priced = async (
   { inventory }: PlaceDeps,
   wanted: readonly { productId: number; quantity: number }[],
+  fromCart: boolean,
 ): Promise<OrderLine[]> => {
-  if (wanted.length === 0) throw problem(422, 'cart-empty', 'there is nothing to order: name items or fill the cart')
   const lines = mergeLines(wanted)
   const ids = lines.map((line) => line.productId)
   const products = await lookupProducts(inventory, ids)
   const unknown = ids.filter((id) => !products.has(id))
-  if (unknown.length > 0)
+  if (unknown.length > 0 && !fromCart)
     throw problem(422, 'unknown-product', `no such product: ${unknown.join(', ')}`, { productIds: unknown })
-  return lines.map(({ productId, quantity }) => {
+  const sold = lines.filter((line) => products.has(line.productId))
+  if (sold.length === 0) throw problem(422, 'cart-empty', 'there is nothing to order: name items or fill the cart')
+  return sold.map(({ productId, quantity }) => {
     const { name, priceCents } = products.get(productId)!
     return { productId, name, priceCents, quantity }
   })
