@@ -64,6 +64,20 @@ describe('a service that owns payments', () => {
     }
   })
 
+  it('tells that money was taken before it tells that it went back, also where only a cancellation found it out', async () => {
+    const id = ++order
+    expect((await charge(id, { token: 'tok_timeout' })).body.code).toBe('payment-unclear')
+    expect((await cancel(id)).body).toMatchObject({ status: 'refunded', refundedCents: 900 })
+    const { rows } = await payments.db.raw(
+      "select type, payload->'amountCents' as cents from banyan.outbox where stream = ? order by id",
+      [`payment-${id}`],
+    )
+    expect(rows).toEqual([
+      { type: 'PaymentCaptured', cents: 900 },
+      { type: 'PaymentRefunded', cents: 900 },
+    ])
+  })
+
   it('settles a refund whose answer was lost, once', async () => {
     const id = ++order
     const { paymentId } = (await charge(id)).body

@@ -88,7 +88,8 @@ export const savePayment = async (
     .returning('*')
   const event = { context: CONTEXT, stream: `payment-${row.order_id}`, version: 1 }
   const subject = { paymentId: row.id, orderId: row.order_id, userId: row.user_id }
-  if (next.status === 'captured' && row.status === 'pending')
+  // Also of a charge that was found out only when it was cancelled: what is given back was taken before.
+  if (row.status === 'pending' && (next.status === 'captured' || next.status === 'refunded'))
     await append(trx, { ...event, type: 'PaymentCaptured', payload: { ...subject, amountCents: row.amount_cents } })
   const refundedCents = next.refundedCents - row.refunded_cents
   if (refundedCents > 0)
