@@ -83,6 +83,20 @@ describe('a service that does not own users', () => {
 })
 
 describe('a service that is started as the owner', () => {
+  it.each<Record<string, string>>([{ JWT_ISSUER: 'acme' }, { JWT_ISSUER: 'acme', JWT_AUDIENCE: 'acme-shop' }])(
+    'signs tokens that whoever is given %o lets in',
+    async (env) => {
+      const owner = await startTestUsers({ env })
+      try {
+        await owner.setOwner('service')
+        const { id, token } = await owner.customer()
+        expect((await owner.call('GET', '/api/users/me', { token })).body.id).toBe(id)
+      } finally {
+        await owner.close()
+      }
+    },
+  )
+
   it('makes the first administrator once', async () => {
     const owner = await startTestUsers()
     try {

@@ -8,6 +8,8 @@ export const usersSettings = {
   /** Private keys of the access tokens: the first signs, the public halves of all are published. */
   JWT_KEYS: jwksVariable,
   JWT_ISSUER: z.string().min(1).default('banyan-shop'),
+  /** Whom the tokens are for, as whoever checks them expects it: the issuer unless told. */
+  JWT_AUDIENCE: z.string().min(1).optional(),
   ACCESS_TOKEN_SECONDS: seconds.default(900),
   REFRESH_TOKEN_SECONDS: seconds.default(30 * 86_400),
   /** argon2id as OWASP recommends it: 19 MiB, two passes, one lane. */

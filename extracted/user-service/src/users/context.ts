@@ -15,7 +15,7 @@ export function usersContext({ config, db }: { config: UsersSettings; db: Knex }
   const signer = createTokenSigner({
     privateJwk,
     issuer: config.JWT_ISSUER,
-    audience: 'banyan-shop',
+    audience: config.JWT_AUDIENCE ?? config.JWT_ISSUER,
     typ: 'at+jwt',
     ttlSeconds: config.ACCESS_TOKEN_SECONDS,
   })
