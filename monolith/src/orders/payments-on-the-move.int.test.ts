@@ -32,7 +32,11 @@ it('an order that is cancelled while payments move, with its charge made and not
   await ownPayments('moving')
   armed.release('payments.after-charge')
   const { id } = await shop.db('orders').where({ idempotency_key: 'cancelled-on-the-move' }).first('id')
-  const saga = () => shop.db('sagas').where({ id: `place-${id}` }).first()
+  const saga = () =>
+    shop
+      .db('sagas')
+      .where({ id: `place-${id}` })
+      .first()
   // The saga has been told what became of its call, and is about to call again.
   await until(async () => /^(later|failed)$/.test((await saga()).history.at(-1).what))
   await shop.call('POST', `/api/orders/${id}/cancel`, { token })

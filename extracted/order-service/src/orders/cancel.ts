@@ -25,7 +25,8 @@ export const cancel = async (deps: Deps, userId: number, orderId: number): Promi
   if (standing) await deps.runner.follow(standing, deps.patienceMs)
   else {
     await deps.runner.followStored(placingId(orderId), deps.patienceMs)
-    await deps.runner.followStored(cancellingId(orderId), deps.patienceMs)
+    const cancelling = await deps.runner.followStored(cancellingId(orderId), deps.patienceMs)
+    if (cancelling?.status === 'NEEDS_ATTENTION') throw stuck()
   }
   return (await getOrder(deps.db, orderId)).order
 }
@@ -35,8 +36,7 @@ const turnBack = async (trx: Knex.Transaction, { runner }: Deps, orderId: number
   const placing = await runner.cancel(trx, placingId(orderId), REASON)
   const order = await lockOrder(trx, orderId)
   if (order.status === 'shipped') throw problem(409, 'order-shipped', 'the order is on its way; send it back instead')
-  if (placing?.status === 'NEEDS_ATTENTION' && order.status === 'pending')
-    throw problem(409, 'order-stuck', 'something of this order could not be taken back; our staff looks after it')
+  if (placing?.status === 'NEEDS_ATTENTION' && order.status === 'pending') throw stuck()
   if (order.status !== 'confirmed') return undefined
   await updateOrder(trx, orderId, { status: 'cancelling' })
   return runner.start(trx, {
@@ -45,3 +45,6 @@ const turnBack = async (trx: Knex.Transaction, { runner }: Deps, orderId: number
     data: { orderId, userId: order.userId, reason: REASON.code },
   })
 }
+
+const stuck = () =>
+  problem(409, 'order-stuck', 'something of this order could not be taken back; our staff looks after it')

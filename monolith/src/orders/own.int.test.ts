@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
+import { startTestShop, type TestShop } from '../testing/shop.ts'
+
+// Carts and orders are each customer's own: nobody sees, changes or takes back another's.
+
+const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
+
+let sandbox: Sandbox
+let shop: TestShop
+let mine: string
+let theirs: string
+beforeAll(async () => {
+  sandbox = await startSandbox()
+  shop = await startTestShop(sandbox.env)
+})
+afterAll(async () => {
+  await shop?.close()
+  await sandbox?.close()
+})
+beforeEach(async () => {
+  mine = (await shop.customer()).token
+  theirs = (await shop.customer()).token
+})
+
+const put = (token: string, product: number, quantity: number) =>
+  shop.call('PUT', `/api/cart/items/${product}`, { token, body: { quantity } })
+const cart = async (token: string): Promise<number[][]> =>
+  (await shop.call('GET', '/api/cart', { token })).body.items.map(
+    ({ productId, quantity }: { productId: number; quantity: number }) => [productId, quantity],
+  )
+const order = (token: string, key: string, items?: object[]) =>
+  shop.call('POST', '/api/orders', {
+    token,
+    headers: { 'idempotency-key': key },
+    body: { items, paymentToken: 'tok_visa', shippingAddress },
+  })
+const cancel = (token: string, id: number) => shop.call('POST', `/api/orders/${id}/cancel`, { token })
+
+it('a cart is shown to its owner, changed and emptied by its owner alone', async () => {
+  await put(mine, 1, 1)
+  await put(theirs, 1, 2)
+  await put(theirs, 2, 3)
+  expect([await cart(mine), await cart(theirs)]).toEqual([
+    [[1, 1]],
+    [
+      [1, 2],
+      [2, 3],
+    ],
+  ])
+  await shop.call('DELETE', '/api/cart/items/2', { token: mine })
+  const { status, body } = await order(mine, 'from-my-cart')
+  expect([status, body.items.length]).toEqual([201, 1])
+  expect([await cart(mine), await cart(theirs)]).toEqual([
+    [],
+    [
+      [1, 2],
+      [2, 3],
+    ],
+  ])
+})
+
+it('an order is shown to, listed for and taken back by the customer who placed it, and nobody else', async () => {
+  const { body: placed } = await order(mine, 'mine', [{ productId: 1, quantity: 1 }])
+  const answers = [
+    await shop.call('GET', `/api/orders/${placed.id}`, { token: theirs }),
+    await cancel(theirs, placed.id),
+    await cancel(await shop.adminToken(), placed.id),
+  ]
+  expect(answers.map(({ status, body }) => [status, body.code])).toEqual(Array(3).fill([404, 'order-not-found']))
+  expect((await shop.call('GET', '/api/orders', { token: theirs })).body.items).toEqual([])
+  expect((await shop.call('GET', `/api/orders/${placed.id}`, { token: mine })).body.status).toBe('confirmed')
+  expect((await cancel(mine, placed.id)).body.status).toBe('cancelled')
+})
+
+it('an order whose cancellation has stopped is said to be stuck, not to be on its way to that', async () => {
+  const { body: placed } = await order(mine, 'stuck', [{ productId: 1, quantity: 1 }])
+  await cancel(mine, placed.id)
+  // As a cancellation that could not go on leaves it.
+  await shop.db('orders').where({ id: placed.id }).update({ status: 'cancelling' })
+  await shop
+    .db('sagas')
+    .where({ id: `cancel-${placed.id}` })
+    .update({ status: 'NEEDS_ATTENTION' })
+  const { status, body } = await cancel(mine, placed.id)
+  expect([status, body.code]).toEqual([409, 'order-stuck'])
+})
