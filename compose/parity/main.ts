@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { endWithStarter } from '../embedded/lifeline.ts'
 import { ROOT } from '../embedded/stack.ts'
-import { HELP, readOptions } from './options.ts'
+import { HELP, readOptions, rerunOf } from './options.ts'
 import { startWorlds, type Worlds } from './worlds.ts'
 
 const [DIFFERENT, INCONCLUSIVE] = [1, 2]
@@ -43,14 +43,7 @@ async function main(): Promise<number> {
   const { stop: _, ...places } = await starting
   const sides = join(folder, 'sides.json')
   writeFileSync(sides, JSON.stringify(places), { mode: 0o600 })
-  // What decides about the worlds stands in the command that a reader of the report repeats.
-  const worlds = [
-    ...(twin ? ['--twin'] : []),
-    ...(serviceFile === undefined ? [] : ['--service-file', serviceFile]),
-    ...(instant === undefined ? [] : ['--clock', instant]),
-  ]
-  const rerun = ['npm run parity --', ...worlds].join(' ')
-  const args = ['parity', context, '--sides', sides, '--rerun', rerun, ...passed, '--report', reports]
+  const args = ['parity', context, '--sides', sides, '--rerun', rerunOf(own), ...passed, '--report', reports]
   // Through run.mjs, by which it learns of the running stack: --record writes into its control database.
   const command = [join(ROOT, 'compose/run.mjs'), 'migrations/src/cli.ts', ...args]
   const child = spawn(process.execPath, command, { cwd: ROOT, stdio: 'inherit' })

@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { HELP, readOptions } from './options.ts'
+import { HELP, readOptions, rerunOf } from './options.ts'
 
 it.each([
   [['inventory', '--clock'], "Option '--clock <value>' argument missing"],
@@ -21,6 +22,15 @@ it('keeps what makes the worlds, and passes the rest on', () => {
   const { own, passed, context } = readOptions(given)
   expect([context, own.twin, own.clock]).toEqual(['inventory', true, 'now'])
   expect(passed).toEqual(['--seed', '7', '--folder', 'my/parity', '--coverage'])
+})
+
+it('says what made the worlds in words that a shell takes as they were given', () => {
+  const given = ["/tmp/my build/o'main.ts", '2027-12-31T23:59:30Z'] as const
+  const { own } = readOptions(['inventory', '--service-file', given[0], '--clock', given[1], '--twin'])
+  const [start, words] = rerunOf(own).split(' -- ')
+  expect(start).toBe('npm run parity')
+  const said = execFileSync('sh', ['-c', `printf '%s\\n' ${words}`], { encoding: 'utf8' })
+  expect(said.trim().split('\n')).toEqual(['--twin', '--service-file', given[0], '--clock', given[1]])
 })
 
 it('takes every option of the comparison that worlds leave open', () => {

@@ -62,3 +62,13 @@ export function readOptions(args: readonly string[]) {
   })
   return { own: values, passed, context }
 }
+
+/** What decides about the worlds, in the command for a shell that a reader of the report repeats. */
+export function rerunOf(own: Pick<ReturnType<typeof readOptions>['own'], 'twin' | 'service-file' | 'clock'>): string {
+  const worlds = (['service-file', 'clock'] as const).flatMap((name) =>
+    own[name] === undefined ? [] : [`--${name}`, quoted(own[name])],
+  )
+  return ['npm run parity --', ...(own.twin ? ['--twin'] : []), ...worlds].join(' ')
+}
+
+const quoted = (word: string) => (/^[\w./:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

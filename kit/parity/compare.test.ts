@@ -36,6 +36,23 @@ describe('comparing two answers', () => {
   })
 })
 
+describe('comparing what became of requests sent at once', () => {
+  const outcomes = (...left: number[]) => ({
+    outcomes: left.map((number) => ({ status: number < 0 ? 409 : 200, body: { left: number } })),
+  })
+
+  it('asks for the same set, whoever of them it was that had which', () => {
+    expect(differences(outcomes(2, 1, 0, -1), outcomes(0, 1, 2, -1))).toEqual([])
+    expect(differences({ body: outcomes(2, 1) }, { body: outcomes(1, 2) })).toEqual(['$.body.outcomes order'])
+  })
+
+  it('tells another set, by what became of them first', () => {
+    expect(differences(outcomes(2, 1, -1), outcomes(2, 2, -1))).toEqual(['$.outcomes[0].body.left value'])
+    expect(differences(outcomes(9, -1), outcomes(9, 8))).toEqual(expect.arrayContaining(['$.outcomes[1].status value']))
+    expect(differences(outcomes(1, 1), outcomes(1))).toEqual(['$.outcomes length'])
+  })
+})
+
 describe('rules', () => {
   it('ignore what they name, and nothing beside it', () => {
     const [left, right] = [
@@ -65,6 +82,55 @@ describe('rules', () => {
     expect(differences({ items }, { items: [{ sku: 'B', left: 3 }, items[0]] }, rule)).toEqual([
       '$.items[1].left value',
     ])
+  })
+
+  it('pair those of one member, and those in which something may vary, by the rest of them', () => {
+    const rule = { at: '$.items', unordered: 'sku' }
+    const items = [2, 1].map((left) => ({ sku: 'A', left }))
+    expect(differences({ items }, { items: [...items].reverse() }, rule)).toEqual([])
+    expect(
+      differences(
+        { items },
+        {
+          items: [
+            { sku: 'A', left: 1 },
+            { sku: 'A', left: 3 },
+          ],
+        },
+        rule,
+      ),
+    ).toEqual(['$.items[1].left value'])
+    const ids = { at: '$..id', bijection: 'item' }
+    const [one, other] = [
+      [
+        { id: 9, name: 'a' },
+        { id: 10, name: 'b' },
+      ],
+      [
+        { id: 12, name: 'b' },
+        { id: 11, name: 'a' },
+      ],
+    ]
+    for (const by of ['id', '.'])
+      expect(differences({ items: one }, { items: other }, { at: '$.items', unordered: by }, ids)).toEqual([])
+    const told = (...pairs: [name: string, second: number][]) => ({
+      items: pairs.map(([name, second]) => ({ at: `2026-01-01T00:00:0${second}Z`, name })),
+    })
+    const window = { at: '$..at', window: '5s' }
+    expect(
+      differences(told(['a', 0], ['b', 2]), told(['a', 3], ['b', 1]), { at: '$.items', unordered: '.' }, window),
+    ).toEqual([])
+  })
+
+  it('are not used by a member that no element has', () => {
+    const rules = book({ at: '$.items', unordered: 'sku' }, { at: '$.items[*].sku', ignore: true })
+    compare({ items: [{}] }, { items: [{}] }, 'get', rules)
+    expect(rules.uses().map(({ used }) => used > 0)).toEqual([true, false])
+  })
+
+  it('make no difference of what is null on either side', () => {
+    const kinds = [{ tolerance: 1 }, { pattern: '^W/' }, { window: '1s' }, { bijection: 'a' }]
+    for (const kind of kinds) expect(differences({ a: null }, { a: null }, { at: '$.a', ...kind })).toEqual([])
   })
 
   it('do not keep a list in another order from being seen as that', () => {

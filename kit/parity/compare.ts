@@ -37,10 +37,10 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
   }
 
   function walkList(a: unknown[], b: unknown[], path: string, rules: readonly Rule[]): void {
-    const by = rules.find((rule) => rule.unordered)?.unordered
-    const [one, other] = by ? [sorted(a, by), sorted(b, by)] : [a, b]
+    const keys = keysOf(path, rules)
+    const [one, other] = keys ? [sorted(a, keys), sorted(b, keys)] : [a, b]
     if (one.length !== other.length) add(path, 'length', one.length, other.length)
-    else if (isReordered(one.map(signed(path)), other.map(signed(path)))) {
+    else if (isReordered(one.map(signed(`${path}[0]`)), other.map(signed(`${path}[0]`)))) {
       add(path, 'order', one, other)
       return
     }
@@ -49,18 +49,36 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
       walk(one[index], other[index], `${path}[${index}]`)
   }
 
-  /** An element as text in which what a rule lets vary is left out: it is the same element all the same. */
-  function signed(path: string): (element: unknown) => string {
+  /**
+   * By what the elements of a list are put in one order where theirs says nothing. Those with the same member, and those
+   * in which only what a rule lets vary differs, are paired by the rest of them.
+   */
+  function keysOf(path: string, rules: readonly Rule[]): ((element: unknown) => string)[] | undefined {
+    const by = path === OUTCOMES ? '.' : rules.find((rule) => rule.unordered)?.unordered
+    if (by === undefined) return undefined
+    const whole = [signed(`${path}[0]`), stable]
+    if (path === OUTCOMES) return [outcomeOf, ...whole]
+    if (by === '.') return whole
+    const member = signed(`${path}[0].${by}`)
+    return [(element) => member(valueAt(element, `$.${by}`)), ...whole]
+  }
+
+  /** What stands at a place as text in which what a rule lets vary is left out: it is the same all the same. */
+  function signed(place: string): (node: unknown) => string {
     const blank = (node: unknown, at: string): unknown => {
+      // No rule is needed for what is not there.
+      if (node === undefined) return undefined
       if (book.at(operation, at).length > 0 && !Array.isArray(node)) return '*'
       if (Array.isArray(node)) return node.map((item, index) => blank(item, `${at}[${index}]`))
       if (typeof node !== 'object' || node === null) return node
       return Object.fromEntries(Object.entries(node).map(([name, item]) => [name, blank(item, `${at}.${name}`)]))
     }
-    return (element) => stable(blank(element, `${path}[0]`))
+    return (node) => stable(blank(node, place))
   }
 
   function leaf(a: unknown, b: unknown, path: string, rules: readonly Rule[]): void {
+    // Nothing on either side, as in a column that is still null: no rule makes a difference of that.
+    if (a === null) return
     for (const rule of rules) {
       const allowed = allows(rule, a, b)
       if (allowed === undefined) continue
@@ -80,7 +98,6 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
       const form = new RegExp(rule.pattern)
       return form.test(String(a)) && form.test(String(b))
     }
-    // Where there is no instant on either side, as in a column that is still null, nothing differs.
     if (rule.window !== undefined)
       return Object.is(a, b) || (formatOf(a) === formatOf(b) && Math.abs(instant(a) - instant(b)) <= rule.window)
     return undefined
@@ -113,10 +130,17 @@ function instant(value: unknown): number {
   return Date.parse(String(value))
 }
 
-function sorted(list: readonly unknown[], by: string): unknown[] {
-  const key = (element: unknown) => stable(by === '.' ? element : valueAt(element, `$.${by}`))
+/** Of requests sent at once: which of them had which is chance. */
+const OUTCOMES = '$.outcomes'
+
+/** What became of one of several requests sent at once: status and code first, for the rest may vary by itself. */
+export function outcomeOf(outcome: unknown): string {
+  return stable(['$.status', '$.body.code', '$.body.status'].map((at) => valueAt(outcome, at) ?? ''))
+}
+
+function sorted(list: readonly unknown[], keys: readonly ((element: unknown) => string)[]): unknown[] {
   return list
-    .map((element) => ({ element, key: key(element) }))
+    .map((element) => ({ element, key: keys.map((key) => key(element)).join('\u0000') }))
     .sort(byKey)
     .map(({ element }) => element)
 }

@@ -253,21 +253,39 @@ it("judges a rule's day by the true date, whatever the clock of the worlds says"
 
 it('proves nothing of a side that ran another build at the end than at the start', async () => {
   let looks = 0
-  const changing = createServer((req, res) => {
-    const build = req.url === '/health/ready' ? `goods+${looks++}` : undefined
-    res.setHeader('content-type', 'application/json').end(JSON.stringify({ build, price: 0, next: 100 }))
-  })
-  servers.push(changing)
-  await new Promise<void>((resolve) => changing.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(changing.address() as AddressInfo).port}`
-  const [left, right] = ['old', 'new'].map((name) => ({
+  const running = async (build: () => string) => {
+    const server = createServer((req, res) => {
+      const told = req.url === '/health/ready' ? build() : undefined
+      res.setHeader('content-type', 'application/json').end(JSON.stringify({ build: told, price: 0, next: 100 }))
+    })
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+  const urls = { old: await running(() => 'goods+0'), new: await running(() => `goods+${looks++}`) }
+  const [left, right] = Object.entries(urls).map(([name, url]) => ({
     ...{ name, url, sandbox: true },
     identities: {},
     clockShiftMs: 0,
   }))
-  const { verdict, reasons } = await run(url, 'generated 3', { left: left!, right: right! })
+  const { verdict, reasons } = await run(urls.new, 'generated 3', { left: left!, right: right! })
   expect(verdict).toBe('inconclusive')
   expect(reasons).toContain('new runs another build than at the start')
+})
+
+it('refuses to compare a side with itself, or to take the other side for the twin', async () => {
+  const place = (name: string, url: string, more = {}) => ({
+    ...{ name, url, sandbox: true, identities: {}, clockShiftMs: 0 },
+    ...more,
+  })
+  const [left, right] = [place('old', urls.left), place('new', urls.broken)]
+  await expect(run(`${urls.left}/`)).rejects.toThrow('old and new have the same url')
+  await expect(run(urls.broken, undefined, { twin: place('twin', urls.broken) })).rejects.toThrow('new and twin have')
+  for (const what of ['database', 'amqp']) {
+    const shared = { [what]: 'postgres://127.0.0.1:1/one' }
+    const sides = { left: { ...left, ...shared }, right: { ...right, ...shared } }
+    await expect(run(urls.broken, undefined, sides)).rejects.toThrow(`old and new have the same ${what}`)
+  }
 })
 
 it('refuses to look at what one side does and not at what the other does', async () => {

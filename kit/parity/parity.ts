@@ -33,6 +33,8 @@ export type ParityOptions = {
   recording?: string | undefined
   /** The one sequence to run, by name: a scenario's, or that of a generated one or of a shorter form of it. */
   only?: string | undefined
+  /** Whether an operation that was never compared, or only refused, makes the run inconclusive. */
+  coverage?: boolean | undefined
   /** How many shorter sequences are run for a difference, and ten times as many in all; 0 shows it as it was found. */
   tries: number
   now: Date
@@ -95,6 +97,7 @@ export async function testParity(options: ParityOptions): Promise<Report> {
       minimum: options.only === undefined ? (replayed ? settings.recorded : settings).minimum : 1,
       partial: replayed !== undefined || only !== undefined,
       unseen: unseenOf(places),
+      coverage: options.coverage,
       ...(replayed ? { faithful: settings.recorded.faithful } : {}),
       operations: own,
     })

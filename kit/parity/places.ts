@@ -22,6 +22,7 @@ export type Place = z.infer<typeof placeShape>
 export function refusePlaces(places: readonly Place[], sequences: readonly Sequence[]): void {
   refuseWrites(sequences, places)
   refuseStrangers(sequences, places)
+  refuseShared(places)
   for (const what of ['database', 'amqp'] as const) {
     const without = places.filter((place) => place[what] === undefined)
     if (without.length > 0 && without.length < places.length)
@@ -40,6 +41,22 @@ function refuseWrites(sequences: readonly Sequence[], places: readonly Place[]):
       `${writing.method} ${writing.path} writes, and ${open.join(' and ')} is not declared a sandbox: use --sandbox, or "sandbox": true in the file of --sides, only for copies that nobody uses`,
     )
 }
+
+/** What is compared with itself is always alike, and a twin that is the other side makes noise of each difference. */
+function refuseShared(places: readonly Place[]): void {
+  for (const what of ['url', 'database', 'amqp'] as const)
+    for (const [at, one] of places.entries()) {
+      const other = places.slice(at + 1).find((place) => one[what] !== undefined && sameUrl(place[what], one[what]))
+      if (other)
+        throw new Error(
+          `${one.name} and ${other.name} have the same ${what}: what one does would be the other's, and nothing is proven by comparing a side with itself`,
+        )
+    }
+}
+
+const sameUrl = (one: string | undefined, other: string) =>
+  one !== undefined &&
+  (one === other || (URL.canParse(one) && URL.canParse(other) && new URL(one).href === new URL(other).href))
 
 /** Whoever is to ask must be known to each side. */
 function refuseStrangers(sequences: readonly Sequence[], places: readonly Place[]): void {

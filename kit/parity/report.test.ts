@@ -16,7 +16,12 @@ const NOTHING: RunResult = {
   ...{ real: [], noise: [], doubtful: [], unmet: [], unhealthy: [], operations: [], rules: [] },
   ...{ recorded: { asked: 0, same: 0 }, asked: '', requests: 0, compared: 0, durationMs: 1_000, comparingMs: 10 },
 }
-const reportOf = (more: Partial<RunResult>, operations = [{ operationId: 'get', succeeds: true }], faithful = 0) =>
+const reportOf = (
+  more: Partial<RunResult>,
+  operations = [{ operationId: 'get', succeeds: true }],
+  faithful = 0,
+  coverage = false,
+) =>
   createReport(
     { ...NOTHING, ...more },
     {
@@ -27,6 +32,7 @@ const reportOf = (more: Partial<RunResult>, operations = [{ operationId: 'get', 
       at: 'now',
       minimum: 20,
       faithful,
+      coverage,
       operations,
     },
   )
@@ -92,6 +98,11 @@ it('an operation that was only refused is not covered, unless the contract has n
   expect(htmlOf(report)).toContain('<p>Only refused: refused.</p>')
   expect(htmlOf(report)).toContain('<p>Never compared: never.</p>')
   expect(htmlOf(report)).toContain('<tr><td>some</td><td>2</td><td>1</td><td>0</td><td>0</td></tr>')
+  expect(reportOf({ compared: 20, operations: tally.operations() }, operations).verdict).toBe('alike')
+  const asked = reportOf({ compared: 20, operations: tally.operations() }, operations, 0, true)
+  expect(asked).toMatchObject({ verdict: 'inconclusive', reasons: ['never compared: never', 'only refused: refused'] })
+  const covered = reportOf({ compared: 20, operations: tally.operations() }, operations.slice(0, 1), 0, true)
+  expect(covered.verdict).toBe('alike')
 })
 
 it('a request is answered with success by 2xx alone, and one of several at once is enough', () => {

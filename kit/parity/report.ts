@@ -74,6 +74,7 @@ export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = { alike: 0, diff
  * @param options.faithful share of recorded requests that must be answered as they were, or nothing is proven
  * @param options.partial whether rules may be unused, since only a part of the context was asked for
  * @param options.unseen what of a step was not looked at, `rows` or `events`: a rule for it may be unused
+ * @param options.coverage whether an operation that was never compared, or only refused, proves nothing
  * @param options.doubts why nothing is proven, in sentences, besides what the result says
  * @param options.reproductions by `operation at kind`
  * @param options.search how far they were looked for; not at all without it
@@ -90,6 +91,7 @@ export function createReport(
     faithful?: number | undefined
     partial?: boolean | undefined
     unseen?: readonly string[] | undefined
+    coverage?: boolean | undefined
     doubts?: readonly string[] | undefined
     /** Of the contract; `succeeds` says whether it has an answer of success. */
     operations: readonly { operationId: string; succeeds: boolean }[]
@@ -100,7 +102,14 @@ export function createReport(
   const seconds = result.durationMs / 1_000
   const succeeded = new Map(result.operations.map(({ operation, succeeded }) => [operation, succeeded]))
   const named = (these: typeof options.operations) => these.map(({ operationId }) => operationId)
-  const { verdict, reasons } = decide(result, options)
+  const uncovered = named(options.operations.filter(({ operationId }) => !succeeded.has(operationId)))
+  const onlyRefused = named(options.operations.filter((one) => one.succeeds && succeeded.get(one.operationId) === 0))
+  const gaps = [
+    ...(uncovered.length > 0 ? [`never compared: ${uncovered.join(', ')}`] : []),
+    ...(onlyRefused.length > 0 ? [`only refused: ${onlyRefused.join(', ')}`] : []),
+  ]
+  const doubts = [...(options.doubts ?? []), ...(options.coverage ? gaps : [])]
+  const { verdict, reasons } = decide(result, { ...options, doubts })
   return {
     context: options.context,
     verdict,
@@ -117,8 +126,8 @@ export function createReport(
     recorded: result.recorded,
     asked: result.asked,
     operations: [...result.operations].sort((a, b) => (a.operation < b.operation ? -1 : 1)),
-    uncovered: named(options.operations.filter(({ operationId }) => !succeeded.has(operationId))),
-    onlyRefused: named(options.operations.filter((one) => one.succeeds && succeeded.get(one.operationId) === 0)),
+    uncovered,
+    onlyRefused,
     differences: result.real.map((finding) => {
       const reproduction = options.reproductions?.get(spotOf(finding))
       return { ...finding, ...(reproduction ? { reproduction } : {}) }

@@ -7,7 +7,7 @@ import type { Side } from './side.ts'
 
 const operations = [{ operationId: 'get', method: 'GET', path: '/price', succeeds: true }]
 /** @param says the price, by how often it was asked before */
-function side(name: string, says: (time: number) => number): Side {
+function side(name: string, says: (time: number) => number | null): Side {
   let asked = 0
   return {
     name,
@@ -16,7 +16,7 @@ function side(name: string, says: (time: number) => number): Side {
   }
 }
 
-async function judged(left: (time: number) => number, right: (time: number) => number) {
+async function judged(left: (time: number) => number | null, right: (time: number) => number | null) {
   const runner = createRunner({
     ...{ left: side('old', left), right: side('new', right), rules: [], seed: 1, today: '2026-01-01' },
     operations: createOperations(operations),
@@ -51,4 +51,11 @@ it('a difference is noise when one side alone shows it, as soon as it is asked a
   // The left is asked twice each time: it varies from the second time on.
   const left = (time: number) => (time === 3 ? 2 : 1)
   expect(await judged(left, (time) => (time < 2 ? 2 : 1))).toContain('alike: ')
+})
+
+it('that a value varies by itself does not make noise of one that is of another type, be it seldom', async () => {
+  const right = (time: number) => (time === 0 ? null : time)
+  expect(await judged((time) => time, right)).toBe(
+    'inconclusive: 1 difference seen that did not come back when asked for',
+  )
 })

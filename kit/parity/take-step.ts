@@ -1,4 +1,4 @@
-import { stable } from './compare.ts'
+import { outcomeOf, stable } from './compare.ts'
 import type { BurstObservation, Observation } from './observation.ts'
 import { valueAt } from './path.ts'
 import type { Side } from './side.ts'
@@ -55,14 +55,9 @@ function burstVariables(variables: Variables, index: number): Variables {
   return new Map(variables).set('index', index).set('nth', Number(variables.get('number')) + 1 + index)
 }
 
-/** By what became of them: status and code first, for the rest may vary by itself. */
 function byOutcome(a: Observation, b: Observation): number {
   const [one, other] = [outcomeOf(a), outcomeOf(b)]
   return one < other ? -1 : one > other ? 1 : 0
-}
-
-function outcomeOf({ status, body }: Observation): string {
-  return stable([status, valueAt({ body }, '$.body.code') ?? '', valueAt({ body }, '$.body.status') ?? ''])
 }
 
 /** Who of several won is chance: members that only say who are made equal, in answers, rows and events. */

@@ -21,7 +21,7 @@ export type Finding = {
   noiseAtMost: number
   /** The chance of these counts if the other side were no different from the first asked twice. */
   chance: number
-  /** Whether this place varies by itself in any way, be it in another kind. */
+  /** Whether this place varies by itself in a way that this kind may come of, be it in another kind. */
   varies: boolean
   /** Masked. */
   sample: { path: string; left: unknown; right: unknown }
@@ -55,6 +55,12 @@ function verdictOf({ chance, noisy, askedTwice }: Finding): keyof Judgement {
 }
 
 const spotOf = ({ operation, at }: { operation: string; at: string }) => `${operation} ${at}`
+
+/** In which way a place varies: that a value does explains neither that it is not there nor that it is of another type. */
+function wayOf(kind: DifferenceKind): 'presence' | 'type' | 'any' {
+  if (kind === 'missing' || kind === 'extra') return 'presence'
+  return kind === 'type' ? 'type' : 'any'
+}
 
 type Place = { operation: string; at: string; kind: DifferenceKind; differed: number; noisy: number } & {
   first?: Pick<Finding, 'sample' | 'origin' | 'alsoIn'>
@@ -119,7 +125,11 @@ export function createTally(mask: Mask, placesAtMost = Number.POSITIVE_INFINITY)
     },
     judge() {
       const judgement: Judgement = { real: [], noise: [], doubtful: [] }
-      const varying = new Set([...places.values()].flatMap(({ noisy, ...place }) => (noisy > 0 ? [spotOf(place)] : [])))
+      const varying = new Set(
+        [...places.values()].flatMap(({ noisy, ...place }) =>
+          noisy > 0 ? [`${spotOf(place)} any`, `${spotOf(place)} ${wayOf(place.kind)}`] : [],
+        ),
+      )
       for (const { first, ...place } of places.values()) {
         if (!first) continue
         const { compared, askedTwice } = countsOf(place.operation)
@@ -129,7 +139,7 @@ export function createTally(mask: Mask, placesAtMost = Number.POSITIVE_INFINITY)
           askedTwice,
           noiseAtMost: wilson(place.noisy, askedTwice)[1],
           chance: fisher(place.differed, compared, place.noisy, askedTwice),
-          varies: varying.has(spotOf(place)),
+          varies: varying.has(`${spotOf(place)} ${wayOf(place.kind)}`),
           ...first,
         }
         judgement[verdictOf(finding)].push(finding)

@@ -130,6 +130,9 @@ it('takes what was only refused for not covered, where the contract has another 
   const options = goods([200, 404], [{ get: '/prices/none' }])
   const run = (...more: string[]) => ended(process.execPath, [CLI, ...options, ...sides, ...more])
   expect(await run('--coverage')).toEqual({ code: 2, said: expect.stringContaining('only refused: priceOf\n') })
+  // What is read, or recorded for a switch, is what the exit code says.
+  expect(readReport()).toMatchObject({ verdict: 'inconclusive', reasons: ['only refused: priceOf'] })
+  expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('<h1 class="inconclusive">')
   expect(await run()).toEqual({ code: 0, said: expect.not.stringContaining('only refused') })
 }, 60_000)
 

@@ -83,11 +83,9 @@ export const addParity: AddCommand = (program, cli) => {
         const report = await testParity(await optionsOf(context, given, out))
         out.endProgress()
         if (given.report) writeReports(given.report, report)
-        const uncovered = given.coverage === true && report.uncovered.length + report.onlyRefused.length > 0
         out.result(report, summaryOf(report, given))
         reported = true
-        process.exitCode =
-          uncovered && report.verdict === 'alike' ? EXIT_CODES.inconclusive : EXIT_CODES[report.verdict]
+        process.exitCode = EXIT_CODES[report.verdict]
         if (recordAt !== undefined) {
           await recordParity(recordAt, report, cli.who)
           out.line(`recorded for ${report.builds.left} and ${report.builds.right}`)
@@ -121,6 +119,7 @@ async function optionsOf(context: string, given: Given, out: Output): Promise<Pa
   const tries = wholeNumber('--tries', given.tries, 0)
   return {
     ...{ context, ...sides, seed, requests, only: given.only, recording: given.recording, tries, now: new Date() },
+    coverage: given.coverage,
     folder: folderOf(context, given.folder),
     tables: tablesOf((await readPlans(given.plans)).get(context)),
     reproduce: (sequence) => {
