@@ -61,6 +61,15 @@ export async function recordedTraffic(url: string, admin: { email: string; passw
   await ask(`POST /api/products/${kettle.id}/stock-adjustments`, { as: customer, body: { delta: 2, reason: 'mine' } })
   await ask('POST /api/products', { as: boss, body: { ...product, password: `${PLANTED}-member` } })
   await ask('POST /api/products', { as: 'eyJwbGFudGVk.eyJwbGFudGVk.cGxhbnRlZA', body: product })
+  const shippingAddress = {
+    ...{ name: `${PLANTED} Receiver`, line1: `${PLANTED} street 7`, line2: `${PLANTED} floor` },
+    ...{ postalCode: `${PLANTED}1`, city: `${PLANTED} town`, country: 'DE' },
+  }
+  // Of another product: in the world of a replay nobody has ordered one that is deleted below.
+  const items = [{ productId: first!.id, quantity: 1 }]
+  const order = { items, paymentToken: 'tok_visa', shippingAddress }
+  const placed = await ask('POST /api/orders', { as: customer, headers: { 'idempotency-key': 'REC-1' }, body: order })
+  if (placed.status !== 202) throw new Error(`no order was placed: ${placed.status} ${JSON.stringify(placed.json)}`)
   await ask(`GET /api/products/${kettle.id}`)
   await ask(`DELETE /api/products/${kettle.id}`, { as: boss })
   await ask(`GET /api/products/${kettle.id}`)
