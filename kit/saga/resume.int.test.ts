@@ -116,6 +116,22 @@ it('takes up what is due, however many others requests are waiting for', async (
   expect((await following).status).toBe('COMPLETED')
 })
 
+it('turns a saga back at once that is cancelled while it waits for its next attempt', async () => {
+  const runner = runnerOf({
+    name: 'waiting',
+    deadlineMs: 60_000,
+    steps: [{ name: 'call', do: { remote: async () => Promise.reject(new Error('no answer')) } }],
+  })
+  const waits = await runner.follow(await start(runner, 'waiting', 'impatient'), 20_000)
+  expect(waits.nextAt - clock.now()).toBeGreaterThan(1_000)
+  expect(await runner.resumeDue()).toBe(0)
+  await inTransaction(pool, (trx) =>
+    runner.cancel(trx, 'impatient', { code: 'cancelled', message: 'no longer wanted' }),
+  )
+  expect(await runner.resumeDue()).toBe(1)
+  expect((await store.read('impatient'))?.status).toBe('COMPENSATED')
+})
+
 it('says that a saga needs attention, and goes on with it for the reason for which it had turned back', async () => {
   let away = true
   const reasons: StepCall['reason'][] = []

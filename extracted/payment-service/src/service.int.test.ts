@@ -89,6 +89,27 @@ describe('a service that owns payments', () => {
     expect([await held(id), (await row(id)).refunded_cents]).toEqual([600, 300])
   })
 
+  it('notes a refund once, though two who asked for it under one key hear that it was made', async () => {
+    const id = ++order
+    const { paymentId } = (await charge(id)).body
+    armed = armFailPoints('payments.after-refund=once:hang')
+    const first = refund(paymentId, 'heard-twice', 300)
+    await expect.poll(() => armed?.reached('payments.after-refund')).toBe(1)
+    expect((await refund(paymentId, 'heard-twice', 300)).body.status).toBe('done')
+    armed.release('payments.after-refund')
+    expect((await first).body.status).toBe('done')
+    expect([await held(id), (await row(id)).refunded_cents]).toEqual([600, 300])
+  })
+
+  it('promises nobody what an open refund is about to give back', async () => {
+    const id = ++order
+    const { paymentId } = (await charge(id)).body
+    const open = { payment_id: paymentId, idempotency_key: 'first', amount_cents: 600, reason: 'damaged' }
+    await payments.db('refunds').insert({ ...open, status: 'pending' })
+    expect((await refund(paymentId, 'second', 301)).body).toMatchObject({ code: 'refund-too-large', leftCents: 300 })
+    expect((await refund(paymentId, 'third')).body).toMatchObject({ status: 'done', amountCents: 300 })
+  })
+
   it('lets a refund that the provider says nothing about keep neither the others from their turn nor a hold', async () => {
     const { paymentId } = (await charge(++order)).body
     const open = (key: string, age: number) => ({

@@ -60,6 +60,18 @@ it('a cart is shown to its owner, changed and emptied by its owner alone', async
   ])
 })
 
+it('a cart has a hundred products, also when several come for the last place at once', async () => {
+  await put(mine, 1, 1)
+  await shop.db.raw(
+    `insert into cart_items (user_id, product_id, quantity)
+     select (select max(user_id) from carts), n, 1 from generate_series(2, 99) n`,
+  )
+  const answers = await Promise.all([100, 101, 102].map((product) => put(mine, product, 1)))
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 422, 422])
+  expect((await put(mine, 103, 1)).body.code).toBe('cart-full')
+  expect((await put(mine, 1, 5)).status).toBe(200)
+})
+
 it('an order is shown to, listed for and taken back by the customer who placed it, and nobody else', async () => {
   const { body: placed } = await order(mine, 'mine', [{ productId: 1, quantity: 1 }])
   const answers = [

@@ -56,6 +56,20 @@ describe('accounts', () => {
   })
 })
 
+it('keeps a hundred addresses of one account, also when several come for the last place at once', async () => {
+  const { id, token } = await shop.customer()
+  await shop.db.raw(
+    `insert into addresses (user_id, name, line1, postal_code, city, country)
+     select ?, 'A', 'Street ' || n, '10115', 'Berlin', 'DE' from generate_series(1, 99) n`,
+    [id],
+  )
+  const body = { name: 'A', line1: 'Street 100', postalCode: '10115', city: 'Berlin', country: 'DE' }
+  const add = () => shop.call('POST', '/api/users/me/addresses', { token, body })
+  const answers = await Promise.all([add(), add(), add(), add()])
+  expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409])
+  expect((await add()).body.code).toBe('too-many-addresses')
+})
+
 describe('sessions', () => {
   it('an unknown address and a wrong password get the same answer', async () => {
     const { email } = await shop.customer()
