@@ -70,6 +70,9 @@ describe('rules', () => {
     const rule = { at: '$.price', tolerance: 1 }
     expect(differences({ price: 10 }, { price: 11 }, rule)).toEqual([])
     expect(differences({ price: 10 }, { price: 12 }, rule)).toEqual(['$.price value'])
+    // Text is no number, and what is the same is no difference.
+    expect(differences({ price: '10' }, { price: '10.5' }, rule)).toEqual(['$.price value'])
+    expect(differences({ price: 'free' }, { price: 'free' }, rule)).toEqual([])
   })
 
   it('pair the elements of a list by a member', () => {
@@ -122,6 +125,21 @@ describe('rules', () => {
     ).toEqual([])
   })
 
+  it('pair by nothing that is ignored, be it a list, and by the order of a list in which that says nothing neither', () => {
+    const items = (...lists: [name: string, at: number[], tags: string[]][]) => ({
+      items: lists.map(([name, at, tags]) => ({ at, name, tags })),
+    })
+    const ignored = { at: '$..at', ignore: true }
+    const unordered = { at: '$.items', unordered: '.' }
+    const one = items(['a', [1], []], ['b', [2], []])
+    expect(differences(one, items(['a', [4], []], ['b', [3], []]), ignored, unordered)).toEqual([])
+    const tags = { at: '$..tags', unordered: '.' }
+    const [tagged, other] = [items(['a', [], ['x']], ['a', [], ['y']]), items(['a', [], ['y']], ['a', [], ['x']])]
+    expect(differences(tagged, other, tags)).toEqual(['$.items order'])
+    const both = items(['a', [], ['x', 'y']], ['a', [], ['z']])
+    expect(differences(both, items(['a', [], ['z']], ['a', [], ['y', 'x']]), tags, unordered)).toEqual([])
+  })
+
   it('are not used by a member that no element has', () => {
     const rules = book({ at: '$.items', unordered: 'sku' }, { at: '$.items[*].sku', ignore: true })
     compare({ items: [{}] }, { items: [{}] }, 'get', rules)
@@ -143,6 +161,7 @@ describe('rules', () => {
     const rule = { at: '$.tag', pattern: '^W/"' }
     expect(differences({ tag: 'W/"1"' }, { tag: 'W/"2"' }, rule)).toEqual([])
     expect(differences({ tag: 'W/"1"' }, { tag: '"2"' }, rule)).toEqual(['$.tag value'])
+    expect(differences({ tag: '"1"' }, { tag: 'W/"2"' }, rule)).toEqual(['$.tag value'])
   })
 
   it('allow instants within a time, in one form only', () => {
@@ -151,6 +170,14 @@ describe('rules', () => {
     expect(differences({ at }, { at: '2026-01-01T00:00:04.000Z' }, rule)).toEqual([])
     expect(differences({ at }, { at: '2026-01-01T00:00:06.000Z' }, rule)).toEqual(['$.at value'])
     expect(differences({ at }, { at: '2026-01-01T01:00:00.000+01:00' }, rule)).toEqual(['$.at value'])
+    // As a token has them, and as JavaScript does.
+    for (const [second, now] of [
+      [1, 1_767_225_600],
+      [1_000, 1_767_225_600_000],
+    ] as const) {
+      expect(differences({ at: now }, { at: now + 5 * second }, rule)).toEqual([])
+      expect(differences({ at: now }, { at: now + 6 * second }, rule)).toEqual(['$.at value'])
+    }
     expect(differences({ at: null }, { at: null }, rule)).toEqual([])
     expect(differences({ at: null }, { at }, rule)).toEqual(['$.at type'])
   })

@@ -68,8 +68,12 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
     const blank = (node: unknown, at: string): unknown => {
       // No rule is needed for what is not there.
       if (node === undefined) return undefined
-      if (book.at(operation, at).length > 0 && !Array.isArray(node)) return '*'
-      if (Array.isArray(node)) return node.map((item, index) => blank(item, `${at}[${index}]`))
+      const rules = book.at(operation, at)
+      if (rules.some((rule) => rule.ignore) || (rules.length > 0 && !Array.isArray(node))) return '*'
+      if (Array.isArray(node)) {
+        const items = node.map((item, index) => blank(item, `${at}[${index}]`))
+        return rules.some((rule) => rule.unordered) ? sorted(items, [stable]) : items
+      }
       if (typeof node !== 'object' || node === null) return node
       return Object.fromEntries(Object.entries(node).map(([name, item]) => [name, blank(item, `${at}.${name}`)]))
     }
@@ -93,7 +97,7 @@ export function compare(left: unknown, right: unknown, operation: string, book: 
     if (rule.bijection !== undefined && rule.within !== undefined) return pairsWithin(rule.bijection, rule.within, a, b)
     if (rule.bijection !== undefined) return book.pair(rule.bijection, a, b)
     if (rule.tolerance !== undefined)
-      return typeof a === 'number' && typeof b === 'number' ? Math.abs(a - b) <= rule.tolerance + lost(a, b) : false
+      return Object.is(a, b) || (typeof a === 'number' && typeof b === 'number' && near(a, b, rule.tolerance))
     if (rule.pattern !== undefined) {
       const form = new RegExp(rule.pattern)
       return form.test(String(a)) && form.test(String(b))
@@ -165,7 +169,7 @@ export function stable(value: unknown): string {
   )
 }
 
-/** What a difference of two such numbers may be off by itself: 1.01 - 1 is a little more than 0.01. */
-function lost(a: number, b: number): number {
-  return Number.EPSILON * Math.max(Math.abs(a), Math.abs(b))
+/** A difference of two numbers may be off by itself: 1.01 - 1 is a little more than 0.01. */
+function near(a: number, b: number, tolerance: number): boolean {
+  return Math.abs(a - b) <= tolerance + Number.EPSILON * Math.max(Math.abs(a), Math.abs(b))
 }
