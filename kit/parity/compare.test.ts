@@ -119,6 +119,21 @@ describe('rules', () => {
     const told = (...pairs: [name: string, second: number][]) => ({
       items: pairs.map(([name, second]) => ({ at: `2026-01-01T00:00:0${second}Z`, name })),
     })
+    const [members, turned] = [
+      {
+        items: [
+          { a: 1, b: 2 },
+          { a: 2, b: 1 },
+        ],
+      },
+      {
+        items: [
+          { b: 1, a: 2 },
+          { b: 2, a: 1 },
+        ],
+      },
+    ]
+    expect(differences(members, turned, { at: '$.items', unordered: '.' })).toEqual([])
     const window = { at: '$..at', window: '5s' }
     expect(
       differences(told(['a', 0], ['b', 2]), told(['a', 3], ['b', 1]), { at: '$.items', unordered: '.' }, window),
@@ -216,6 +231,9 @@ describe('rules', () => {
       expect(seen('/api/orders/40', 40, link)).toEqual(['$.body.links[0] value'])
     for (const link of ['See /users/5/orders/40 and /orders/39', 'see /users/5 and /orders/39', 'nothing'])
       expect(seen('/api/orders/40', 40, link)).toEqual(['$.body.links[0] value'])
+    const kinds = { at: '$.body.id', bijection: 'order', within: '(?<user>u\\d+)|(\\d+)' }
+    expect(differences({ body: { id: 'u5' } }, { body: { id: 'u6' } }, kinds)).toEqual([])
+    expect(differences({ body: { id: 'u5' } }, { body: { id: '5' } }, kinds)).toEqual(['$.body.id value'])
     expect(seen('/API/orders/40', 40, 'see /users/5/orders/40 and /orders/39')).toEqual(['$.headers.location value'])
     expect(differences(answer('/a', 1), answer('/b', 1), ...rules)).toEqual(['$.headers.location value'])
   })
