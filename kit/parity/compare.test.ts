@@ -234,6 +234,10 @@ describe('rules', () => {
     const kinds = { at: '$.body.id', bijection: 'order', within: '(?<user>u\\d+)|(\\d+)' }
     expect(differences({ body: { id: 'u5' } }, { body: { id: 'u6' } }, kinds)).toEqual([])
     expect(differences({ body: { id: 'u5' } }, { body: { id: '5' } }, kinds)).toEqual(['$.body.id value'])
+    // A group inside another is no id of its own.
+    const within = { at: '$.body.links[*]', bijection: 'order', within: '/orders/((\\d+)-\\w)' }
+    const nested = (link: string, id: number) => ({ body: { links: [link], id } })
+    expect(differences(nested('/orders/17-a', 17), nested('/orders/40-b', 41), within, rules[1]!)).toEqual([])
     expect(seen('/API/orders/40', 40, 'see /users/5/orders/40 and /orders/39')).toEqual(['$.headers.location value'])
     expect(differences(answer('/a', 1), answer('/b', 1), ...rules)).toEqual(['$.headers.location value'])
   })
@@ -258,6 +262,9 @@ describe('rules', () => {
   it('must say why, until when, and exactly one thing', () => {
     expect(ruleShape.safeParse({ at: '$.a', ignore: true }).success).toBe(false)
     expect(ruleShape.safeParse({ ...SAID, at: '$.a' }).success).toBe(false)
+    expect(ruleShape.safeParse({ ...SAID, at: '$.a', ignore: true, reason: 'because' }).success).toBe(false)
+    for (const tolerance of [0, -1, '1'])
+      expect(ruleShape.safeParse({ ...SAID, at: '$.a', tolerance }).success).toBe(false)
     expect(ruleShape.safeParse({ ...SAID, at: '$.a', ignore: true, tolerance: 1 }).success).toBe(false)
     expect(ruleShape.safeParse({ ...SAID, at: '$.a', pattern: 'a', within: '(a)' }).success).toBe(false)
     for (const within of ['/orders/\\d+', '/orders/(?:\\d+)', '('])

@@ -2,6 +2,7 @@ import { createServer, type OutgoingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { compare } from './compare.ts'
+import { observe } from './observation.ts'
 import { createRuleBook } from './rules.ts'
 import { createSide } from './side.ts'
 
@@ -31,6 +32,12 @@ it('tells answers apart that are no text, and those that begin with a mark of th
   expect(await differences(png(0xff), png(0xff))).toEqual([])
   expect(await differences(png(0xff), png(0xfe))).toEqual(['$.body value'])
   expect(await differences({ body: '\ufefftext' }, { body: 'text' })).toEqual(['$.body value'])
+})
+
+it('leaves out what is of the connection and the moment, and nothing else that headers say', () => {
+  const connection = { connection: 'close', 'content-length': '1', 'keep-alive': 'timeout=5', 'set-cookie': 'a=b' }
+  const headers = { ...connection, date: 'now', 'transfer-encoding': 'chunked', vary: ['a', 'b'], age: '1' }
+  expect(observe(200, headers, '').headers).toEqual({ vary: 'a, b', age: '1' })
 })
 
 it('tells apart a cookie that is set and one that is taken away, whatever instant it says', async () => {

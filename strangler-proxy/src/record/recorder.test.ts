@@ -1,11 +1,15 @@
+import { EventEmitter } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { createLogger } from '@banyan/kit/service'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../../test-support/raw.ts'
 import { startProxy, type TestProxy, type TestProxyOptions } from '../../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
+import { createRecorder } from './recorder.ts'
 import { TAPE_BYTES } from './tape.ts'
 import { type OpenWriter, openWriter } from './writer-thread.ts'
 
@@ -150,6 +154,28 @@ describe('a recorder that cannot write', () => {
     expect((await post('{"a":1}', bearer('two'))).status).toBe(200)
     expect(proxy.recorder.state().dropped).toBe(2)
     expect(await proxy.parts.metrics.http.registry.metrics()).toContain('proxy_recorded_total{what="dropped"} 2')
+  })
+
+  it('ends when more sessions lack a request than it can remember, each client without a cookie being a new one', () => {
+    let sessions = 0
+    const logger = createLogger({ name: 'recorder under test', level: 'silent' })
+    const recorder = createRecorder({
+      ...{ folder, claims: [], personal: {}, counted: () => undefined, logger },
+      cookies: {
+        session: () => null,
+        newSession: () => ({ id: `session ${sessions++}`, setCookie: 'banyan-session=x' }),
+      },
+      open: () => ({ offer: () => false, end: async () => undefined }),
+    })
+    recorder.start({ ...ORDER, requests: 1_000_000 })
+    const message = (more: object) =>
+      Object.assign(new EventEmitter(), { headers: {}, ...more }) as unknown as IncomingMessage
+    for (let time = 0; time < 20_000 && recorder.state().on; time++) {
+      const listening = recorder.listen(message({ method: 'GET', url: '/api/goods' }), null, null)
+      listening.answered(message({ complete: true, statusCode: 200 }))
+      listening.ended()
+    }
+    expect(recorder.state()).toMatchObject({ on: false, dropped: 10_000, ended: 'too many sessions lack a request' })
   })
 
   it('has requests go on when it is wrong itself', async () => {

@@ -73,6 +73,8 @@ interface Current {
 const NOTHING: Listening = { setCookie: null, answered: () => undefined, ended: () => undefined }
 /** Bodies are in memory while their request is on its way. */
 const LISTENING_AT_MOST = 256
+/** Each client without a cookie is a new one, so that they would pile up while nothing can be written. */
+const CUT_AT_MOST = 10_000
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 const IDLE = {
   on: false,
@@ -97,6 +99,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     recording.cut.add(session)
     state = { ...state, dropped: state.dropped + 1 }
     counted('dropped')
+    if (recording.cut.size >= CUT_AT_MOST && recording === current) void end('too many sessions lack a request')
   }
   const end = async (why: string) => {
     const ending = current
