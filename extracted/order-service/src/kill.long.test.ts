@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type ShopProcess, startShopProcess } from '../../../monolith/src/testing/process.ts'
 import { reconcile } from '../../../monolith/src/testing/reconcile.ts'
 import { crashDatabaseServer } from '../../../tests/support/infra.ts'
-import type { Passing } from './testing/door.ts'
 import { startTestOrders, type TestOrders } from './testing/orders.ts'
 
 // Orders are placed through processes that die, or whose callees, connections or databases do, at every boundary of
@@ -19,6 +18,11 @@ const CALLS = {
   refund: /^\/internal\/charges\/\d+\/cancel$/,
   restock: /\/release$/,
 }
+
+/** What an order calls that turns back with its money taken. */
+const CALLS_BACK = ['refund', 'restock'] as const
+
+type Keeper = TestOrders['door']['keeper']
 
 let orders: TestOrders
 let customer: Awaited<ReturnType<TestOrders['shop']['customer']>>
@@ -50,17 +54,17 @@ const post = (url: string, path: string, key: string, body: object = {}) =>
     },
     body: JSON.stringify(body),
   })
-const place = (url: string, key: string) =>
+const place = (url: string, key: string, paymentToken = 'tok_visa') =>
   post(url, '/api/orders', key, {
     items: [{ productId: 1, quantity: 1 }],
-    paymentToken: 'tok_visa',
+    paymentToken,
     shippingAddress: ADDRESS,
   })
 /** Asks until there is an answer about the order, whatever dies of it. @returns its number, and how it stands */
-const begun = async (url: string, key: string): Promise<{ id: number; status: number }> => {
+const begun = async (url: string, key: string, paymentToken?: string): Promise<{ id: number; status: number }> => {
   const end = Date.now() + 60_000
   for (;;) {
-    const answer = await place(url, key).catch(() => undefined)
+    const answer = await place(url, key, paymentToken).catch(() => undefined)
     const body = (await answer?.json().catch(() => undefined)) as { id?: number; orderId?: number } | undefined
     const id = body?.id ?? body?.orderId
     if (answer && id !== undefined && answer.status !== 202) return { id, status: answer.status }
@@ -78,23 +82,38 @@ const endsWell = async () => {
 }
 
 /** The reservation is gone when the order would be sold: the saga turns back with its money taken. */
-const sellTooLate = async ({ path, pass }: Passing) => {
-  const id = /\/internal\/reservations\/(\d+)\/confirm/.exec(path)?.[1]
-  if (id) await orders.door.send('POST', `/internal/reservations/${id}/release`)
-  return pass()
-}
+const sellTooLate =
+  (keeper: Keeper = ({ pass }) => pass()): Keeper =>
+  async (call) => {
+    const id = /\/internal\/reservations\/(\d+)\/confirm/.exec(call.path)?.[1]
+    if (id) await orders.door.send('POST', `/internal/reservations/${id}/release`)
+    return keeper(call)
+  }
 
-/** Places an order, or cancels one, for each call to another context, with `arm` in front of it. */
-const atEveryCall = async (name: string, arm: (pattern: RegExp, side: string) => void) => {
+/** Places an order, or cancels one, for each call to another context, with such a keeper in its way. */
+const atEveryCall = async (name: string, keeperFor: (pattern: RegExp, side: string) => Keeper) => {
   for (const [step, pattern] of Object.entries(CALLS))
     for (const side of SIDES) {
       const key = `${name}-${step}-${side}`
+      const arm = () => {
+        orders.door.keeper = keeperFor(pattern, side)
+      }
       const cancelling = step === 'refund' || step === 'restock'
-      if (!cancelling) arm(pattern, side)
+      if (!cancelling) arm()
       const { id } = await begun(orders.service.url, key)
       if (!cancelling) continue
-      arm(pattern, side)
+      arm()
       await post(orders.service.url, `/api/orders/${id}/cancel`, key)
+    }
+}
+
+/** Places an order that turns back, for each call on its way back, with such a keeper in its way. */
+const atEveryCallBack = async (name: string, keeperFor: (pattern: RegExp, side: string) => Keeper) => {
+  for (const step of CALLS_BACK)
+    for (const side of SIDES) {
+      orders.door.keeper = sellTooLate(keeperFor(CALLS[step], side))
+      const { status } = await begun(orders.service.url, `${name}-back-${step}-${side}`)
+      expect(status).toBe(409)
     }
 }
 
@@ -121,7 +140,7 @@ it('of the order service itself', async () => {
       const { id } = await begun(orders.service.url, point)
       await dying(point, (url) => post(url, `/api/orders/${id}/cancel`, point))
     }
-  orders.door.keeper = sellTooLate
+  orders.door.keeper = sellTooLate()
   for (const step of ['charge', 'reserve'])
     for (const side of SIDES) {
       const point = `saga.place-order.${step}.undo.${side}`
@@ -146,9 +165,9 @@ it('of whoever has inventory and payments', async () => {
   let behind = await start()
   orders.door.to = behind.url
   let killed = 0
-  const dieOnce = (pattern: RegExp, side: string) => {
+  const dieOnce = (pattern: RegExp, side: string): Keeper => {
     let armed = true
-    orders.door.keeper = async (call) => {
+    return async (call) => {
       if (!armed || !pattern.test(call.path)) return call.pass()
       armed = false
       if (side === 'after') await call.pass()
@@ -161,17 +180,49 @@ it('of whoever has inventory and payments', async () => {
   }
   try {
     await atEveryCall('behind', dieOnce)
+    await atEveryCallBack('behind', dieOnce)
     await endsWell()
-    expect(killed).toBe(2 * Object.keys(CALLS).length)
+    expect(killed).toBe(2 * (Object.keys(CALLS).length + CALLS_BACK.length))
   } finally {
     await behind.close()
   }
 }, 240_000)
 
+it('of the payment provider', async () => {
+  let killed = 0
+  const dieOnce = (pattern: RegExp, side: string): Keeper => {
+    let armed = true
+    return async (call) => {
+      if (!armed || !pattern.test(call.path)) return call.pass()
+      armed = false
+      if (side === 'after') await call.pass()
+      const restart = await orders.sandbox.killProvider()
+      killed += 1
+      // What it has answered is lost as well, so that it is asked again.
+      const answer = side === 'before' ? await call.pass() : undefined
+      await restart()
+      if (!answer) throw new Error('died of it')
+      return answer
+    }
+  }
+  await atEveryCall('provider', dieOnce)
+  await atEveryCallBack('provider', dieOnce)
+  // It has charged, keeps its caller waiting for the answer, and dies.
+  const charged = (await orders.sandbox.ledger()).length
+  const late = place(orders.service.url, 'provider-late', 'tok_timeout')
+  await expect.poll(async () => (await orders.sandbox.ledger()).length, { timeout: 30_000 }).toBe(charged + 1)
+  await (await orders.sandbox.killProvider())()
+  await late
+  expect((await begun(orders.service.url, 'provider-late', 'tok_timeout')).status).toBe(201)
+  expect(await orders.sandbox.ledger()).toHaveLength(charged + 1)
+  await endsWell()
+  expect(killed).toBe(2 * (Object.keys(CALLS).length + CALLS_BACK.length))
+}, 240_000)
+
 /** Does it once, in front of the next call of the pattern or behind it. */
-const onceAt = (pattern: RegExp, side: string, act: () => Promise<unknown>) => {
+const onceAt = (pattern: RegExp, side: string, act: () => Promise<unknown>): Keeper => {
   let armed = true
-  orders.door.keeper = async (call) => {
+  return async (call) => {
     if (!armed || !pattern.test(call.path)) return call.pass()
     armed = false
     if (side === 'before') await act()

@@ -137,6 +137,7 @@ it.each([
   [['replay', 'goods'], 'ids, --type or --all: which dead letters are meant'],
   [['discard', 'goods', '1', '--all'], 'either ids or --all; there are both, 1 and --all'],
   [['replay', 'goods', '1', '4711'], '4711 to be among the dead letters of goods: banyan dlq list goods'],
+  [['replay', 'goods', '--type', 'Never'], 'Never to be the type of a dead letter of goods: banyan dlq list goods'],
   [['discard', 'goods', '4711', '--dry-run'], '4711 to be among the dead letters of goods: banyan dlq list goods'],
 ])('refuses %j, says why and changes nothing', async (args, why) => {
   await dead(2)

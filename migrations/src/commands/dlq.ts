@@ -92,6 +92,8 @@ function addTaking(
           const found = await listDeadLetters({ ...letters, limit: looked })
           return out.result({ dryRun: true, verb, letters: found }, found.map(describe).join('\n') || 'none')
         }
+        if (given.type && fitting === 0)
+          throw new Refused(`${given.type} to be the type of a dead letter of ${context}: banyan dlq list ${context}`)
         // Before anything is taken: what could not be written down is not done.
         await readAudit(setup.control(), context, 1)
         const taking = { verb, context, letters, looked, fitting }

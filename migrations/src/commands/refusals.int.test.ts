@@ -66,6 +66,8 @@ it.each([
   [['switch', 'goods', '--without-parity', 'no'], '--without-parity to say why'],
   [['shadow', 'goods', '--share', '-5'], 'the share to be a whole number from 0 to 100; it is "-5"'],
   [['shift', 'goods', '5', '--kill-switch'], '--auto with --kill-switch'],
+  [['shift', 'goods', '5', '--interval', '10'], '--auto with --interval'],
+  [['shift', 'goods', '5', '--samples', '10'], '--auto with --samples'],
   [['saga', 'list', 'goods', '--status', 'DONE'], 'NEEDS_ATTENTION; it is "DONE"'],
 ] as [string[], string][])('refuses %j, says what it saw and changes nothing', (args, why) => expectRefused(args, why))
 

@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import type { Phase } from '../control/stored.ts'
 import { knownContext } from './ask.ts'
 import type { AddCommand } from './cli.ts'
@@ -10,6 +11,10 @@ import { shiftAuto } from './shift-auto.ts'
  * still, or again once a rollback is over.
  */
 const SPLIT: readonly Phase[] = ['ready', 'switching', 'aborting']
+
+/** What only a climb has a use for. */
+const OF_AUTO = ['interval', 'samples', 'killSwitch']
+const flagOf = (option: string) => `--${option === 'killSwitch' ? 'kill-switch' : option}`
 
 type Given = {
   auto?: string
@@ -35,12 +40,13 @@ export const addShift: AddCommand = (program, cli) => {
     .option('--dry-run', 'show the requests to Unleash and send none')
     .option('--json', 'print one JSON object')
     .option('--why <reason>', 'written into the audit')
-    .action((context: string, share: string | undefined, given: Given) =>
+    .action((context: string, share: string | undefined, given: Given, command: Command) =>
       cli.run(given, async (setup, out) => {
         if ((share === undefined) === (given.auto === undefined))
           throw new Refused('either a share or --auto with several: banyan shift <context> 5, or --auto 1,5,25,50,100')
-        if (given.killSwitch && given.auto === undefined)
-          throw new Refused('--auto with --kill-switch: of a share that is set by hand nobody watches the reads')
+        const alone = OF_AUTO.find((option) => command.getOptionValueSource(option) === 'cli')
+        if (alone && given.auto === undefined)
+          throw new Refused(`--auto with ${flagOf(alone)}: of a share that is set by hand nobody watches the reads`)
         if (given.auto !== undefined)
           return await shiftAuto(setup, out, { ...given, context, shares: given.auto, who: cli.who })
         const percent = shareOf(share!)

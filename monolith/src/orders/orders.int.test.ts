@@ -181,6 +181,24 @@ it('cancels a confirmed order once, however often it is asked, and gives back mo
   expect(events.map((event) => event.type)).toEqual(['OrderPlaced', 'OrderConfirmed', 'OrderCancelled'])
 })
 
+it('says that staff looks after an order whose way back has stopped, and changes nothing of it', async () => {
+  const { body: placed } = await order()
+  // As a compensation that failed for good leaves it.
+  await shop.db('orders').where({ id: placed.id }).update({ status: 'pending' })
+  await shop
+    .db('sagas')
+    .where({ id: `place-${placed.id}` })
+    .update({ status: 'NEEDS_ATTENTION' })
+  const { status, body } = await shop.call('POST', `/api/orders/${placed.id}/cancel`, { token: customer.token })
+  expect([status, body.code]).toEqual([409, 'order-stuck'])
+  expect((await shop.db('orders').where({ id: placed.id }).first('status')).status).toBe('pending')
+  await shop.db('orders').where({ id: placed.id }).update({ status: 'confirmed' })
+  await shop
+    .db('sagas')
+    .where({ id: `place-${placed.id}` })
+    .update({ status: 'COMPLETED' })
+})
+
 it('ends a cancellation that races with the placing in one of the two, with the books straight', async () => {
   const ends = await Promise.all(
     Array.from({ length: 12 }, async (_one, n) => {

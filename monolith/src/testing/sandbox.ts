@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +25,8 @@ export type Sandbox = {
   mails(): Promise<Mail[]>
   /** The next messages are refused for now. */
   refuseMails(count: number): Promise<void>
+  /** Kills the provider; the way to have it back, at its old address and with its ledger as it is on the disk. */
+  killProvider(): Promise<() => Promise<void>>
   close(): Promise<void>
 }
 
@@ -31,20 +34,25 @@ export type Sandbox = {
 export async function startSandbox(options: { lateMs?: number } = {}): Promise<Sandbox> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-sandbox-'))
   const key = 'test-provider-key'
-  const [provider, sink] = await Promise.all([
+  const startProvider = (port: string) =>
     start('payment-provider', {
+      PORT: port,
       PAYMENT_PROVIDER_KEY: key,
       LEDGER_FILE: join(folder, 'ledger.jsonl'),
       LATE_MS: String(options.lateMs ?? 3_000),
-    }),
+    })
+  const [first, sink] = await Promise.all([
+    startProvider('0'),
     start('smtp-sink', { SMTP_PORT: '0', MAILBOX_FILE: join(folder, 'mailbox.jsonl') }),
   ])
+  let provider = first
+  const providerUrl = provider.ready.url
   const ledger = async (): Promise<LedgerEntry[]> => {
-    const response = await fetch(`${provider.ready.url}/ledger`, { headers: { authorization: `Bearer ${key}` } })
+    const response = await fetch(`${providerUrl}/ledger`, { headers: { authorization: `Bearer ${key}` } })
     return ((await response.json()) as { entries: LedgerEntry[] }).entries
   }
   return {
-    env: { PAYMENT_PROVIDER_URL: provider.ready.url, PAYMENT_PROVIDER_KEY: key, SMTP_URL: sink.ready.smtpUrl ?? '' },
+    env: { PAYMENT_PROVIDER_URL: providerUrl, PAYMENT_PROVIDER_KEY: key, SMTP_URL: sink.ready.smtpUrl ?? '' },
     ledger,
     async heldCents() {
       const held = new Map<string, number>()
@@ -61,6 +69,14 @@ export async function startSandbox(options: { lateMs?: number } = {}): Promise<S
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ refuse }),
       })
+    },
+    async killProvider() {
+      const ended = once(provider.child, 'exit')
+      provider.child.kill('SIGKILL')
+      await ended
+      return async () => {
+        provider = await startProvider(new URL(providerUrl).port)
+      }
     },
     async close() {
       await Promise.all([stop(provider.child), stop(sink.child)])
