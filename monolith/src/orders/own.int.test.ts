@@ -60,6 +60,16 @@ it('a cart is shown to its owner, changed and emptied by its owner alone', async
   ])
 })
 
+it('a cart is emptied by its own order alone, which is answered alike when it is asked for again', async () => {
+  await put(mine, 3, 2)
+  await order(mine, 'of-named-items', [{ productId: 3, quantity: 1 }])
+  expect(await cart(mine)).toEqual([[3, 2]])
+  const first = await order(mine, 'of-the-cart')
+  expect(await cart(mine)).toEqual([])
+  const again = await order(mine, 'of-the-cart')
+  expect([again.status, again.body]).toEqual([201, first.body])
+})
+
 it('a cart has a hundred products, also when several come for the last place at once', async () => {
   await put(mine, 1, 1)
   await shop.db.raw(
