@@ -44,4 +44,18 @@ describe('the retry budget', () => {
     now = 10_000
     expect(budget.spend()).toBe(true)
   })
+
+  it('forgets what nobody has counted over since', () => {
+    let now = 0
+    const budget = createRetryBudget(() => now)
+    const spent = () => {
+      let times = 0
+      while (budget.spend()) times++
+      return times
+    }
+    for (let request = 0; request < 100; request++) budget.request()
+    expect(spent()).toBe(20)
+    now = 15_000
+    expect(spent()).toBe(3)
+  })
 })

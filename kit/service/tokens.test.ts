@@ -70,7 +70,12 @@ describe('access tokens', () => {
     const whole = await sign()
     const unsigned = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${whole.split('.')[1]}.`
     for (const token of [await sign({}, otherJwk), unsigned, await sign({}, privateJwk, -1), 'garbage', `${whole}x`])
-      await expect(verifier.verify(token)).rejects.toMatchObject({ status: 401, code: 'invalid-token' })
+      await expect(verifier.verify(token)).rejects.toMatchObject({
+        ...{ status: 401, code: 'invalid-token' },
+        headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+      })
+    await expect(verifier.verify(await sign({}, privateJwk, -1))).rejects.toThrow('has expired')
+    await expect(verifier.verify('garbage')).rejects.toThrow('is not valid here')
   })
 
   it('of an old key and of a new one are good while both are published, and the old one’s no longer', async () => {
@@ -156,7 +161,8 @@ describe('access tokens', () => {
     const { jwksUrl, asked } = await publish(() => [200, JSON.stringify(keys)])
     const verifier = createTokenVerifier({ ...expected, jwksUrl })
     const next = await newKey('next')
-    expect(await verifier.verify(await sign())).toMatchObject({ sub: '7' })
+    const before = await sign()
+    expect(await verifier.verify(before)).toMatchObject({ sub: '7' })
     keys = publicJwks({ keys: [next] })
     vi.setSystemTime(Date.now() + 29_000)
     for (let time = 0; time < 3; time++)
@@ -165,6 +171,9 @@ describe('access tokens', () => {
     vi.setSystemTime(Date.now() + 2_000)
     expect(await verifier.verify(await sign({}, next))).toMatchObject({ sub: '7' })
     expect(asked()).toBe(2)
+    // What was checked with a key that has been taken out since is good until it expires.
+    expect(await verifier.verify(before)).toMatchObject({ sub: '7' })
+    await expect(verifier.verify(await sign())).rejects.toMatchObject({ code: 'invalid-token' })
   })
 
   it('publish nothing private', () => {
