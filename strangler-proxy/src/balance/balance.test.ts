@@ -256,6 +256,19 @@ describe('a name in a configured address', () => {
   })
 })
 
+it('what a table says of instances is taken as it is written', () => {
+  const health = '{ monolith: /ready, services: /health/ready, interval: 3s, timeout: 500ms, failures: 4, passes: 6 }'
+  const written = `{ health: ${health}, ejection: { failures: 7, for: 8s, share: 9% }, slow-start: 11s }`
+  expect(parseRoutes(table(written), 'routes.yaml').upstreams).toEqual({
+    health: {
+      ...{ monolith: '/ready', services: '/health/ready', intervalMs: 3_000, timeoutMs: 500 },
+      ...{ failures: 4, passes: 6 },
+    },
+    ejection: { failures: 7, forMs: 8_000, share: 0.09 },
+    slowStartMs: 11_000,
+  })
+})
+
 it.each([
   ['{ health: { monolith: ready } }', 'upstreams.health.monolith: must be a path'],
   ['{ ejection: { share: 0% } }', 'upstreams.ejection.share: must be from 1% to 100%'],

@@ -38,6 +38,13 @@ describe('an instance that joins others', () => {
   })
 })
 
+it('instances that were there from the beginning get requests by their load at once', () => {
+  group = make({ slowStartMs: 1_000_000_000 })
+  group.set([ONE, TWO])
+  group.enter(group.instances()[0]!, false)
+  expect(picks(100)).toBe(100)
+})
+
 describe('an instance that a request was tried at', () => {
   it('is not picked for it again', () => {
     expect(group.pick(group.instances())).toBeNull()
@@ -99,6 +106,40 @@ describe('what becomes of a request', () => {
     for (let time = 0; time < 4; time += 1) group.enter(one!, false)!.heard(503)
     expect(ejected).toEqual([])
   })
+
+  it('is a good answer where it is refused with nothing done', () => {
+    end({ kind: 'failed', cause: 'connection' }, 4)
+    end({ kind: 'refused' }, 1)
+    end({ kind: 'failed', cause: 'connection' }, 4)
+    expect(ejected).toEqual([])
+  })
+
+  it('puts its instance out once, however many were under way, and for the longer of two times', () => {
+    const [one] = group.instances()
+    const underWay = Array.from({ length: 12 }, () => group.enter(one!, false)!)
+    for (const passage of underWay.slice(0, 10)) passage.heard(503)
+    for (const passage of underWay.slice(10)) passage.ended({ kind: 'failed', cause: 'connect' })
+    expect(ejected).toEqual([`${ONE} failures`])
+    expect(one!.downUntil).toBeGreaterThan(performance.now() + BALANCE.ejection.forMs / 2)
+  })
+
+  it('counts anew for an instance that is back', () => {
+    group = make({ ejection: { failures: 2, forMs: 0, share: 1 } })
+    group.set([ONE])
+    end({ kind: 'failed', cause: 'connection' }, 3)
+    expect(ejected).toEqual([`${ONE} failures`])
+  })
+})
+
+it('is not up while all its instances are unhealthy or out', () => {
+  group.set([ONE, TWO])
+  const [one, two] = group.instances()
+  group.checked(one!, false)
+  expect(group.isUp()).toBe(true)
+  group.enter(two!, false)!.ended({ kind: 'failed', cause: 'connect' })
+  expect(group.isUp()).toBe(false)
+  group.checked(one!, true)
+  expect(group.isUp()).toBe(true)
 })
 
 it('only the first sending of a request feeds its budget of retries', () => {

@@ -37,6 +37,8 @@ describe('the less loaded of two', () => {
     for (const share of shares([one(), one(), one(), one()])) expect(share).toBeCloseTo(0.25, 1)
     const [busiest, busy, idle] = shares([one({ load: 9 }), one({ load: 5 }), one({ load: 1 })])
     expect([busiest, busy, idle]).toEqual([0, expect.closeTo(1 / 3, 1), expect.closeTo(2 / 3, 1)])
+    // Each is held against each other one, not against its neighbours alone.
+    expect(shares([one({ load: 9 }), one({ load: 1 }), one({ load: 8 }), one()])[2]).toBeCloseTo(1 / 6, 1)
   })
 
   it('passes over one that has just joined, less and less', () => {
@@ -45,6 +47,8 @@ describe('the less loaded of two', () => {
     expect(young(1_000)).toBeCloseTo(0.05, 1)
     expect(young(5_000)).toBeCloseTo(0.25, 1)
     expect(young(10_000)).toBeCloseTo(0.5, 1)
+    // Though it has nothing to do yet, and the others have.
+    expect(shares([one({ since: NOW }), one({ load: 1 })])[0]).toBe(0)
   })
 })
 
@@ -55,6 +59,7 @@ describe('who may get requests', () => {
   it.each([
     ['those that failed are out, up to their share', [down, well], 0.5, [well]],
     ['beyond it nobody is put out by failures', [down, down, well], 0.5, [down, down, well]],
+    ['the share is one of the healthy', [sick, sick, down, well], 0.3, [down, well]],
     ['whoever failed is back when the time is over', [one({ downUntil: NOW })], 0.5, [one({ downUntil: NOW })]],
     ['the unhealthy are out, however many', [sick, sick, well], 0.1, [well]],
     ['all are tried where nobody is healthy', [sick, sick], 0.5, [sick, sick]],
