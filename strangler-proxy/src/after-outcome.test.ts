@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { Cause } from './forward.ts'
 import { afterOutcome, type Circumstances } from './resend.ts'
 import { parseRoutes } from './routes/parse.ts'
+import type { Route } from './routes/route.ts'
 
 const { routes } = parseRoutes(
   `
@@ -9,10 +10,13 @@ contexts: { goods: goods-service }
 routes:
   - { method: GET, path: /api/goods, context: goods, access: read }
   - { method: POST, path: /api/goods, context: goods, access: write, resend: idempotency-key }
+  - { method: PUT, path: /api/goods, context: goods, access: write }
+  - { method: DELETE, path: /api/goods, context: goods, access: write, resend: always }
+  - { method: POST, path: /api/goods/search, context: goods, access: read }
 `,
   'routes.yaml',
 )
-const [route, write] = routes as [(typeof routes)[0], (typeof routes)[0]]
+const [route, write, silent, harmless, search] = routes as readonly [Route, Route, Route, Route, Route]
 /** A first sending of a read that has another place to go to, and time. */
 const FIRST: Circumstances = {
   ...{ route, method: 'GET', repeatable: true, idempotencyKey: false },
@@ -55,7 +59,27 @@ it.each([
   ['of which nothing was sent, and whose body is gone', 'connect', { repeatable: false }, 'problem'],
   ['that carries a key', 'connection', { idempotencyKey: true }, 'again, elsewhere, paid'],
   ['that carries a key, and whose body is gone', 'connection', { idempotencyKey: true, repeatable: false }, 'problem'],
+  [
+    'that carries a key, of which its rule says nothing',
+    'connection',
+    { idempotencyKey: true, route: silent },
+    'problem',
+  ],
+  ['that its rule calls harmless', 'connection', { route: harmless }, 'again, elsewhere, paid'],
+  ['that is none: a read that is asked by a POST', 'connection', { route: search }, 'again, elsewhere, paid'],
   ['that carries a key, off the rules', 'connection', { idempotencyKey: true, route: null }, 'problem'],
 ] as const)('a write %s', (_what, cause, change, expected) => {
   expect(after(cause, { route: write, method: 'POST', ...change })).toBe(expected)
+})
+
+it('what was refused with nothing done is sent again after a pause that grows, within its deadline', () => {
+  const refused = (change: Partial<Circumstances> = {}) =>
+    afterOutcome({ kind: 'refused' }, { ...FIRST, route: write, method: 'POST', ...change })
+  const pauses = [0, 1, 2, 3, 4, 9].map((refusals) => refused({ refusals }))
+  expect(pauses).toEqual([20, 40, 80, 160, 250, 250].map((afterMs) => ({ kind: 'again', why: 'refused', afterMs })))
+  expect(refused({ leftMs: 21 })).toMatchObject({ kind: 'again' })
+  const moving = { kind: 'problem', problem: { status: 503, code: 'context-moving', retryAfter: 1 } }
+  expect(refused({ leftMs: 20 })).toMatchObject(moving)
+  expect(refused({ repeatable: false })).toMatchObject(moving)
+  expect(refused({ route: null })).toMatchObject({ kind: 'problem', problem: { code: 'unrouted-write' } })
 })

@@ -56,3 +56,24 @@ it('a side that does not own the writes answers no read, unless it was asked for
     { numRuns: 5_000 },
   )
 })
+
+it.each([
+  ['its owner', 'up', 'up', null, 'monolith owner'],
+  ['the other side, while its owner is down', 'down', 'up', null, 'service fallback'],
+  ['its owner, though down, while the other side is no better', 'down', 'down', null, 'monolith owner'],
+  ['the other side, however it is, where its owner has no instance', 'absent', 'down', null, 'service no-instance'],
+  ['the side that was asked for, though it is down', 'down', 'up', 'monolith', 'monolith override'],
+  [
+    'the other side where the one that was asked for has no instance',
+    'up',
+    'absent',
+    'service',
+    'monolith no-instance',
+  ],
+] as const)('a read goes to %s', (_what, monolith, service, asked, expected) => {
+  const known = ownershipOf('goods', { phase: 'ready', heartbeatApplied: new Date(NOW) })
+  const ownership = { get: () => known, now: () => new Date(NOW) }
+  const upstreams = upstreamsOf({ monolith, service })
+  const { decision } = choose(read, ownership, () => false, { ...NO_FACTS, override: asked }, upstreams)
+  expect(`${decision.side} ${decision.reason}`).toBe(expected)
+})

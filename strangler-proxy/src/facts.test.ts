@@ -7,18 +7,41 @@ import { parseRoutes } from './routes/parse.ts'
 import { createSigner } from './sign.ts'
 
 const { routes } = parseRoutes(
-  'contexts: { goods: goods-service }\nroutes: [{ method: GET, path: /goods, context: goods, access: read }]',
+  `
+contexts: { goods: goods-service }
+routes:
+  - { method: GET, path: /goods, context: goods, access: read }
+  - { method: GET, path: /mine, context: goods, access: read, auth: required }
+`,
   'routes.yaml',
 )
 const verifier: TokenVerifier = {
   verify: async (token) => ({ sub: `user of ${token}` }),
   known: (token) => (token === 'seen' ? { sub: 'a user seen before' } : undefined),
 }
-const gather = createFacts(createCookies(createSigner('a cookie key for tests'), { secure: false }), verifier)
+const cookies = createCookies(createSigner('a cookie key for tests'), { secure: false })
+const gather = createFacts(cookies, verifier)
 
 it.each(['Bearer t', 'bearer t', 'BEARER  t'])('knows the user of %j, as a service does', async (authorization) => {
   const req = { headers: { authorization } } as IncomingMessage
   expect((await gather(req, routes[0]!, null)).facts.userId).toBe('user of t')
+})
+
+it('takes who has no valid token for nobody, and tells them apart by a session', async () => {
+  const refusing: TokenVerifier = { known: () => undefined, verify: () => Promise.reject(new Error('forged')) }
+  const judge = createFacts(cookies, refusing)
+  const req = { headers: { authorization: 'Bearer forged' } } as IncomingMessage
+  const { facts, setCookie } = await judge(req, routes[0]!, null)
+  expect(facts).toMatchObject({ userId: undefined, sessionId: expect.any(String) })
+  expect(setCookie).toContain('banyan-session=')
+})
+
+it('gives no session to who has one, has a token, or needs one for it', async () => {
+  const { id, setCookie } = cookies.newSession()
+  const of = (headers: object, rule = 0) => gather({ headers } as IncomingMessage, routes[rule]!, null)
+  expect(await of({ cookie: setCookie.split(';')[0]! })).toMatchObject({ facts: { sessionId: id }, setCookie: null })
+  expect(await of({ authorization: 'Bearer t' })).toMatchObject({ facts: { sessionId: undefined }, setCookie: null })
+  expect(await of({}, 1)).toMatchObject({ facts: { sessionId: undefined }, setCookie: null })
 })
 
 it('knows the user of a token that was seen before at once, without waiting', () => {
