@@ -13,7 +13,7 @@ function reads(
   const took = slow.flatMap(([share, ms]) => Array.from({ length: Math.round(share * answered) }, () => ms / 1000))
   return { answered, failed, within: new Map(BOUNDS.map((bound) => [bound, took.filter((s) => s <= bound).length])) }
 }
-const watch = (step: Window, more: { interval?: Window; intervals?: number } = {}) =>
+const watch = (step: Window, more: { interval?: Window; intervals?: number; samples?: number } = {}) =>
   decide({ step, interval: step, intervals: 2, samples: 100, ...more })
 const NOTHING = { monolith: reads(0), service: reads(0) }
 
@@ -88,6 +88,19 @@ describe('the guard', () => {
           [0.01, 40],
         ]),
       }),
+    ).toEqual({ kind: 'promote' })
+    // Two of sixty, which chance explains.
+    expect(
+      watch(
+        {
+          monolith,
+          service: reads(60, 0, [
+            [58 / 60, 4],
+            [2 / 60, 40],
+          ]),
+        },
+        { samples: 50 },
+      ),
     ).toEqual({ kind: 'promote' })
     // Surely more, and no more than one in a hundred.
     const mostly = {
