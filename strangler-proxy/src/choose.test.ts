@@ -62,6 +62,7 @@ it.each([
   ['the other side, while its owner is down', 'down', 'up', null, 'service fallback'],
   ['its owner, though down, while the other side is no better', 'down', 'down', null, 'monolith owner'],
   ['the other side, however it is, where its owner has no instance', 'absent', 'down', null, 'service no-instance'],
+  ['the side that was asked for, though it is down and its owner is not', 'up', 'down', 'service', 'service override'],
   ['the side that was asked for, though it is down', 'down', 'up', 'monolith', 'monolith override'],
   [
     'the other side where the one that was asked for has no instance',
