@@ -98,6 +98,13 @@ describe('what a client may not say', () => {
     )
     await behind.close()
     expect(monolith.seen[1]!.headers['x-forwarded-for']).toBe('7.7.7.7, 127.0.0.1')
+    const behindTwo = await startProxy({ routes: ROUTES, monolith: monolith.url, trustedHops: 2 })
+    await sendRaw(
+      behindTwo.port,
+      'GET / HTTP/1.1\r\nHost: s\r\nX-Forwarded-For: 6.6.6.6, 7.7.7.7, , 8.8.8.8\r\nConnection: close\r\n\r\n',
+    )
+    await behindTwo.close()
+    expect(monolith.seen[2]!.headers['x-forwarded-for']).toBe('7.7.7.7, 8.8.8.8, 127.0.0.1')
   })
 
   it('passes a well-formed trace and request id on, and makes one where there is none', async () => {
