@@ -13,6 +13,7 @@ routes:
   - { method: GET, path: /api/goods, context: goods, access: read }
   - { method: POST, path: /api/goods, context: goods, access: write, deadline: 2s, resend: idempotency-key }
   - { method: PUT, path: /api/goods, context: goods, access: write, deadline: 300ms }
+  - { method: POST, path: /api/goods/search, context: goods, access: read }
   - { method: DELETE, path: /api/goods, context: goods, access: write, resend: always }
 `
 const started: { close(): Promise<void> }[] = []
@@ -190,6 +191,12 @@ describe('a connection that fails', () => {
     },
   )
 
+  it('is tried once more for a read that is asked by a POST', async () => {
+    const { proxy, count } = await dropping(1)
+    expect((await post(proxy, {}, '/api/goods/search')).status).toBe(200)
+    expect(count()).toBe(2)
+  })
+
   it.each(['GET', 'HEAD'])('is tried once more for a %s that no rule names', async (method) => {
     const { proxy, count } = await dropping(1)
     expect((await fetch(`${proxy.url}/any`, { method })).status).toBe(200)
@@ -310,6 +317,18 @@ describe('a deadline', () => {
     })
     const answer = await post(proxy, { method: 'PUT' })
     expect([answer.status, await answer.text()]).toEqual([200, 'half whole'])
+  })
+
+  it('begins when a body that is kept has arrived', async () => {
+    const { proxy, monolith } = await house((_req, res) => res.end())
+    const client = await openRaw(proxy.port)
+    const began = performance.now()
+    client.write('PUT /api/goods HTTP/1.1\r\nHost: s\r\nContent-Length: 2\r\n\r\n{')
+    await until('the deadline would be over', () => performance.now() > began + 400)
+    client.write('}')
+    await once(client, 'data')
+    expect(Number(monolith.seen[0]!.headers['banyan-deadline-ms'])).toBeGreaterThan(200)
+    client.destroy()
   })
 
   it('does not count against the upstream while the client still sends', async () => {
