@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
 import { createAskSide } from './ask.ts'
 import type { Copy } from './copy.ts'
 
@@ -49,4 +49,31 @@ it('remembers a name that leads nowhere, too', async () => {
   expect(await fails()).toBe(remembered)
   now = 1_000
   expect(await fails()).not.toBe(remembered)
+})
+
+it.each([
+  ['is longer than is compared', 'text/plain', 'x'.repeat(70_000), 'more than is compared'],
+  ['is a stream of events', 'text/event-stream', 'data: 1\n\n', 'type'],
+])('takes no answer that %s', async (_what, type, body, why) => {
+  const ask = createAskSide(8, () => 0)
+  const port = await listen(0)
+  server!.removeAllListeners('request').on('request', (_req, res) => {
+    res.writeHead(200, { 'content-type': type }).write(body)
+    // The long one is not waited for to its end.
+    if (type !== 'text/plain') res.end()
+  })
+  await expect(ask(copy, `http://127.0.0.1:${port}`)).rejects.toThrow(why)
+})
+
+it('waits five seconds for a side that says nothing', async () => {
+  const bound = new AbortController()
+  const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(bound.signal)
+  onTestFinished(() => timeout.mockRestore())
+  const ask = createAskSide(8, () => 0)
+  const port = await listen(0)
+  server!.removeAllListeners('request')
+  const asked = ask(copy, `http://127.0.0.1:${port}`)
+  bound.abort()
+  await expect(asked).rejects.toThrow('aborted')
+  expect(timeout).toHaveBeenCalledWith(5_000)
 })
