@@ -261,4 +261,18 @@ describe('statistics', () => {
     expect(judged(1, 0)).toEqual([0, 0, 1])
     expect(judged(30, 0)).toEqual([1, 0, 0])
   })
+
+  it('excuse a difference by noise no oftener than the noise explains, and none of a place that is not counted', () => {
+    const at = (path: string) => [{ path, kind: 'value' as const, left: 1, right: 2 }]
+    const isNoise = (differed: number, noisy: number, placesAtMost = 2) => {
+      const tally = createTally(createMask(), placesAtMost)
+      tally.compared('get', at('$.first'), origin)
+      for (let time = 0; time < 60; time++) {
+        tally.compared('get', time < differed ? at('$.n') : [], origin)
+        tally.askedTwice('get', time < noisy ? at('$.n') : [])
+      }
+      return tally.isNoise('get', at('$.n')[0]!)
+    }
+    expect([isNoise(30, 28), isNoise(40, 5), isNoise(1, 0), isNoise(30, 28, 1)]).toEqual([true, false, false, false])
+  })
 })
