@@ -21,7 +21,7 @@ function withoutPort(entry: string): string {
 }
 
 function prefixOf(address: string): string {
-  const [head = '', tail] = address.split('%')[0]!.toLowerCase().split('::')
+  const [head = '', tail] = address.split('::')
   const before = head === '' ? [] : head.split(':')
   const after = tail === undefined || tail === '' ? [] : tail.split(':')
   const zeros = tail === undefined ? 0 : 8 - before.length - after.length

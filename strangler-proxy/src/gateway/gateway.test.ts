@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createTokenSigner, createTokenVerifier, type TokenVerifier } from '@banyan/kit/service'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startProxy, type TestProxy } from '../../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
 import { parseRoutes } from '../routes/parse.ts'
+import { createAdmit } from './admit.ts'
 import { clientAddress } from './client-address.ts'
 import { createRateLimiter } from './rate-limit.ts'
 
@@ -163,6 +164,38 @@ describe('a rate', () => {
     expect(await metrics()).toContain('proxy_rate_limited_total{by="address"} 2')
   })
 
+  it('of a rule is of that rule alone; what it lets through counts for all of its address', async () => {
+    await proxy.close()
+    proxy = await open({
+      routes: `
+contexts: { goods: goods-service }
+limits: { address: 7/1h }
+routes:
+  - { method: GET, path: /a, context: goods, access: read, limits: { address: 2/1h } }
+  - { method: GET, path: /b, context: goods, access: read, limits: { address: 2/1h } }
+  - { method: GET, path: /c, context: goods, access: read, auth: required, limits: { account: 1/1h } }
+  - { method: GET, path: /d, context: goods, access: read, auth: required, limits: { account: 1/1h, address: 1/1h } }
+`,
+    })
+    const from = '10.9.9.5'
+    // Its name is not taken for an address.
+    const named = await bearer(from)
+    const statuses: number[] = []
+    for (const path of ['/a', '/a', '/a', '/b', '/b', '/c', '/d', '/elsewhere', '/elsewhere'])
+      statuses.push((await ask(path, named, 'GET', from)).status)
+    expect(statuses).toEqual([200, 200, 429, 200, 200, 200, 200, 200, 429])
+    expect((await ask('/c', named)).status).toBe(429)
+  })
+
+  it('tells whole seconds to wait, and never none', () => {
+    const admit = createAdmit({
+      ...{ verifier: null, everywhere: { requests: 4, perMs: 1_000 }, limited: () => undefined },
+      limiter: { take: () => 250, size: () => 0 },
+    })
+    const req = { headers: { 'x-forwarded-for': '10.0.0.1' } } as unknown as IncomingMessage
+    expect(admit(req, null)).toMatchObject({ status: 429, retryAfter: 1 })
+  })
+
   it('for all of an address bounds its requests together, off the rules too', async () => {
     const from = '10.9.9.8'
     const statuses = await Promise.all(Array.from({ length: 31 }, () => ask('/elsewhere', {}, 'GET', from)))
@@ -199,6 +232,15 @@ describe('a rate', () => {
     expect([take(), take(), take(), take(), take()]).toEqual([0, 0, 0, 0, 250])
   })
 
+  it('lets through as many as it says, into how many parts its time is ever divided', () => {
+    const limiter = createRateLimiter({ now: () => 0 })
+    for (let requests = 1; requests <= 100; requests += 1) {
+      let passed = 0
+      while (passed <= requests && limiter.take(String(requests), { requests, perMs: 1_000 }) === 0) passed += 1
+      expect(passed).toBe(requests)
+    }
+  })
+
   it('remembers a bounded number of addresses, and who still comes', () => {
     const limiter = createRateLimiter({ remembered: 100, now: () => 0 })
     const rate = { requests: 1_000, perMs: 1_000_000 }
@@ -210,6 +252,13 @@ describe('a rate', () => {
     expect(limiter.take('steady', { requests: 100, perMs: 1_000_000 })).toBeGreaterThan(0)
   })
 
+  it('forgets nobody sooner for one whom it knows', () => {
+    const limiter = createRateLimiter({ remembered: 2, now: () => 0 })
+    const take = (who: string) => limiter.take(who, { requests: 2, perMs: 1_000_000 })
+    for (const who of ['a', 'a', 'b', 'b', 'c', 'd']) expect(take(who)).toBe(0)
+    expect(take('a')).toBeGreaterThan(0)
+  })
+
   it.each([
     ['10.0.0.1', '10.0.0.1'],
     ['10.0.0.2, 127.0.0.1', '10.0.0.2'],
@@ -219,6 +268,7 @@ describe('a rate', () => {
     ['[2001:db8:1:2::9]:443, 127.0.0.1', '2001:db8:1:2::/64'],
     ['2001:DB8::1', '2001:db8:0:0::/64'],
     ['::1', '0:0:0:0::/64'],
+    ['FE80:0:0:7::1%eth0', 'fe80:0:0:7::/64'],
     ['unknown, 127.0.0.1', '127.0.0.1'],
   ])('counts "%s" as %s', (forwardedFor, address) => {
     expect(clientAddress(forwardedFor)).toBe(address)
