@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openRaw, until } from '../test-support/raw.ts'
 import { ownershipOf, startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startClosingUpstream, startUpstream, type TestUpstream } from '../test-support/upstream.ts'
@@ -134,6 +134,13 @@ describe('who may answer in place of whom', () => {
     ['the owner for a read that was shared out', {}, 'service', {}, 'monolith'],
     ['the owner, whatever the other side has', { heartbeatApplied: null }, 'service', {}, 'monolith'],
     ['the service for the owner, in step', {}, 'monolith', {}, 'service'],
+    [
+      'the service while it is two seconds behind',
+      { heartbeatApplied: new Date(now.getTime() - 2_000) },
+      'monolith',
+      {},
+      'service',
+    ],
     ['the monolith for the owner after the switch', { owner: 'service', phase: 'switched' }, 'service', {}, 'monolith'],
     ['nobody while the data is copied', { phase: 'copying' }, 'monolith', {}, null],
     ['nobody once the move is complete', { phase: 'completed', owner: 'service' }, 'service', {}, null],
@@ -141,7 +148,7 @@ describe('who may answer in place of whom', () => {
     ['nobody before a heartbeat has been seen', { heartbeatApplied: null }, 'monolith', {}, null],
     [
       'nobody while the other side is behind',
-      { heartbeatApplied: new Date(now.getTime() - IN_STEP_MS - 1) },
+      { heartbeatApplied: new Date(now.getTime() - 2_001) },
       'monolith',
       {},
       null,
@@ -174,7 +181,10 @@ describe('a write', () => {
       const answer = await post(proxy, headers as Record<string, string>)
       expect([answer.status, await answer.text()]).toEqual([503, '{"code":"broken"}'])
     }
-    expect(instances.flatMap(({ seen }) => seen)).toHaveLength(2)
+    const sent = instances.flatMap(({ seen }) => seen)
+    expect(sent).toHaveLength(2)
+    // Nor is it given less time for that: half of thirty seconds is for what could go elsewhere.
+    for (const { headers } of sent) expect(Number(headers['banyan-deadline-ms'])).toBeGreaterThan(15_000)
   })
 
   it('never goes to the other side', async () => {
@@ -202,6 +212,35 @@ describe('a total outage', () => {
     expect(all.every((one) => one.status === 502)).toBe(true)
     expect(readsOf(monolith)).toBe(15 + 3)
   })
+
+  it.each([
+    ['says that it cannot', fails(503)],
+    ['cuts its connections', (_req: IncomingMessage, res: ServerResponse) => res.destroy()],
+  ] as [string, Answer][])(
+    'of a side that %s loads the other one by a fifth of its own requests at most',
+    async (_how, breaks) => {
+      let isBroken = false
+      let asked = 0
+      const allAsked = Promise.withResolvers<void>()
+      const { proxy, monolith } = await house({
+        async service(req, res) {
+          // On a connection of its own each: one that was used before says nothing of its side.
+          if (!isBroken) return answers('service')(req, res.setHeader('connection', 'close'))
+          asked += 1
+          if (asked === 15) allAsked.resolve()
+          await allAsked.promise
+          breaks(req, res)
+        },
+      })
+      // Of these a fifth are eight, and none of them went to the monolith.
+      for (let time = 0; time < 40; time += 1) await read(proxy)
+      isBroken = true
+      const all = await Promise.all(Array.from({ length: 15 }, () => read(proxy)))
+      expect(all.filter(({ status }) => status === 200)).toHaveLength(3)
+      expect(readsOf(monolith)).toBe(3)
+      expect(await metricsOf(proxy)).toContain('proxy_retries_denied_total 12')
+    },
+  )
 
   it('opens the breaker after twenty requests, which then lets one through to see, and closes when that went well', async () => {
     let well = false
@@ -245,21 +284,37 @@ it('an upstream is told how many milliseconds it has, which no client can say', 
   expect(first).toBeLessThanOrEqual(1_000)
   expect(second).toBeGreaterThan(first!)
   expect(second).toBeLessThanOrEqual(2_000)
+  // All of them where there is no other place.
+  proxy.own('goods', { phase: 'idle' })
+  await read(proxy, {}, '/api/goods/soon')
+  expect(Number(monolith.seen.at(-1)!.headers['banyan-deadline-ms'])).toBeGreaterThan(1_000)
   await read(proxy, {}, '/off/the/rules')
-  const unrouted = Number(monolith.seen[1]!.headers['banyan-deadline-ms'])
+  const unrouted = Number(monolith.seen.at(-1)!.headers['banyan-deadline-ms'])
   expect(unrouted).toBeGreaterThan(2_000)
   expect(unrouted).toBeLessThanOrEqual(UNROUTED_DEADLINE_MS)
+})
+
+it('the second place that is asked has all of the time that is left, though there is a third', async () => {
+  const instances = await Promise.all(['one', 'two', 'three'].map((name) => startUpstream(name, fails(503))))
+  const proxy = await startProxy({ routes: ROUTES, monolith: instances.map(({ url }) => url) })
+  started.push(proxy, ...instances)
+  await read(proxy, {}, '/api/goods/soon')
+  const told = instances.flatMap(({ seen }) => seen.map(({ headers }) => Number(headers['banyan-deadline-ms'])))
+  expect(told.map((ms) => ms > 1_000).sort()).toEqual([false, true])
 })
 
 it('a kept connection that its upstream is just closing costs no read its answer', async () => {
   const upstream = await startClosingUpstream()
   const proxy = await startProxy({ routes: ROUTES, monolith: upstream.url })
   started.push(proxy, upstream)
+  const first = vi.spyOn(proxy.parts.upstreams.groups()[0]!.budget, 'request')
   for (let round = 0; round < 20; round += 1) {
     const statuses = await Promise.all(Array.from({ length: 10 }, async () => (await read(proxy)).status))
     expect(statuses).toEqual(Array(10).fill(200))
   }
   expect(upstream.connections()).toBe(200)
+  // What was sent once more makes no room for more of that.
+  expect(first).toHaveBeenCalledTimes(200)
   expect(await metricsOf(proxy)).toMatch(/proxy_resends_total\{why="connection"\} [1-9]/)
 })
 
