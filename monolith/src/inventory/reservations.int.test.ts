@@ -178,6 +178,28 @@ describe('confirming and releasing', () => {
     expect(await stock()).toEqual([10, 0])
   })
 
+  it('a product that is being reserved at that very moment is not deleted', async () => {
+    const { rows } = await shop.db.raw<{ rows: { id: number }[] }>(
+      `with product as (insert into products (sku, name, category_id, price_cents)
+         select 'BEING-RESERVED', 'Being reserved', min(id), 100 from categories returning id)
+       insert into stock (product_id, available) select id, 1 from product returning product_id as id`,
+    )
+    const [{ id } = { id: 0 }] = rows
+    const reserving = await shop.db.transaction()
+    await reserve(reserving, { orderId: ++order, lines: [{ productId: id, quantity: 1 }] }, 60)
+    const deleting = shop.call('DELETE', `/api/products/${id}`, { token: await shop.adminToken() })
+    const waiting = async () => {
+      const { rows } = await shop.db.raw(
+        `select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return rows[0].n
+    }
+    await expect.poll(waiting, { timeout: 10_000 }).toBe(1)
+    await reserving.commit()
+    expect(await deleting).toMatchObject({ status: 409, body: { code: 'product-in-use' } })
+    expect(await stock(id)).toEqual([0, 1])
+  })
+
   it('stock given back is told once', async () => {
     const id = ++order
     await steps.reserve(id)
@@ -199,6 +221,9 @@ describe('expiry', () => {
     await runOut(held)
     await runOut(sold)
     await expect.poll(() => stock(), { timeout: 10_000 }).toEqual([7, 0])
+    // Whatever else there were to take: what is sold must not be sold again.
+    expect(await releaseExpired(shop.db)).toBe(0)
+    expect(await stock()).toEqual([7, 0])
     const { body } = await shop.internal('GET', `/internal/reservations/${held}`)
     expect(body.status).toBe('expired')
     expect(await events(held)).toEqual(['StockReserved', 'StockReleased'])
