@@ -51,6 +51,18 @@ it('takes a cookie without a name for the value that it is: a place in a report 
   expect(await differences(cookies('planted; Path=/'), cookies('other; Path=/'))).toEqual(['$.cookies..value value'])
 })
 
+it('compares JSON by its members whatever kind of JSON it is said to be, and what is called otherwise as a text', async () => {
+  const body = (type: string, body: string): Answer => ({ headers: { 'content-type': type }, body })
+  for (const type of ['application/json', 'application/problem+json; charset=utf-8'])
+    expect(await differences(body(type, '{"a":1,"b":2}'), body(type, '{"b":2,"a":1}'))).toEqual([])
+  const lines = 'application/jsonl'
+  expect(await differences(body(lines, '{"a":1,"b":2}'), body(lines, '{"b":2,"a":1}'))).toEqual(['$.body value'])
+})
+
+it('reads what a cookie says of itself whatever the letters', async () => {
+  expect(await differences(cookies('sid=1; HttpOnly; path=/'), cookies('sid=1; httponly; Path=/'))).toEqual([])
+})
+
 it('sees each of several cookies of one name', async () => {
   const [old, now] = ['sid=; Path=/old; Max-Age=0', 'sid=7; Path=/']
   expect(await differences(cookies(old, now), cookies(old, now))).toEqual([])
