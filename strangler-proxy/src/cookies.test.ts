@@ -42,6 +42,8 @@ describe('the override', () => {
     expect(readOverride(header.replace('service', 'monolith'), signer)).toBeNull()
     expect(readOverride('service', signer)).toBeNull()
     expect(readOverride(`${header}; more`, signer)).toBeNull()
+    // There is no such side, whoever has signed for it.
+    expect(readOverride(signer.sign('override', 'nobody').replace('.', '; '), signer)).toBeNull()
   })
 
   it('a signature made for a cookie is worthless as an override', () => {

@@ -38,3 +38,12 @@ it('forgets what was wrong with the right one, and after a quarter of an hour', 
   now += 16 * 60_000
   expect(wrong()).toBe(500)
 })
+
+it('remembers the latest ten thousand addresses, and no more', () => {
+  const brake = createLoginBrake(() => 0)
+  for (let address = 0; address <= 10_000; address += 1) {
+    brake.begin(String(address))
+    brake.ended(String(address), false)
+  }
+  expect([brake.begin('0'), brake.begin('2'), brake.begin('10000')]).toEqual([0, 500, 500])
+})
