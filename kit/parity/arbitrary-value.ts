@@ -67,16 +67,19 @@ export function invalidValue(schema: Schema, known: KnownValues, name = ''): Arb
   if (schema.maximum !== undefined && schema.maximum < Number.MAX_SAFE_INTEGER) beyond.push(schema.maximum + 1)
   if (schema.type === 'integer') beyond.push(1.5, '1', 'one', 1e21)
   if (schema.type === 'string') beyond.push(1, {}, '\u0000', '')
+  if ((schema.minLength ?? 0) > 1) beyond.push('x'.repeat(schema.minLength! - 1))
   if (schema.maxLength !== undefined) beyond.push('x'.repeat(schema.maxLength + 1), 'X'.repeat(schema.maxLength + 1))
   if (schema.enum) beyond.push('none-of-them')
   if (schema.not?.const !== undefined) beyond.push(schema.not.const)
   if (schema.type === 'array') beyond.push([], {}, 'text', [null])
   if (schema.type === 'object') beyond.push([], 'text')
   const others = fc.constantFrom(...beyond)
-  const full = fullLength(schema)
-  if (schema.type !== 'array' || full === undefined) return others
+  if (schema.type !== 'array') return others
+  const [least, full] = [schema.minItems ?? 0, fullLength(schema)]
+  const lengths = [...(least > 1 ? [least - 1] : []), ...(full === undefined ? [] : [full + 1])]
   const item = known[name] ? fc.constantFrom(...known[name]) : validValue(schema.items ?? {}, known, name)
-  return fc.oneof({ weight: 3, arbitrary: others }, { weight: 1, arbitrary: ofLength(item, full + 1) })
+  const wrongLengths = lengths.map((length) => ({ weight: 1, arbitrary: ofLength(item, length) }))
+  return fc.oneof({ weight: 3, arbitrary: others }, ...wrongLengths)
 }
 
 function validObject(schema: Schema, known: KnownValues): Arb {
@@ -130,8 +133,11 @@ function texts({ minLength = 0, maxLength = 60, pattern, type }: Schema): Arb {
     '%_\\',
     '  two  words',
   )
-  const long = fc.constantFrom('x', 'é').map((letter) => letter.repeat(maxLength))
-  const drawn = narrow ? fc.stringMatching(new RegExp(pattern)) : fc.oneof({ weight: 4, arbitrary: usual }, free, long)
+  const border = (length: number) => fc.constantFrom('x', 'é').map((letter) => letter.repeat(length))
+  const borders = [border(maxLength), ...(minLength > 0 ? [border(minLength)] : [])]
+  const drawn = narrow
+    ? fc.stringMatching(new RegExp(pattern))
+    : fc.oneof({ weight: 4, arbitrary: usual }, free, ...borders)
   const fits = (text: unknown) => {
     const letters = String(text)
     return letters.length >= minLength && letters.length <= maxLength && form.test(letters)

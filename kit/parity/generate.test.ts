@@ -13,9 +13,11 @@ const contract: Operation[] = [
       required: ['name', 'price'],
       properties: {
         name: { type: 'string', minLength: 1, maxLength: 10, pattern: '^[a-z]+$' },
+        word: { type: 'string', minLength: 8, maxLength: 200 },
         price: { type: 'integer', minimum: 0, maximum: 100 },
         tags: { type: 'array', minItems: 1, maxItems: 40, items: { type: 'string', enum: ['a', 'b'] } },
         ids: { type: 'array', maxItems: 20, items: { type: 'integer' } },
+        pair: { type: 'array', minItems: 3, maxItems: 30, items: { type: 'integer' } },
       },
     },
   },
@@ -57,7 +59,7 @@ describe('generated requests', () => {
     expect(steps.find(({ name }) => name === 'add')?.capture).toEqual({ item: '$.body.id' })
   })
 
-  it('hold lists as long as they may be, and one longer, of known values as well', () => {
+  it('hold lists as long as they may be, and one longer, as short as they may be, and one shorter, of known values as well', () => {
     const steps = drawSequences(arbitrary, 1, 1_000).flatMap((sequence) => sequence.steps)
     const lengths = (name: string) =>
       new Set(
@@ -68,6 +70,14 @@ describe('generated requests', () => {
       )
     expect(lengths('tags')).toEqual(new Set([0, 1, 2, 3, 4, 40, 41]))
     expect(lengths('ids')).toEqual(new Set([0, 1, 2, 3, 4, 20, 21]))
+    expect([...lengths('pair')]).toEqual(expect.arrayContaining([2, 3, 30, 31]))
+  })
+
+  it('hold texts as short and as long as they may be, and one shorter and longer', () => {
+    const bodies = drawSequences(arbitrary, 1, 1_000).flatMap(({ steps }) => steps.map(({ body }) => body))
+    const words = bodies.map((body) => (body as { word?: unknown } | null | undefined)?.word)
+    const lengths = words.flatMap((word) => (typeof word === 'string' ? [word.length] : []))
+    expect(lengths).toEqual(expect.arrayContaining([7, 8, 200, 201]))
   })
 
   it('carry headers, as far as HTTP can', () => {
