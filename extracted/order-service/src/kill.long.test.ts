@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { orderBody } from '../../../monolith/src/testing/order.ts'
 import { type ShopProcess, startShopProcess } from '../../../monolith/src/testing/process.ts'
 import { reconcile } from '../../../monolith/src/testing/reconcile.ts'
 import { crashDatabaseServer } from '../../../tests/support/infra.ts'
@@ -9,7 +10,6 @@ import { startTestOrders, type TestOrders } from './testing/orders.ts'
 // every step: each saga ends COMPLETED or COMPENSATED, and stock, payments and the provider's ledger add up to the cent.
 
 const MAIN = join(import.meta.dirname, 'main.ts')
-const ADDRESS = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 const SIDES = ['before', 'after'] as const
 const CALLS = {
   reserve: /^\/internal\/reservations$/,
@@ -55,11 +55,7 @@ const post = (url: string, path: string, key: string, body: object = {}) =>
     body: JSON.stringify(body),
   })
 const place = (url: string, key: string, paymentToken = 'tok_visa') =>
-  post(url, '/api/orders', key, {
-    items: [{ productId: 1, quantity: 1 }],
-    paymentToken,
-    shippingAddress: ADDRESS,
-  })
+  post(url, '/api/orders', key, orderBody({ paymentToken }))
 /** Asks until there is an answer about the order, whatever dies of it. @returns its number, and how it stands */
 const begun = async (url: string, key: string, paymentToken?: string): Promise<{ id: number; status: number }> => {
   const end = Date.now() + 60_000
@@ -79,6 +75,16 @@ const endsWell = async () => {
   await expect.poll(open, { timeout: 60_000, interval: 100 }).toEqual([])
   expect(await orders.service.db('orders').whereIn('status', ['pending', 'cancelling'])).toEqual([])
   await reconcile(orders.shop.db, orders.sandbox, orders.shop.db, orders.service.db)
+}
+
+/** In the way of the next call of the pattern, and of no other. */
+const once = (pattern: RegExp, keeper: Keeper): Keeper => {
+  let armed = true
+  return async (call) => {
+    if (!armed || !pattern.test(call.path)) return call.pass()
+    armed = false
+    return keeper(call)
+  }
 }
 
 /** The reservation is gone when the order would be sold: the saga turns back with its money taken. */
@@ -166,19 +172,15 @@ it('of whoever has inventory and payments', async () => {
   let behind = await start()
   orders.door.to = behind.url
   let killed = 0
-  const dieOnce = (pattern: RegExp, side: string): Keeper => {
-    let armed = true
-    return async (call) => {
-      if (!armed || !pattern.test(call.path)) return call.pass()
-      armed = false
+  const dieOnce = (pattern: RegExp, side: string) =>
+    once(pattern, async (call) => {
       if (side === 'after') await call.pass()
       await behind.kill()
       killed += 1
       behind = await start()
       orders.door.to = behind.url
       throw new Error('died of it')
-    }
-  }
+    })
   try {
     await atEveryCall('behind', dieOnce)
     await atEveryCallBack('behind', dieOnce)
@@ -191,11 +193,8 @@ it('of whoever has inventory and payments', async () => {
 
 it('of the payment provider', async () => {
   let killed = 0
-  const dieOnce = (pattern: RegExp, side: string): Keeper => {
-    let armed = true
-    return async (call) => {
-      if (!armed || !pattern.test(call.path)) return call.pass()
-      armed = false
+  const dieOnce = (pattern: RegExp, side: string) =>
+    once(pattern, async (call) => {
       if (side === 'after') await call.pass()
       const restart = await orders.sandbox.killProvider()
       killed += 1
@@ -204,8 +203,7 @@ it('of the payment provider', async () => {
       await restart()
       if (!answer) throw new Error('died of it')
       return answer
-    }
-  }
+    })
   await atEveryCall('provider', dieOnce)
   await atEveryCallBack('provider', dieOnce)
   // It has charged, keeps its caller waiting for the answer, and dies.
@@ -221,17 +219,13 @@ it('of the payment provider', async () => {
 }, 240_000)
 
 /** Does it once, in front of the next call of the pattern or behind it. */
-const onceAt = (pattern: RegExp, side: string, act: () => Promise<unknown>): Keeper => {
-  let armed = true
-  return async (call) => {
-    if (!armed || !pattern.test(call.path)) return call.pass()
-    armed = false
+const onceAt = (pattern: RegExp, side: string, act: () => Promise<unknown>) =>
+  once(pattern, async (call) => {
     if (side === 'before') await act()
     const answer = await call.pass()
     if (side === 'after') await act()
     return answer
-  }
-}
+  })
 
 it.each(['order-service', 'monolith'] as const)(
   'of every connection of the %s to its database',
@@ -274,11 +268,12 @@ it.each(['monolith', 'service'] as const)(
     try {
       const buy = async (n: number): Promise<number> => {
         for (;;) {
-          const { status } = await post(url, '/api/orders', `${side}-${n}`, {
-            items: [{ productId: 3, quantity: 1 }],
-            paymentToken: 'tok_visa',
-            shippingAddress: ADDRESS,
-          })
+          const { status } = await post(
+            url,
+            '/api/orders',
+            `${side}-${n}`,
+            orderBody({ items: [{ productId: 3, quantity: 1 }] }),
+          )
           // Too busy to name a price: asked again under the same key.
           if (status < 500) return status
         }

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { orderBody } from '../../../monolith/src/testing/order.ts'
 import { reconcile } from '../../../monolith/src/testing/reconcile.ts'
 import type { Answer, Passing } from './testing/door.ts'
 import { carryOver, startTestOrders, type TestOrders } from './testing/orders.ts'
 
 const BUYERS = 40
-const ADDRESS = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 
 let orders: TestOrders
 let customer: Awaited<ReturnType<TestOrders['shop']['customer']>>
@@ -144,8 +144,7 @@ describe('a service that owns orders', () => {
 describe('a move', () => {
   it('answers a key that was used before it as it was answered then, and makes no second order', async () => {
     await orders.setOwner('monolith')
-    const body = { items: [{ productId: 1, quantity: 1 }], paymentToken: 'tok_visa', shippingAddress: ADDRESS }
-    const asked = { token: customer.token, headers: { 'idempotency-key': 'before-and-after' }, body }
+    const asked = { token: customer.token, headers: { 'idempotency-key': 'before-and-after' }, body: orderBody() }
     const before = await orders.shop.call('POST', '/api/orders', asked)
     expect(before.status).toBe(201)
     await carryOver(orders.shop.db, orders.service.db)

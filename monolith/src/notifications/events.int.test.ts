@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createTestVhost } from '../../../tests/support/infra.ts'
+import { SHIPPING_ADDRESS } from '../testing/order.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
 import { startTestShop, type TestShop } from '../testing/shop.ts'
 import { messageId } from './mailer.ts'
@@ -9,8 +10,6 @@ import { messageId } from './mailer.ts'
 let vhost: Awaited<ReturnType<typeof createTestVhost>>
 let sandbox: Sandbox
 let shop: TestShop
-
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 
 beforeAll(async () => {
   ;[vhost, sandbox] = await Promise.all([createTestVhost(), startSandbox()])
@@ -23,11 +22,7 @@ afterAll(async () => {
 })
 
 const order = async (token: string, paymentToken = 'tok_visa') => {
-  const { body } = await shop.call('POST', '/api/orders', {
-    token,
-    headers: { 'idempotency-key': `key-${Math.random()}` },
-    body: { items: [{ productId: 1, quantity: 1 }], paymentToken, shippingAddress },
-  })
+  const { body } = await shop.order(token, `key-${Math.random()}`, { paymentToken })
   return body
 }
 const mailsTo = async (address: string) => (await sandbox.mails()).filter((mail) => mail.to.includes(address))
@@ -44,7 +39,7 @@ it('ships a confirmed order and writes one letter an event, each recognisable by
   const { id } = await order(customer.token)
   await until(async () => (await mailsTo(customer.email)).length >= 2)
   const { body: shipment } = await shop.call('GET', `/api/orders/${id}/shipment`, { token: customer.token })
-  expect(shipment).toMatchObject({ orderId: id, status: 'dispatched', address: shippingAddress })
+  expect(shipment).toMatchObject({ orderId: id, status: 'dispatched', address: SHIPPING_ADDRESS })
   expect(shipment.events.map((event: { type: string }) => event.type)).toEqual(['prepared', 'dispatched'])
 
   const events: { event_id: string }[] = await shop
@@ -158,11 +153,7 @@ it('hears of what waited in the outbox for a broker, though its relay is up befo
   // Until now this shop had no broker at all; the first one that it gets knows no queue.
   const [late, quiet] = await Promise.all([createTestVhost(), startTestShop(sandbox.env)])
   const customer = await quiet.customer()
-  const { body } = await quiet.call('POST', '/api/orders', {
-    token: customer.token,
-    headers: { 'idempotency-key': 'before-the-broker' },
-    body: { items: [{ productId: 1, quantity: 1 }], paymentToken: 'tok_visa', shippingAddress },
-  })
+  const { body } = await quiet.order(customer.token, 'before-the-broker')
   const heard = await startTestShop({ ...sandbox.env, AMQP_URL: late.url, DATABASE_URL: quiet.config.DATABASE_URL })
   try {
     await until(async () => (await quiet.db('banyan.outbox').whereNull('published_at')).length === 0)

@@ -5,7 +5,6 @@ import { takeOrdered } from './cart.ts'
 
 // What comes in between the look of a transaction and its write.
 
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 /** Whoever takes the first product out of a cart waits for the holder of this lock. */
 const BARRIER = 4712
 
@@ -62,11 +61,7 @@ it('what is put into the cart while what was ordered is taken out of it stays', 
 
 it('an order whose parcel leaves while its cancellation looks is not cancelled', async () => {
   const { token } = await shop.customer()
-  const { body: placed } = await shop.call('POST', '/api/orders', {
-    token,
-    headers: { 'idempotency-key': 'leaving' },
-    body: { items: [{ productId: 1, quantity: 1 }], paymentToken: 'tok_visa', shippingAddress },
-  })
+  const { body: placed } = await shop.order(token, 'leaving')
   const leaving = await shop.db.transaction()
   await leaving('orders').where({ id: placed.id }).update({ status: 'shipped' })
   const cancelling = shop.call('POST', `/api/orders/${placed.id}/cancel`, { token })

@@ -46,15 +46,7 @@ it('stores the step in hand when inventory is held, answers 202 at once, says dr
   await until(async () => (await control.query('select 1 from banyan.subscribers')).rows.length > 0)
   // The charge is on its way, and answered late: the step in hand, when the hold comes.
   const from = Date.now()
-  const placing = shop.call('POST', '/api/orders', {
-    token,
-    headers: { 'idempotency-key': 'held' },
-    body: {
-      items: [{ productId: 1, quantity: 1 }],
-      paymentToken: 'tok_timeout',
-      shippingAddress: { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' },
-    },
-  })
+  const placing = shop.order(token, 'held', { paymentToken: 'tok_timeout' })
   await until(async () => (await sandbox.ledger()).length > 0)
   await control.query("update banyan.contexts set hold = true where context = 'inventory'")
   const answer = await placing

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { orderBody } from '../testing/order.ts'
 import { type ShopProcess, startShopProcess } from '../testing/process.ts'
 import { reconcile } from '../testing/reconcile.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
@@ -17,7 +18,6 @@ const CANCELLING = [
   'payments.after-cancel',
   'saga.cancel-order.refund.do.after',
 ]
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 
 let sandbox: Sandbox
 let shop: TestShop
@@ -48,7 +48,7 @@ const post = (url: string, path: string, key: string, body?: object) =>
     body: JSON.stringify(body ?? {}),
   })
 const place = (url: string, key: string, paymentToken: string) =>
-  post(url, '/api/orders', key, { items: [{ productId: 1, quantity: 1 }], paymentToken, shippingAddress })
+  post(url, '/api/orders', key, orderBody({ paymentToken }))
 
 /** Starts a shop that dies at the point, sends the request, and sees both the broken answer and the kill. */
 const dieOf = async (point: string, request: (url: string) => Promise<Response>): Promise<void> => {

@@ -17,8 +17,6 @@ let customer: Awaited<ReturnType<TestShop['customer']>>
 let armed: ArmedFailPoints | undefined
 let keys = 0
 
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
-
 beforeAll(async () => {
   sandbox = await startSandbox()
   there = await startTestShop()
@@ -51,11 +49,7 @@ beforeEach(async () => {
 const ownInventory = (owner: string) =>
   here.db.raw('update banyan.owner set owner = ? where context = ?', [owner, 'inventory'])
 const order = (body: object = {}) =>
-  here.call('POST', '/api/orders', {
-    token: customer.token,
-    headers: { 'idempotency-key': `key-${++keys}` },
-    body: { items: [{ productId: 1, quantity: 2 }], paymentToken: 'tok_visa', shippingAddress, ...body },
-  })
+  here.order(customer.token, `key-${++keys}`, { items: [{ productId: 1, quantity: 2 }], ...body })
 const available = async (shop: TestShop) =>
   (await shop.db('stock').where({ product_id: 1 }).first('available')).available
 const reservationOf = (shop: TestShop, orderId: number) => shop.db('reservations').where({ order_id: orderId }).first()

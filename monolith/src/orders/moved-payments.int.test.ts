@@ -5,13 +5,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freePorts } from '../../../compose/embedded/ports.ts'
 import { newKey } from '../../../tests/support/keys.ts'
 import { createMigratedDatabase } from '../../../tests/support/migrated-database.ts'
+import { orderBody } from '../testing/order.ts'
 import { type ShopProcess, startShopProcess } from '../testing/process.ts'
 import { reconcile } from '../testing/reconcile.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
 import { startTestShop, type TestShop } from '../testing/shop.ts'
 
 const SERVICE = join(import.meta.dirname, '../../../extracted/payment-service/src/main.ts')
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 const key = newKey('monolith')
 
 let sandbox: Sandbox
@@ -70,7 +70,7 @@ const order = (name: string, paymentToken = 'tok_visa', url = shop.url) =>
   fetch(`${url}/api/orders`, {
     method: 'POST',
     headers: { authorization: `Bearer ${customer.token}`, 'content-type': 'application/json', 'idempotency-key': name },
-    body: JSON.stringify({ items: [{ productId: 1, quantity: 1 }], paymentToken, shippingAddress }),
+    body: JSON.stringify(orderBody({ paymentToken })),
   })
 const cancel = (id: number, url = shop.url) =>
   fetch(`${url}/api/orders/${id}/cancel`, { method: 'POST', headers: { authorization: `Bearer ${customer.token}` } })

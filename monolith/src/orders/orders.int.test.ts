@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { orderBody, SHIPPING_ADDRESS } from '../testing/order.ts'
 import { reconcile } from '../testing/reconcile.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
 import { startTestShop, type TestShop } from '../testing/shop.ts'
@@ -7,8 +8,6 @@ let sandbox: Sandbox
 let shop: TestShop
 let customer: Awaited<ReturnType<TestShop['customer']>>
 let keys = 0
-
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 
 beforeAll(async () => {
   sandbox = await startSandbox()
@@ -28,11 +27,7 @@ const setStock = (productId: number, available: number) =>
   shop.db('stock').where({ product_id: productId }).update({ available })
 
 const order = (body: object = {}, key = `key-${++keys}`, token = customer.token) =>
-  shop.call('POST', '/api/orders', {
-    token,
-    headers: { 'idempotency-key': key },
-    body: { items: [{ productId: 1, quantity: 2 }], paymentToken: 'tok_visa', shippingAddress, ...body },
-  })
+  shop.order(token, key, { items: [{ productId: 1, quantity: 2 }], ...body })
 
 it.each([
   ['tok_visa', 1],
@@ -151,7 +146,7 @@ it.each([
   ['a field nobody knows', { coupon: 'x' }, undefined, 422, 'invalid-request'],
   [
     'half a character',
-    { shippingAddress: { ...shippingAddress, name: 'Ada \ud83d' } },
+    { shippingAddress: { ...SHIPPING_ADDRESS, name: 'Ada \ud83d' } },
     undefined,
     422,
     'invalid-request',
@@ -160,7 +155,7 @@ it.each([
   const answer = await shop.call('POST', '/api/orders', {
     token: customer.token,
     headers: headers ?? { 'idempotency-key': `bad-${++keys}` },
-    body: { items: [{ productId: 1, quantity: 1 }], paymentToken: 'tok_visa', shippingAddress, ...change },
+    body: orderBody(change),
   })
   expect({ status: answer.status, code: answer.body.code }).toEqual({ status, code })
 })

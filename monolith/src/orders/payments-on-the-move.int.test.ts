@@ -4,8 +4,6 @@ import { reconcile } from '../testing/reconcile.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
 import { startTestShop, type TestShop } from '../testing/shop.ts'
 
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
-
 let sandbox: Sandbox
 let shop: TestShop
 beforeAll(async () => {
@@ -23,11 +21,7 @@ const until = (seen: () => Promise<boolean>) => expect.poll(seen, { timeout: 30_
 it('an order that is cancelled while payments move, with its charge made and not noted, gives the money back', async () => {
   const { token } = await shop.customer()
   const armed = armFailPoints('payments.after-charge=once:hang')
-  const placing = shop.call('POST', '/api/orders', {
-    token,
-    headers: { 'idempotency-key': 'cancelled-on-the-move' },
-    body: { items: [{ productId: 1, quantity: 1 }], paymentToken: 'tok_visa', shippingAddress },
-  })
+  const placing = shop.order(token, 'cancelled-on-the-move')
   await until(async () => armed.reached('payments.after-charge') === 1)
   await ownPayments('moving')
   armed.release('payments.after-charge')

@@ -4,6 +4,7 @@ import { newKey } from '../../../tests/support/keys.ts'
 import { createMigratedDatabase } from '../../../tests/support/migrated-database.ts'
 import { type Config, configSchema } from '../config.ts'
 import { startMonolith } from '../monolith.ts'
+import { orderBody } from './order.ts'
 
 const ADMIN = { email: 'admin@shop.test', password: 'an administrator' }
 
@@ -21,6 +22,8 @@ export type TestShop = {
   /** Calls an internal route as the service of that name. */
   internal(method: string, path: string, body?: unknown): Promise<Answer>
   adminToken(): Promise<string>
+  /** Orders under an idempotency key, what `orderBody` says unless changed. */
+  order(token: string, key: string, change?: object): Promise<Answer>
   /** Registers a new customer. */
   customer(): Promise<{ id: number; email: string; password: string; token: string; refreshToken: string }>
   close(): Promise<void>
@@ -70,6 +73,8 @@ export async function startTestShop(env: Record<string, string> = {}): Promise<T
     config,
     call,
     internal: async (method, path, body) => call(method, path, { token: await signer.sign('monolith'), body }),
+    order: (token, key, change) =>
+      call('POST', '/api/orders', { token, headers: { 'idempotency-key': key }, body: orderBody(change) }),
     adminToken: async () => (await call('POST', '/api/sessions', { body: ADMIN })).body.accessToken,
     async customer() {
       const account = {

@@ -1,6 +1,7 @@
 import { publicJwks } from '@banyan/kit/service'
 import knex, { type Knex } from 'knex'
 import { startTestService, type TestService } from '../../../../kit/service/testing/test-service.ts'
+import { orderBody } from '../../../../monolith/src/testing/order.ts'
 import { type Sandbox, startSandbox } from '../../../../monolith/src/testing/sandbox.ts'
 import { startTestShop, type TestShop } from '../../../../monolith/src/testing/shop.ts'
 import { newKey } from '../../../../tests/support/keys.ts'
@@ -20,8 +21,6 @@ export type TestOrders = {
   setOwner(owner: 'monolith' | 'service'): Promise<void>
   close(): Promise<void>
 }
-
-const shippingAddress = { name: 'Ada', line1: 'Main 1', postalCode: '10115', city: 'Berlin', country: 'DE' }
 
 /**
  * Starts the service in this process, the owner of orders, and beside it a shop that plays all the other contexts.
@@ -66,7 +65,7 @@ export async function startTestOrders(options: { shopEnv?: Record<string, string
       service.call('POST', '/api/orders', {
         token,
         headers: { 'idempotency-key': key },
-        body: { items: [{ productId: 1, quantity: 1 }], paymentToken: 'tok_visa', shippingAddress, ...change },
+        body: orderBody(change),
       }),
     async close() {
       await service.close()
