@@ -95,6 +95,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     answered: traffic.note,
     inFlight: () => inFlight.total(),
     held: () => hold.stats().waiting,
+    holdLastsMs: () => hold.lastsMs(),
     staleMs: () => ownership.staleMs(),
     leaseValid: () => ownership.leaseValid(),
     flagsStaleMs: () => flags.freshness().lastFetchMs ?? Number.POSITIVE_INFINITY,

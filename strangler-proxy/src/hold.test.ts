@@ -89,6 +89,24 @@ describe('a hold', () => {
     expect(await ended(proxy)).toEqual({ expired: 3 })
   })
 
+  it('is shown to get older though nobody waits for it any more, until it ends', async () => {
+    const { proxy } = await house({ hold: { ...LIMITS, leaseMs: 50 } })
+    const shown = async () => {
+      const text = await proxy.parts.metrics.http.registry.metrics()
+      return [/^proxy_requests_held (\S+)$/m, /^proxy_hold_seconds (\S+)$/m].map((one) => Number(one.exec(text)?.[1]))
+    }
+    expect(await shown()).toEqual([0, 0])
+    proxy.own('goods', { phase: 'switching', hold: true })
+    expect((await post(proxy, '/api/goods')).status).toBe(503)
+    proxy.own('orders', { phase: 'switching', hold: true })
+    const [waiting, seconds] = await shown()
+    expect(waiting).toBe(0)
+    expect(seconds).toBeGreaterThanOrEqual(0.05)
+    proxy.own('goods', { phase: 'ready', hold: false })
+    proxy.own('orders', { phase: 'ready', hold: false })
+    expect(await shown()).toEqual([0, 0])
+  })
+
   it('lasts 8 s, for 1,000 requests and 64 MiB, where nothing else is said', () => {
     expect(HOLD_LIMITS).toEqual({ leaseMs: 8_000, requests: 1_000, bytes: 64 * 2 ** 20 })
   })

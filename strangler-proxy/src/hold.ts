@@ -42,6 +42,8 @@ export interface Hold {
   /** Waits until the gate opens; at once where the hold is older than its lease or there is no room. */
   wait(waiter: Waiter): Promise<Waited>
   stats(): HoldStats
+  /** Age of the oldest hold that lasts, also when it is older than its lease and nobody waits any more; 0 without one. */
+  lastsMs(): number
   close(): void
 }
 
@@ -143,6 +145,7 @@ export function createHold(options: { limits?: HoldLimits; onPause?: (ms: number
       full: counts.full,
       pauses: { count: counts.released, lastMs: counts.lastMs, maxMs: counts.maxMs, sumMs: counts.sumMs },
     }),
+    lastsMs: () => (seenAt.size === 0 ? 0 : performance.now() - Math.min(...seenAt.values())),
     close() {
       for (const one of waiting) one.end('expired')
       if (timer) clearInterval(timer)

@@ -55,6 +55,7 @@ describe('everything that the proxy decides', () => {
     const metrics = createProxyMetrics({
       inFlight: () => 2,
       held: () => 3,
+      holdLastsMs: () => 2_500,
       staleMs: () => 4_000,
       flagsStaleMs: () => Number.POSITIVE_INFINITY,
       leaseValid: () => false,
@@ -83,6 +84,7 @@ describe('everything that the proxy decides', () => {
       'proxy_ejections_total{side="service",context="goods",why="health"} 1',
       'proxy_flags_stale_seconds -1',
       'proxy_hold_pause_seconds_count 1',
+      'proxy_hold_seconds 2.5',
       'proxy_holds_total{how="full"} 1',
       'proxy_instances{side="monolith",context="",state="ejected"} 0',
       'proxy_instances{side="monolith",context="",state="unhealthy"} 0',

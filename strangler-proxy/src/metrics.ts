@@ -36,6 +36,7 @@ type Named = Pick<Group, 'side' | 'context'>
 export interface Readings {
   inFlight(): number
   held(): number
+  holdLastsMs(): number
   staleMs(): number
   leaseValid(): boolean
   flagsStaleMs(): number
@@ -109,6 +110,7 @@ export function createProxyMetrics(read: Readings): ProxyMetrics {
   )
   gauge(registers, 'proxy_requests_in_flight', 'Requests on their way that write a context', read.inFlight)
   gauge(registers, 'proxy_requests_held', 'Requests that wait for a hold to end', read.held)
+  gauge(registers, 'proxy_hold_seconds', 'Age of the oldest hold known; 0 without one', () => read.holdLastsMs() / 1000)
   gauge(registers, 'proxy_ownership_stale_seconds', 'Age of what is known of ownership', () => read.staleMs() / 1000)
   gauge(registers, 'proxy_flags_stale_seconds', 'Age of what is known of the flags', () => read.flagsStaleMs() / 1000)
   gauge(registers, 'proxy_lease_valid', 'Whether the mover still waits for this proxy', () => Number(read.leaseValid()))

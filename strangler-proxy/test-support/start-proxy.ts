@@ -121,6 +121,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const metrics = createProxyMetrics({
     inFlight: () => inFlight.total(),
     held: () => hold.stats().waiting,
+    holdLastsMs: () => hold.lastsMs(),
     staleMs: () => 0,
     leaseValid: () => lease,
     flagsStaleMs: () => 0,

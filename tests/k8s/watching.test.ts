@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { SERVICES } from '../../compose/provision/services.ts'
 import { exportRelay } from '../../kit/outbox/relay-metrics.ts'
 import { createMetrics } from '../../kit/service/metrics.ts'
+import { HOLD_LIMITS } from '../../strangler-proxy/src/hold.ts'
 import { createProxyMetrics } from '../../strangler-proxy/src/metrics.ts'
 import { labelsIn, metricsIn, seriesOf } from './support/promql.ts'
 
@@ -37,7 +38,7 @@ async function exported(): Promise<{ names: Set<string>; labels: Map<string, rea
   exportRelay(service.registry, () => ({ ...now, confirmLatencyMs: { p50: 0, p99: 0 } }))
   const none = () => 0
   const { http } = createProxyMetrics({
-    ...{ inFlight: none, held: none, staleMs: none, flagsStaleMs: none },
+    ...{ inFlight: none, held: none, holdLastsMs: none, staleMs: none, flagsStaleMs: none },
     leaseValid: () => true,
     groups: () => [],
   })
@@ -88,6 +89,12 @@ describe('48. asked for is only what is exported:', async () => {
       'site',
     ])
   })
+})
+
+test('a hold is told of only when it is longer than the door lets anybody wait for one', () => {
+  const { expr = '' } = rules.find(({ alert }) => alert === 'HoldLasts') ?? {}
+  const [, seconds] = /^max\(proxy_hold_seconds\) by \(pod\) > (\d+)$/.exec(expr) ?? []
+  expect(Number(seconds) * 1_000).toBeGreaterThan(HOLD_LIMITS.leaseMs)
 })
 
 test('the alerts are the same ones on Kubernetes', () => {
