@@ -88,8 +88,7 @@ export function gauge(registers: Registers, name: string, help: string, read: ()
   new Gauge({
     ...{ name, help, registers },
     collect() {
-      const value = read()
-      this.set(Number.isFinite(value) ? value : -1)
+      this.set(read())
     },
   })
 }

@@ -51,7 +51,7 @@ describe('the metrics of reads', () => {
 })
 
 describe('everything that the proxy decides', () => {
-  it('is exported once it has happened, under the names that dashboards ask for', async () => {
+  it('is exported once it has happened, under the names that dashboards ask for, and what was never heard of as endlessly old', async () => {
     const metrics = createProxyMetrics({
       inFlight: () => 2,
       held: () => 3,
@@ -82,7 +82,7 @@ describe('everything that the proxy decides', () => {
       'proxy_breaker_changes_total{side="service",context="goods",to="open"} 1',
       'proxy_decisions_total{side="service",reason="share",context="goods"} 1',
       'proxy_ejections_total{side="service",context="goods",why="health"} 1',
-      'proxy_flags_stale_seconds -1',
+      'proxy_flags_stale_seconds +Inf',
       'proxy_hold_pause_seconds_count 1',
       'proxy_hold_seconds 2.5',
       'proxy_holds_total{how="full"} 1',
