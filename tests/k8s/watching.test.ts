@@ -97,6 +97,20 @@ test('a hold is told of only when it is longer than the door lets anybody wait f
   expect(Number(seconds) * 1_000).toBeGreaterThan(HOLD_LIMITS.leaseMs)
 })
 
+test('what the door answers itself for want of an answer, by each of its codes, is alarmed of', () => {
+  const sources = readdirSync(join(ROOT, 'strangler-proxy/src'), { recursive: true, encoding: 'utf8' })
+  const codes = sources
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .flatMap((file) => [...read(`strangler-proxy/src/${file}`).matchAll(/status: 5\d\d,\s+code: '([\w-]+)'/g)])
+    .map(([, code]) => code as string)
+  // A switch, which ends; what other alerts tell of; and what is never spoken here.
+  const others = ['context-moving', 'owner-unknown', 'upgrade-not-spoken']
+  expect(codes).toEqual(expect.arrayContaining(others))
+  const { expr = '' } = rules.find(({ alert }) => alert === 'DoorUnanswered') ?? {}
+  const [, told = ''] = /code=~"([^"]+)"/.exec(expr) ?? []
+  expect(told.split('|')).toEqual(codes.filter((code) => !others.includes(code)).sort())
+})
+
 test('the alerts are the same ones on Kubernetes', () => {
   const operator = parse(read('k8s/components/prometheus-operator/alerts.yaml')) as { spec: { groups: Group[] } }
   expect(operator.spec.groups).toEqual(groups)
