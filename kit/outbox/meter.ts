@@ -43,6 +43,7 @@ export function createMeter(): Meter {
     stats: () => ({ ...now, failed: { ...failed }, confirmLatencyMs: percentiles(latencies) }),
     leading(leads) {
       now.leading = leads
+      if (!leads) now.troubledStreams = 0
     },
     measured(backlog, oldestAgeMs) {
       Object.assign(now, { backlog, oldestAgeMs })
