@@ -24,11 +24,12 @@ export function createCors(settings: CorsSettings | null): Cors {
   if (settings === null) return () => false
   const origins = new Set(settings.origins)
   return (req, res) => {
+    // An answer that depends on who asks must not be kept for somebody else; nor one to who does not say, which a browser
+    // would find in its cache, without the permission, when a script asks for the same.
+    res.setHeader('Vary', 'Origin')
     const { origin } = req.headers
     if (origin === undefined) return false
     const isAsking = req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined
-    // An answer that depends on who asks must not be kept for somebody else.
-    res.setHeader('Vary', 'Origin')
     if (origins.has(origin)) {
       res.setHeader('Access-Control-Allow-Origin', origin)
       if (settings.credentials) res.setHeader('Access-Control-Allow-Credentials', 'true')

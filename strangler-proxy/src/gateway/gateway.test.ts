@@ -308,6 +308,40 @@ describe('browsers of other origins', () => {
       expect((await ask('/api/goods', headers)).headers.get('access-control-allow-origin')).toBeNull()
   })
 
+  it('are told of apart from everybody else: no answer is kept for another origin, or for none', async () => {
+    for (const headers of [{}, { origin }, { origin: 'https://evil.example' }] as Record<string, string>[]) {
+      expect((await ask('/plain', headers)).headers.get('vary')).toBe('Origin')
+      expect((await ask('/api/mine', headers)).headers.get('vary')).toBe('Origin')
+    }
+  })
+
+  it('ask in advance by all three signs of it; what lacks one is a request like any', async () => {
+    const asking: Record<string, string> = { origin, ...preflight }
+    for (const [method, ...signs] of [
+      ['GET', 'origin', 'access-control-request-method'],
+      ['OPTIONS', 'origin'],
+      ['OPTIONS', 'access-control-request-method'],
+    ] as const) {
+      const answer = await ask('/api/sessions', Object.fromEntries(signs.map((one) => [one, asking[one]!])), method)
+      expect([answer.status, monolith.seen.at(-1)!.method]).toEqual([200, method])
+      expect(answer.headers.get('access-control-max-age')).toBeNull()
+    }
+    expect(monolith.seen).toHaveLength(3)
+  })
+
+  it('are told nothing that the table does not say', async () => {
+    await proxy.close()
+    proxy = await open({ routes: ROUTES.replace(/cors: .*/, 'cors: { origins: ["https://shop.example"] }') })
+    const told = async (headers: Record<string, string>, method: string) =>
+      [...(await ask('/plain', { origin, ...headers }, method)).headers.keys()].filter((one) =>
+        one.startsWith('access-'),
+      )
+    expect(await told({}, 'GET')).toEqual(['access-control-allow-origin'])
+    expect(await told(preflight, 'OPTIONS')).toEqual(
+      ['allow-methods', 'allow-origin', 'max-age'].map((one) => `access-control-${one}`),
+    )
+  })
+
   it('are left to the upstreams where the table says nothing', async () => {
     await proxy.close()
     proxy = await open({ routes: ROUTES.replace(/cors: .*/, '') })
