@@ -96,7 +96,8 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
       deadlineAt,
       fresh: stale > 0,
       body: bytes,
-      cookies: (status) => cookiesOf(parts, route, status, session),
+      // What an earlier sending has written is not undone by a later one that is refused, or finds it done.
+      cookies: (status) => cookiesOf(parts, route, mayHaveWritten ? null : status, session),
       answered: (from) => {
         listening.answered(from)
         parts.mirror.answered({ req, res, from, route, side: decision.side, facts })
@@ -180,8 +181,14 @@ function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promis
 }
 
 /** A write pins this client's reads to the owner, unless it was plainly refused; without a second side there is no need. */
-function cookiesOf(parts: Parts, route: Route | null, status: number, session: string | null): readonly string[] {
-  if (route === null || route.writes.length === 0 || (status >= 400 && status < 500)) return session ? [session] : NONE
+function cookiesOf(
+  parts: Parts,
+  route: Route | null,
+  status: number | null,
+  session: string | null,
+): readonly string[] {
+  const refused = status !== null && status >= 400 && status < 500
+  if (route === null || route.writes.length === 0 || refused) return session ? [session] : NONE
   const now = parts.ownership.now().getTime()
   const written = route.writes
     .filter((context) => isOnTheMove(context, parts.ownership))

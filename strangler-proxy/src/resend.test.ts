@@ -8,8 +8,9 @@ import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream } from '../test-support/upstream.ts'
 
 const ROUTES = `
-contexts: { goods: goods-service }
+contexts: { goods: goods-service, orders: order-service }
 routes:
+  - { method: POST, path: /api/orders, context: orders, access: write, writes: [orders, goods] }
   - { method: GET, path: /api/goods, context: goods, access: read }
   - { method: POST, path: /api/goods, context: goods, access: write, deadline: 2s, resend: idempotency-key }
   - { method: PUT, path: /api/goods, context: goods, access: write, deadline: 300ms }
@@ -91,6 +92,7 @@ describe('what was refused with nothing done', () => {
     })
     const answer = await post(proxy, { headers: { 'idempotency-key': 'k' } })
     expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'upstream-unreachable' }])
+    expect(answer.headers.get('set-cookie')).toMatch(/^banyan-written-goods=/)
     expect(monolith.seen.length).toBeGreaterThan(2)
   })
 
@@ -259,6 +261,25 @@ describe('a connection that fails', () => {
     expect(await pinned(refusing, 'PUT')).toEqual([503, undefined])
   })
 
+  it('leaves reads where they are when nothing was sent', async () => {
+    const { proxy, monolith } = await house(() => undefined)
+    await monolith.close()
+    const answer = await post(proxy)
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([502, []])
+  })
+
+  it('keeps reads with the owner where the sending after it is refused, or finds done what the first has done', async () => {
+    let attempts = 0
+    const { proxy } = await house((req, res) => {
+      attempts += 1
+      if (attempts === 1) req.socket.destroy()
+      else res.writeHead(404).end()
+    })
+    const answer = await post(proxy, { method: 'DELETE' })
+    expect([answer.status, attempts]).toEqual([404, 2])
+    expect(answer.headers.get('set-cookie')).toMatch(/^banyan-written-goods=/)
+  })
+
   it('is tried once more for a write that carries an idempotency key, where the route says so', async () => {
     const { proxy, count } = await dropping(1)
     const answer = await post(proxy, { headers: { 'idempotency-key': 'k' } })
@@ -305,6 +326,35 @@ describe('a connection that fails', () => {
     expect((await post(proxy, { method: 'PUT' })).status).toBe(502)
     // Nothing was sent, so that even a write was tried once more.
     expect(await proxy.parts.metrics.http.registry.metrics()).toContain('proxy_resends_total{why="connection"} 2')
+  })
+})
+
+describe('a write that is answered', () => {
+  it.each([200, 302, 399, 500, 503])(
+    'with %i keeps reads with the owner: it may have been carried out',
+    async (status) => {
+      const { proxy } = await house((_req, res) => res.writeHead(status).end())
+      const answer = await post(proxy, { redirect: 'manual' })
+      expect(answer.status).toBe(status)
+      expect(answer.headers.get('set-cookie')).toMatch(/^banyan-written-goods=/)
+    },
+  )
+
+  it.each([400, 409, 499])('with %i leaves them where they are: it was refused', async (status) => {
+    const { proxy } = await house((_req, res) => res.writeHead(status).end())
+    const answer = await post(proxy)
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([status, []])
+  })
+
+  it('keeps the reads of all that it writes with their owners, of what is on the move', async () => {
+    const { proxy } = await house((_req, res) => res.end())
+    const pins = async () =>
+      (await post(proxy, {}, '/api/orders')).headers.getSetCookie().map((one) => one.split('=')[0])
+    expect(await pins()).toEqual(['banyan-written-goods'])
+    proxy.own('orders', { phase: 'following' })
+    expect(await pins()).toEqual(['banyan-written-orders', 'banyan-written-goods'])
+    proxy.own('goods', { phase: 'completed' })
+    expect(await pins()).toEqual(['banyan-written-orders'])
   })
 })
 
