@@ -245,6 +245,9 @@ describe('a name in a configured address', () => {
     ).toBe(true)
     for (const res of held) res.end()
     expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 200))
+    // Nobody looks after it any more: what is kept now would be kept until the other side closes it.
+    await until('none is in use', () => Object.values(agent.sockets).flat().length === 0)
+    expect(Object.values(agent.freeSockets).flat()).toEqual([])
   })
 
   it('keeps the connections of addresses that stay', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Outcome } from '../forward.ts'
 import { createGroup, type Group } from './group.ts'
 import { BALANCE } from './settings.ts'
@@ -123,6 +123,20 @@ describe('what becomes of a request', () => {
     expect(one!.downUntil).toBeGreaterThan(performance.now() + BALANCE.ejection.forMs / 2)
   })
 
+  it.each([
+    ['one that accepts no connection', 'connect', 1, 1_000],
+    ['one that fails five times in a row', 'connection', 5, 10_000],
+  ] as const)('keeps %s out for its time, and no longer', (_what, cause, times, forMs) => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    end({ kind: 'failed', cause }, times)
+    vi.advanceTimersByTime(forMs - 1)
+    const early = group.isUp()
+    vi.advanceTimersByTime(1)
+    const late = group.isUp()
+    vi.useRealTimers()
+    expect([early, late]).toEqual([false, true])
+  })
+
   it('counts anew for an instance that is back', () => {
     group = make({ ejection: { failures: 2, forMs: 0, share: 1 } })
     group.set([ONE])
@@ -140,6 +154,23 @@ it('is not up while all its instances are unhealthy or out', () => {
   expect(group.isUp()).toBe(false)
   group.checked(one!, true)
   expect(group.isUp()).toBe(true)
+})
+
+it('is not up while its breaker is open, whatever its instances are', async () => {
+  group = make({ ejection: { ...BALANCE.ejection, failures: 1_000 } })
+  group.set([ONE])
+  const [one] = group.instances()
+  for (let time = 0; time < 20; time += 1) group.enter(one!, false)!.heard(503)
+  await new Promise(setImmediate)
+  expect([group.isUp(), one!.downUntil, group.enter(one!, false)]).toEqual([false, Number.NEGATIVE_INFINITY, null])
+})
+
+it('goes on picking the only instance that there is, be all that may be put out by failures', () => {
+  group = make({ ejection: { ...BALANCE.ejection, share: 1 } })
+  group.set([ONE])
+  const [one] = group.instances()
+  group.enter(one!, false)!.ended({ kind: 'failed', cause: 'connect' })
+  expect([group.isUp(), group.pick([])]).toEqual([false, one])
 })
 
 it('only the first sending of a request feeds its budget of retries', () => {

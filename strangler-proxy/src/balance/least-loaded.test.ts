@@ -49,6 +49,8 @@ describe('the less loaded of two', () => {
     expect(young(10_000)).toBeCloseTo(0.5, 1)
     // Though it has nothing to do yet, and the others have.
     expect(shares([one({ since: NOW }), one({ load: 1 })])[0]).toBe(0)
+    // Whichever of the two it is: half of its time is half of what it would have.
+    expect(shares([one({ since: NOW - 5_000 }), one({ load: 1 })])[0]).toBeCloseTo(0.5, 1)
   })
 })
 
@@ -60,7 +62,12 @@ describe('who may get requests', () => {
     ['those that failed are out, up to their share', [down, well], 0.5, [well]],
     ['beyond it nobody is put out by failures', [down, down, well], 0.5, [down, down, well]],
     ['the share is one of the healthy', [sick, sick, down, well], 0.3, [down, well]],
-    ['whoever failed is back when the time is over', [one({ downUntil: NOW })], 0.5, [one({ downUntil: NOW })]],
+    [
+      'whoever failed is back when the time is over',
+      [one({ downUntil: NOW }), well],
+      0.5,
+      [one({ downUntil: NOW }), well],
+    ],
     ['the unhealthy are out, however many', [sick, sick, well], 0.1, [well]],
     ['all are tried where nobody is healthy', [sick, sick], 0.5, [sick, sick]],
     ['a single one is never put out by failures', [down], 0.5, [down]],
