@@ -34,7 +34,7 @@ type RepositoryOptions = {
 
 const BACKOFF_MOST_MS = 5_000
 /** Revisions start again in a restored Unleash, so an old ETag may match something new: now and then, ask for all. */
-const WHOLE_EVERY = 15
+const WHOLE_EVERY = 50
 
 /** Emits `changed` when what is known changes, and what the SDK itself wants: `ready`, `unchanged`, `error`. */
 export class FlagRepository extends EventEmitter implements SdkRepository {

@@ -7,7 +7,7 @@ import type { Row } from './row.ts'
 const FLIPS = Number(process.env.BENCH_KILL_SWITCH_FLIPS ?? 200)
 const UNLEASH_FLIPS = Math.ceil(FLIPS / 10)
 const TARGET_MS = 100
-/** The proxy asks Unleash once a second. */
+/** Unleash looks once a second for what has changed, and the proxy asks it in between. */
 const UNLEASH_TARGET_MS = 1_000 + 500
 
 /**
