@@ -1,15 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
 import { listeners } from '../../tests/support/listeners.ts'
 import { descendants, type Seen, stillRunning } from '../../tests/support/processes.ts'
 import { becomesTrue } from './wait.ts'
 
 type Infra = { process: ChildProcess; ports: number[]; family: Seen[]; folders: string[] }
 const started: ChildProcess[] = []
+const temporary = mkdtempSync(join(tmpdir(), 'infra-test-'))
+afterAll(() => rmSync(temporary, { recursive: true, force: true }))
 
 afterEach(() => {
   for (const process of started.splice(0)) process.stdin?.end()
@@ -19,7 +23,10 @@ async function startInfra(sets = 1): Promise<Infra> {
   const file = fileURLToPath(new URL('infra.ts', import.meta.url))
   const { DATABASE_URL: _, AMQP_URL: __, UNLEASH_URL: ___, ...env } = process.env
   const args = [file, '--management', '--sets', String(sets)]
-  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
+  const child = spawn(process.execPath, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...env, TMPDIR: temporary },
+  })
   started.push(child)
   const lines: Record<string, string>[] = []
   for await (const line of createInterface({ input: child.stdout })) if (lines.push(JSON.parse(line)) === sets) break
@@ -38,6 +45,9 @@ async function startInfra(sets = 1): Promise<Infra> {
     folders,
   }
 }
+
+/** Folders of logs, of those that were killed among them. */
+const logs = () => readdirSync(temporary).filter((name) => name.startsWith('banyan-infra-'))
 
 async function answers(port: number): Promise<boolean> {
   return await new Promise((resolve) => {
@@ -75,6 +85,7 @@ test('two sets of servers listen on loopback alone, and a SIGKILL of the starter
 })
 
 test('two stacks run side by side, and the end of one leaves the other alone', async () => {
+  const before = logs().length
   const [one, two] = await Promise.all([startInfra(), startInfra()])
   expect(one.ports.filter((port) => two.ports.includes(port))).toEqual([])
   one.process.stdin?.end()
@@ -82,4 +93,5 @@ test('two stacks run side by side, and the end of one leaves the other alone', a
   for (const port of two.ports) expect(await answers(port)).toBe(true)
   two.process.kill('SIGINT')
   await expectNothingLeft(two)
+  await becomesTrue('their logs to be removed', async () => logs().length === before, 5_000)
 })

@@ -2,7 +2,7 @@
  * The three servers alone, for tests: prints their addresses as a line of JSON, and ends them when stdin closes. With
  * `--management`, RabbitMQ's management API runs too; with `--sets <n>`, there are so many of each, and a line for each set.
  */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -74,6 +74,8 @@ async function stop(): Promise<void> {
         for (const server of [flags, broker, database]) await server.child?.stop()
       }),
     )
+    // Kept where a start failed or this process was killed: then somebody wants to read them.
+    rmSync(logs, { recursive: true, force: true })
     process.exit(0)
   })()
   await stopping
