@@ -1,10 +1,33 @@
 /** Who may talk to whom, and under what name. */
 import { type Check, the } from '../support/check.ts'
-import { idOf, type Obj, ofKind, podLabels, podOf, type Selector, selects, workloads } from '../support/objects.ts'
+import {
+  idOf,
+  type Obj,
+  ofKind,
+  type Peer,
+  podLabels,
+  podOf,
+  type Selector,
+  selects,
+  workloads,
+} from '../support/objects.ts'
 
 const policies = (objects: readonly Obj[]) => ofKind(objects, 'NetworkPolicy')
 const matching = (objects: readonly Obj[], selector: Selector | undefined) =>
   workloads(objects).filter((one) => selects(selector, podLabels(one)))
+
+/** Whom the pods know outside of their namespace, by the labels of namespaces and of pods there. */
+const BEYOND = [
+  'dns: to kubernetes.io/metadata.name=kube-system k8s-app=kube-dns 53 53',
+  'door: from door.banyan/opens http',
+  'keda: from kubernetes.io/metadata.name=keda 5672',
+  'loki: from logs.banyan/ships=true 3100',
+  'metrics: from kubernetes.io/metadata.name=monitoring app.kubernetes.io/name=prometheus http ops',
+  'postgres-operator: from kubernetes.io/metadata.name=cnpg-system 8000',
+  'rabbitmq-operator: from kubernetes.io/metadata.name=rabbitmq-system 15672',
+]
+const place = ({ namespaceSelector, podSelector }: Peer) =>
+  [namespaceSelector, podSelector].flatMap((selector) => labelsOf(selector)).join(' ')
 
 export const networkChecks: Check[] = [
   {
@@ -49,6 +72,33 @@ export const networkChecks: Check[] = [
     },
   },
   {
+    n: 21,
+    title:
+      'from other namespaces, and of them, only what is said here is let in or asked, and no range of ports is open',
+    faults: (objects) =>
+      policies(objects).flatMap((policy) => {
+        const rules = [...(policy.spec.ingress ?? []), ...(policy.spec.egress ?? [])]
+        return rules.flatMap(({ from, to, ports = [] }) => {
+          const beyond = [...(from ?? []), ...(to ?? [])].filter((peer) => peer.namespaceSelector)
+          const numbers = ports.map(({ port }) => port).join(' ')
+          return [
+            ...beyond
+              .map((peer) => `${policy.metadata.name}: ${to ? 'to' : 'from'} ${place(peer)} ${numbers}`)
+              .filter((one) => !BEYOND.includes(one)),
+            ...ports
+              .filter((port) => 'endPort' in port)
+              .map(({ port }) => `${idOf(policy)}: all ports from ${port} on`),
+          ]
+        })
+      }),
+    plant: (objects) => {
+      the(objects, 'NetworkPolicy', 'to-order-service').spec.ingress!.push({
+        from: [{ namespaceSelector: {} }],
+        ports: [{ port: 3004 }],
+      })
+    },
+  },
+  {
     n: 22,
     title: 'a policy selects somebody, and so does each of its peers, on a port that they have',
     faults: (objects) =>
@@ -83,14 +133,14 @@ export const networkChecks: Check[] = [
     title: 'a Service selects pods that have its port, and opens none on the nodes',
     faults: (objects) =>
       ofKind(objects, 'Service').flatMap((service) => {
-        const { selector, type = 'ClusterIP', ports = [] } = service.spec
+        const { selector, type = 'ClusterIP', ports = [], externalIPs } = service.spec
         const pods = workloads(objects).filter((one) => selects({ matchLabels: selector as never }, podLabels(one)))
         const wrong = ports.filter(
           ({ targetPort }) =>
             !pods.some((one) => podOf(one).containers.some((c) => c.ports?.some((port) => port.name === targetPort))),
         )
         const jobs = pods.filter((one) => one.kind === 'Job')
-        const bad = type !== 'ClusterIP' || pods.length === 0 || wrong.length > 0 || jobs.length > 0
+        const bad = type !== 'ClusterIP' || externalIPs || pods.length === 0 || wrong.length > 0 || jobs.length > 0
         return bad ? [`${idOf(service)}: ${type}, ${pods.map(idOf)}, ${wrong.map((port) => port.targetPort)}`] : []
       }),
     plant: (objects) => {
@@ -98,6 +148,15 @@ export const networkChecks: Check[] = [
     },
   },
 ]
+
+function labelsOf({ matchLabels = {}, matchExpressions = [] }: Selector = {}): string[] {
+  return [
+    ...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`),
+    ...matchExpressions.map(({ key, operator, values }) =>
+      operator === 'Exists' ? key : `${key} ${operator} ${values}`,
+    ),
+  ]
+}
 
 function isOutside(object: Obj): boolean {
   return object.kind !== 'Namespace' && object.metadata.namespace !== 'banyan'

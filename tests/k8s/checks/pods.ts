@@ -23,6 +23,19 @@ export const podChecks: Check[] = [
     },
   },
   {
+    n: 5,
+    title: 'no container is another user than its pod, or under another profile',
+    faults: (objects) =>
+      everyContainer(objects).flatMap(({ at, container: { securityContext = {} } }) =>
+        ['runAsUser', 'runAsGroup', 'runAsNonRoot', 'seccompProfile', 'procMount', 'privileged']
+          .filter((key) => key in securityContext)
+          .map((key) => `${at}: ${key} of its own`),
+      ),
+    plant: (objects) => {
+      podOf(the(objects, 'Deployment', 'proxy')).containers[0]!.securityContext!.runAsUser = 0
+    },
+  },
+  {
     n: 6,
     title: 'containers, those that run first too, gain no privileges, keep no capability and write only to volumes',
     faults: (objects) => [
@@ -77,6 +90,18 @@ export const podChecks: Check[] = [
     },
     plant: (objects) => {
       podOf(the(objects, 'Deployment', 'proxy')).serviceAccountName = 'order-service'
+    },
+  },
+  {
+    n: 8,
+    title: 'nor is a token mounted by name',
+    faults: (objects) =>
+      workloads(objects)
+        .filter((workload) => JSON.stringify(podOf(workload).volumes ?? []).includes('"serviceAccountToken"'))
+        .map(idOf),
+    plant: (objects) => {
+      const token = { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }
+      podOf(the(objects, 'Deployment', 'proxy')).volumes!.push(token)
     },
   },
   {

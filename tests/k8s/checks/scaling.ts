@@ -41,6 +41,21 @@ export const scalingChecks: Check[] = [
     },
   },
   {
+    n: 18,
+    title: 'scalers look at processor time and at memory',
+    faults: (objects) =>
+      ofKind(objects, 'HorizontalPodAutoscaler')
+        .filter(({ spec }) => {
+          const metrics = (spec.metrics ?? []) as { resource?: { name: string } }[]
+          const names = metrics.map(({ resource }) => resource?.name)
+          return !['cpu', 'memory'].every((name) => names.includes(name))
+        })
+        .map(idOf),
+    plant: (objects) => {
+      ;(the(objects, 'HorizontalPodAutoscaler', 'proxy').spec.metrics as unknown[]).pop()
+    },
+  },
+  {
     n: 19,
     title: 'each process that there are several of may lose one at a time; what there is one of has no budget',
     faults: (objects) => [

@@ -16,6 +16,9 @@ import {
 const SENSITIVE = /PASSWORD|SECRET|TOKEN|OPERATORS|_KEYS?$|JWKS|DATABASE_URL|AMQP_URL/
 /** `FILE` names a file, not what is in it; the seconds of a token are no token. */
 const HARMLESS = /_FILE$|_SECONDS$/
+const CREDENTIALS = /:\/\/[^/\s:@]+:[^/\s@]+@/
+/** As in `default_pass = x`, `--token=x`, `secretKey: x`; what is taken from the environment, `${X}`, is told nobody. */
+const ASSIGNED = /(?:pass|password|secret|secret_?key|token)\s*[=:]\s*["']?[^\s"'$]/i
 const hashed = (name: string) => /-[a-z0-9]{10}$/.test(name)
 
 export const settingsChecks: Check[] = [
@@ -24,23 +27,43 @@ export const settingsChecks: Check[] = [
     title: 'no secret stands in a manifest: not in the environment, not in a ConfigMap, not as a Secret',
     faults: (objects) => {
       const secret = (name: string) => SENSITIVE.test(name) && !HARMLESS.test(name)
-      const credentials = /:\/\/[^/\s:@]+:[^/\s@]+@/
       return [
         ...ofKind(objects, 'Secret').map((one) => `${idOf(one)}: is generated outside of the repository`),
         ...ofKind(objects, 'ConfigMap').flatMap((one) =>
           Object.entries(one.data ?? {})
-            .filter(([name, value]) => secret(name) || credentials.test(value))
+            .filter(([name, value]) => secret(name) || CREDENTIALS.test(value))
             .map(([name]) => `${idOf(one)}: ${name}`),
         ),
         ...everyContainer(objects).flatMap(({ at, container }) =>
           (container.env ?? [])
-            .filter(({ name, value }) => value !== undefined && (secret(name) || credentials.test(value)))
+            .filter(({ name, value }) => value !== undefined && (secret(name) || CREDENTIALS.test(value)))
             .map(({ name }) => `${at}: ${name}`),
         ),
       ]
     },
     plant: (objects) => {
       podOf(the(objects, 'Deployment', 'proxy')).containers[0]!.env!.push({ name: 'OPS_TOKEN', value: 'x' })
+    },
+  },
+  {
+    n: 24,
+    title: 'nor does one in what a process is started with, or in a file of settings',
+    faults: (objects) => {
+      const tells = (text: string) => CREDENTIALS.test(text) || ASSIGNED.test(text)
+      return [
+        ...ofKind(objects, 'ConfigMap').flatMap((one) =>
+          Object.entries(one.data ?? {})
+            .filter(([, text]) => tells(text))
+            .map(([name]) => `${idOf(one)}: ${name}`),
+        ),
+        ...everyContainer(objects)
+          .filter(({ container: { command = [], args = [] } }) => [...command, ...args].some(tells))
+          .map(({ at }) => `${at}: what it is started with`),
+      ]
+    },
+    plant: (objects) => {
+      const settings = the(objects, 'ConfigMap', /^rabbitmq-settings/).data!
+      settings['20-banyan.conf'] += 'default_pass = guest'
     },
   },
   {
