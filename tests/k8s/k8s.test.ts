@@ -24,11 +24,16 @@ import { stageDiff } from './support/stage-diff.ts'
 const CHECKS = [...podChecks, ...lifeChecks, ...scalingChecks, ...networkChecks, ...settingsChecks].sort(
   (a, b) => a.n - b.n,
 )
-/** Each component at least once, none together with its rival. */
+/** Every two components that are no rivals together at least once, and not always; on early, middle and late stages. */
 const OVERLAYS: Record<string, { stage: Stage; components: string[] }> = {
   'on the first stage': { stage: 0, components: ['ingress-nginx', 'cloudnative-pg'] },
   'on the stage with the door': { stage: 1, components: ['telemetry'] },
   'half way': { stage: 3, components: ['gateway', 'prometheus-operator', 'keda', 'telemetry'] },
+  'with operators’ servers': { stage: 5, components: ['gateway', 'cloudnative-pg', 'rabbitmq-cluster'] },
+  'before the last stage': {
+    stage: 6,
+    components: ['ingress-nginx', 'rabbitmq-cluster', 'cloudnative-pg', 'telemetry', 'keda', 'prometheus-operator'],
+  },
   'on the last stage': {
     stage: 7,
     components: ['ingress-traefik', 'cloudnative-pg', 'rabbitmq-cluster', 'prometheus-operator', 'keda', 'telemetry'],
@@ -159,6 +164,18 @@ describe.each(Object.keys(OVERLAYS))('with components %s', (name) => {
     expect(used.filter((one) => !sources.some((source) => source.includes(`'${one}'`)))).toEqual([])
     expect(used.length > 0).toBe(OVERLAYS[name]!.components.includes('prometheus-operator'))
   })
+})
+
+test('1. every two components that are no rivals are rendered together', () => {
+  const rivals = ['ingress-traefik', 'ingress-nginx', 'gateway']
+  const all = [...new Set(Object.values(OVERLAYS).flatMap(({ components }) => components))]
+  const apart = all.flatMap((one) =>
+    all
+      .filter((other) => one < other && !(rivals.includes(one) && rivals.includes(other)))
+      .filter((other) => !Object.values(OVERLAYS).some(({ components: c }) => c.includes(one) && c.includes(other)))
+      .map((other) => `${one} with ${other}`),
+  )
+  expect(apart).toEqual([])
 })
 
 describe('a check sees what it is for', () => {

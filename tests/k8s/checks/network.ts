@@ -24,6 +24,8 @@ const BEYOND = [
   'loki: from logs.banyan/ships=true 3100',
   'metrics: from kubernetes.io/metadata.name=monitoring app.kubernetes.io/name=prometheus http ops',
   'postgres-operator: from kubernetes.io/metadata.name=cnpg-system 8000',
+  'postgres-operator: from kubernetes.io/metadata.name=monitoring app.kubernetes.io/name=prometheus 9187',
+  'rabbitmq-metrics: from kubernetes.io/metadata.name=monitoring app.kubernetes.io/name=prometheus 15692',
   'rabbitmq-operator: from kubernetes.io/metadata.name=rabbitmq-system 15672',
 ]
 const place = ({ namespaceSelector, podSelector }: Peer) =>

@@ -1,6 +1,6 @@
 /** What operators are asked for. */
 import { type Check, the } from '../support/check.ts'
-import { idOf, type Obj, ofKind } from '../support/objects.ts'
+import { idOf, type Obj, ofKind, selects } from '../support/objects.ts'
 
 type Cluster = {
   instances?: number
@@ -32,13 +32,47 @@ export const operatorChecks: Check[] = [
   },
   {
     n: 30,
-    title: 'PostgreSQL and RabbitMQ of operators are three, with backups, budgets and their figures',
+    title: 'PostgreSQL and RabbitMQ of operators are three, with backups and budgets',
     faults: (objects) => [...ofKind(objects, 'Cluster').flatMap(clusterFaults(objects)), ...brokerFaults(objects)],
     plant: (objects) => {
       delete (the(objects, 'Cluster', 'postgres').spec as Cluster).backup
     },
   },
+  {
+    n: 30,
+    title: 'and where prometheus-operator is, it asks them for those',
+    faults: (objects) =>
+      ofKind(objects, 'PodMonitor').length === 0
+        ? []
+        : [
+            ...ofKind(objects, 'Cluster').flatMap(unwatched(objects, 'metrics', 9187)),
+            ...ofKind(objects, 'RabbitmqCluster').flatMap(unwatched(objects, 'prometheus', 15692)),
+          ],
+    plant: (objects) => {
+      const policy = the(objects, 'NetworkPolicy', 'postgres-operator')
+      policy.spec.ingress = policy.spec.ingress!.filter(({ ports }) => ports?.[0]?.port !== 9187)
+    },
+  },
 ]
+
+/** @param port as the pods that the operator makes call it */
+const unwatched = (objects: readonly Obj[], port: string, number: number) => (one: Obj) => {
+  const labels = { 'app.kubernetes.io/name': one.metadata.name }
+  const asked = ofKind(objects, 'PodMonitor').some(({ spec }) => {
+    const endpoints = spec.podMetricsEndpoints as { port: string }[]
+    return selects(spec.selector, labels) && endpoints.some((endpoint) => endpoint.port === port)
+  })
+  const open = ofKind(objects, 'NetworkPolicy').some(
+    ({ spec }) =>
+      selects(spec.podSelector, labels) &&
+      spec.ingress?.some(
+        ({ from, ports }) =>
+          ports?.some((each) => each.port === number) &&
+          from?.some(({ podSelector }) => podSelector?.matchLabels?.['app.kubernetes.io/name'] === 'prometheus'),
+      ),
+  )
+  return [...(asked ? [] : [`${idOf(one)}: nobody asks`]), ...(open ? [] : [`${idOf(one)}: no way to ${number}`])]
+}
 
 const clusterFaults = (objects: readonly Obj[]) => (one: Obj) => {
   const { instances = 1, enablePDB, backup } = one.spec as Cluster
