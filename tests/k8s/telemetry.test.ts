@@ -2,7 +2,9 @@
 import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { STAGES } from '../../compose/provision/services.ts'
-import { containersOf, type Obj, ofKind, workloads } from './support/objects.ts'
+import { VIEWERS } from '../compose/support/check.ts'
+import { loadStage } from '../compose/support/load.ts'
+import { containersOf, type Obj, ofKind, podOf, workloads } from './support/objects.ts'
 import { programOf, settingsOf } from './support/programs.ts'
 import { renderWith } from './support/render.ts'
 
@@ -31,6 +33,26 @@ test('each process that answers requests, the mover, and nobody else, is told wh
     )
     expect(able.length).toBeGreaterThan(1)
     expect(told.map(({ name }) => name)).toEqual(able.map(({ name }) => name))
+  }
+})
+
+test('on Compose each of them may write where it may on Kubernetes: its image is read-only in both', () => {
+  const { services } = loadStage(WITH_DOOR)
+  const viewers = workloads(stages[0]!).filter(({ metadata: { name } }) => VIEWERS.includes(name))
+  expect(viewers.length).toBe(VIEWERS.length)
+  for (const workload of viewers) {
+    const { name } = workload.metadata
+    const kept = [
+      ...(podOf(workload).volumes ?? []).filter(({ emptyDir }) => emptyDir).map((volume) => volume.name),
+      ...((workload.spec.volumeClaimTemplates ?? []) as unknown as Obj[]).map(({ metadata }) => metadata.name),
+    ]
+    const wanted = containersOf(workload)
+      .flatMap(({ volumeMounts = [] }) => volumeMounts)
+      .filter((mount) => kept.includes(mount.name))
+      .map(({ mountPath }) => mountPath)
+    const { tmpfs = [], volumes = [] } = services[name] ?? {}
+    const given = [...tmpfs.map((one) => one.split(':')[0]), ...volumes.map((one) => /^[a-z]+:([^:]+)$/.exec(one)?.[1])]
+    expect({ name, missing: wanted.filter((path) => !given.includes(path)) }).toEqual({ name, missing: [] })
   }
 })
 
