@@ -8,7 +8,47 @@ const WITHOUT_NODE = [...BEGIN_AS_ROOT, ...VIEWERS]
 const SENSITIVE = /PASSWORD|SECRET|TOKEN|OPERATORS|_KEYS?$|JWKS|DATABASE_URL|AMQP_URL/
 const CREDENTIALS = /:\/\/[^/\s:@]+:[^/\s@]+@/
 
+/** What Compose knows and these files take. What opens a machine, as `privileged` or `network_mode`, is not among it. */
+const FIELDS: Record<string, string> = {
+  service:
+    'build cap_add cap_drop command depends_on entrypoint env_file environment healthcheck hostname image init logging ' +
+    'mem_limit networks pids_limit ports profiles read_only restart security_opt shm_size stop_grace_period tmpfs user volumes',
+  healthcheck: 'disable interval retries start_period test timeout',
+  build: 'args context',
+  logging: 'driver options',
+}
+/** Where Docker keeps what containers log, which the collector reads. */
+const LOGS = '${DOCKER_LOGS:-/var/lib/docker/containers}:/var/log/containers:ro'
+
 export const hardeningChecks: Check[] = [
+  {
+    n: 3,
+    title: 'no field is there that Compose does not know, or that nobody here has looked at',
+    faults: (stage) =>
+      perService(stage, (service) =>
+        Object.entries(FIELDS).flatMap(([part, known]) =>
+          Object.keys((part === 'service' ? service : service[part as 'build']) ?? {})
+            .filter((field) => !known.split(' ').includes(field))
+            .map((field) => `${part} ${field}`),
+        ),
+      ),
+    plant: (stage) => {
+      Object.assign(stage.services.proxy!, { privileged: true })
+    },
+  },
+  {
+    n: 7,
+    title: 'of the machine a container sees files of this repository, to read; the collector what containers log',
+    faults: (stage) =>
+      perService(stage, ({ volumes = [] }, name) =>
+        volumes
+          .filter((one) => !/^[a-z]+:\//.test(one) && !/^\.\.?\/(?!.*\.\.\/)[^:]+:[^:]+:ro$/.test(one))
+          .filter((one) => name !== 'collector' || one !== LOGS),
+      ),
+    plant: (stage) => {
+      stage.services.proxy!.volumes = ['/var/run/docker.sock:/var/run/docker.sock:ro']
+    },
+  },
   {
     n: 24,
     title: 'no secret stands in a file of the repository',
