@@ -23,6 +23,15 @@ it('has a cookie for TLS alone where it is told so, and takes it away at its end
   expect(sessions.of(cookieOf(setCookie))).toBe(null)
 })
 
+it('has a cookie for the console alone, which the shop’s door on the same host is not sent, for as long as it lasts', () => {
+  const sessions = createSessions({ lifeMs: 61_900, secure: false })
+  const { session, setCookie } = sessions.open(ANN)
+  const attributes = '; Path=/console; HttpOnly; SameSite=Strict'
+  expect(setCookie).toBe(`banyan-console=${session.id}; Max-Age=61${attributes}`)
+  // A browser takes no cookie away that it knows by another path.
+  expect(sessions.end(session)).toBe(`banyan-console=; Max-Age=0${attributes}`)
+})
+
 it('is never another one’s, and there are only so many: the oldest makes room', () => {
   const sessions = createSessions({ lifeMs: 60_000, secure: false })
   const opened = Array.from({ length: 201 }, () => sessions.open(ANN))
