@@ -1,8 +1,8 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { createLogger } from '@banyan/kit/service'
-import { expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { until } from '../../../test-support/raw.ts'
 import { createFeed } from './feed.ts'
 
@@ -68,22 +68,179 @@ it('takes no picture while nobody looks, and one at a time while somebody does',
   server.close()
 })
 
-it('shows what has changed at once, and otherwise each second', async () => {
-  vi.useFakeTimers()
-  let looks = 0
-  const look = async () => ({ looks: ++looks })
-  const feed = createFeed({ look, first: () => ({}), logger: createLogger({ name: 'feed', level: 'silent' }) })
-  const page = { writeHead: () => page, write: () => true, once: () => page, end: () => page, writableNeedDrain: false }
-  feed.attach(page as never, () => true)
-  await vi.advanceTimersByTimeAsync(10)
-  expect(looks).toBe(1)
-  await vi.advanceTimersByTimeAsync(500)
-  expect(looks).toBe(1)
-  feed.poke()
-  await vi.advanceTimersByTimeAsync(10)
-  expect(looks).toBe(2)
-  await vi.advanceTimersByTimeAsync(1_000)
-  expect(looks).toBe(3)
-  feed.close()
-  vi.useRealTimers()
+describe('by the clock', () => {
+  const logger = createLogger({ name: 'feed under test', level: 'silent' })
+  const warn = vi.spyOn(logger, 'warn')
+  let looks: number
+  let look: () => Promise<object>
+  let feed: ReturnType<typeof createFeed>
+  beforeEach(() => {
+    vi.useFakeTimers()
+    warn.mockClear()
+    looks = 0
+    look = async () => ({})
+    feed = createFeed({
+      look() {
+        looks += 1
+        return look()
+      },
+      first: () => ({ traffic: [] }),
+      logger,
+    })
+  })
+  afterEach(() => {
+    feed.close()
+    vi.useRealTimers()
+  })
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+
+  /** A page that is open: what it was told, by name, and whether the stream was ended or cut. */
+  function open(isWanted = () => true) {
+    const page = Object.assign(new EventEmitter(), {
+      told: [] as string[],
+      became: 'open',
+      writableNeedDrain: false,
+      writeHead: () => page,
+      write: (text: string) => void page.told.push(/^event: (\w+)/.exec(text)?.[1] ?? text),
+      end: () => {
+        page.became = 'ended'
+      },
+      destroy: () => {
+        page.became = 'cut'
+        page.emit('close')
+      },
+    })
+    feed.attach(page as never, isWanted)
+    return page
+  }
+
+  it('shows what has changed at once, and otherwise each second', async () => {
+    const page = open()
+    await pass(10)
+    expect(looks).toBe(1)
+    await pass(500)
+    expect(looks).toBe(1)
+    feed.poke()
+    await pass(10)
+    expect(looks).toBe(2)
+    await pass(1_000)
+    expect(looks).toBe(3)
+    expect(page.told).toEqual(['retry: 1000\n\n', 'history', 'state', 'state', 'state'])
+  })
+
+  it('takes one more picture after a burst, 50 ms later, and each second from then on', async () => {
+    const picture = Promise.withResolvers<object>()
+    look = () => picture.promise
+    open()
+    await pass(0)
+    for (let changes = 0; changes < 5; changes += 1) feed.poke()
+    picture.resolve({})
+    await pass(49)
+    expect(looks).toBe(1)
+    await pass(1)
+    expect(looks).toBe(2)
+    await pass(999)
+    expect(looks).toBe(2)
+    await pass(1)
+    expect(looks).toBe(3)
+  })
+
+  it('goes on after a picture that could not be taken, and says so in the log', async () => {
+    look = () => Promise.reject(new Error('planted'))
+    const page = open()
+    await pass(0)
+    expect([page.told.includes('state'), warn.mock.calls.length]).toEqual([false, 1])
+    look = async () => ({})
+    await pass(1_000)
+    expect(page.told.at(-1)).toBe('state')
+  })
+
+  it('says every ten seconds that it is there, where it has nothing else to say', async () => {
+    const page = open()
+    await pass(20_000)
+    expect(page.told).not.toContain('heartbeat')
+    look = () => new Promise(() => undefined)
+    await pass(1_000)
+    page.told.length = 0
+    await pass(9_000)
+    expect(page.told).toEqual(['heartbeat'])
+    await pass(10_000)
+    expect(page.told).toEqual(['heartbeat', 'heartbeat'])
+  })
+
+  it('cuts a page that has taken nothing for 15 seconds, and none that took something in between', async () => {
+    const [deaf, slow] = [open(), open()]
+    await pass(0)
+    deaf.writableNeedDrain = slow.writableNeedDrain = true
+    await pass(10_000)
+    slow.writableNeedDrain = false
+    await pass(1_000)
+    slow.writableNeedDrain = true
+    await pass(4_000)
+    expect([deaf.became, slow.became]).toEqual(['open', 'open'])
+    await pass(2_000)
+    expect([deaf.became, slow.became]).toEqual(['cut', 'open'])
+  })
+
+  it('ends a page whose session is over, tells it nothing more, and looks no more for it', async () => {
+    let isOver = false
+    const page = open(() => !isOver)
+    await pass(0)
+    const told = [...page.told]
+    isOver = true
+    await pass(1_000)
+    expect([page.became, page.told, looks]).toEqual(['ended', told, 2])
+    await pass(60_000)
+    expect(looks).toBe(2)
+  })
+
+  it('ends it though no picture can be taken', async () => {
+    look = () => Promise.reject(new Error('planted'))
+    let isOver = false
+    const page = open(() => !isOver)
+    await pass(0)
+    isOver = true
+    await pass(20_000)
+    expect(page.became).toBe('ended')
+  })
+
+  it('tells a page nothing whose session was over before it came', async () => {
+    const page = open(() => false)
+    await pass(1_000)
+    expect([page.became, page.told]).toEqual(['ended', ['retry: 1000\n\n']])
+  })
+
+  it('looks until the last page has gone, and again for the next', async () => {
+    feed.poke()
+    await pass(1_000)
+    expect(looks).toBe(0)
+    const [one, other] = [open(), open()]
+    await pass(0)
+    one.emit('close')
+    await pass(1_000)
+    expect(looks).toBe(2)
+    other.emit('close')
+    feed.poke()
+    await pass(10_000)
+    expect(looks).toBe(2)
+    const before = other.told.length
+    open()
+    await pass(0)
+    expect([looks, other.told.length]).toEqual([3, before])
+  })
+
+  it('has room for 32 pages, and for another one when one has gone', () => {
+    const pages = Array.from({ length: 32 }, () => open())
+    expect(() => open()).toThrow('32 consoles are open at this proxy')
+    pages[7]!.emit('close')
+    expect(() => open()).not.toThrow()
+  })
+
+  it('ends every page with itself, and looks no more', async () => {
+    const pages = [open(), open()]
+    await pass(0)
+    feed.close()
+    expect(pages.map(({ became }) => became)).toEqual(['ended', 'ended'])
+    expect([vi.getTimerCount(), looks]).toEqual([0, 1])
+  })
 })
