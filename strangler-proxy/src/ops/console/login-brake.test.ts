@@ -39,6 +39,39 @@ it('forgets what was wrong with the right one, and after a quarter of an hour', 
   expect(wrong()).toBe(500)
 })
 
+it('remembers for a quarter of an hour, counted from when the wait was over', () => {
+  for (const [later, wait] of [
+    [15 * 60_000 - 1, 1_000],
+    [15 * 60_000, 500],
+  ] as const) {
+    let now = 0
+    const brake = createLoginBrake(() => now)
+    brake.begin('a')
+    brake.ended('a', false)
+    now = 500 + later
+    expect(brake.begin('a')).toBe(0)
+    brake.ended('a', false)
+    expect(brake.begin('a')).toBe(wait)
+  }
+})
+
+it('forgets nobody for who tries again, and not who tries again for those who came in between', () => {
+  let now = 0
+  const brake = createLoginBrake(() => now)
+  const wrong = (address: string) => {
+    brake.begin(address)
+    brake.ended(address, false)
+  }
+  for (let address = 0; address < 10_000; address += 1) wrong(String(address))
+  now = 500
+  wrong('5')
+  wrong('0')
+  expect(brake.begin('0')).toBe(1_000)
+  // As many as it takes to forget all that were older than it was at first.
+  for (const newcomer of ['a', 'b', 'c', 'd', 'e']) wrong(newcomer)
+  expect(brake.begin('5')).toBe(1_000)
+})
+
 it('remembers the latest ten thousand addresses, and no more', () => {
   const brake = createLoginBrake(() => 0)
   for (let address = 0; address <= 10_000; address += 1) {
