@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sendRaw } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
+import { safeHeaders } from './answer.ts'
 
 const ROUTES = `
 contexts: { goods: goods-service }
@@ -36,6 +37,12 @@ async function answer(lines: string[], version = '1.1') {
 }
 const PLAIN = ['Content-Length: 2', '', 'ok']
 const CHUNKED = ['', '2', 'ok', '0', '', '']
+
+it('browsers are told to keep to TLS where that is the only way here, and only there', () => {
+  const hsts = ['Strict-Transport-Security', 'max-age=31536000; includeSubDomains']
+  expect(safeHeaders({ secure: true })).toContainEqual(hsts)
+  expect(safeHeaders({ secure: false }).map(([name]) => name)).not.toContain(hsts[0])
+})
 
 describe('of an upstream’s answer', () => {
   it.each([

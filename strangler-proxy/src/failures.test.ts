@@ -84,6 +84,14 @@ describe('a read whose side fails before the first byte', () => {
     expect(monolith.seen.map(({ method }) => method)).toEqual(['HEAD'])
   })
 
+  it('is not denied a second try where there is no other place for it', async () => {
+    const { proxy, monolith } = await house({ monolith: fails(503) })
+    proxy.own('goods', { phase: 'idle' })
+    for (let time = 0; time < 5; time += 1) expect((await read(proxy)).status).toBe(503)
+    expect(monolith.seen).toHaveLength(5)
+    expect(await metricsOf(proxy)).toContain('proxy_retries_denied_total 0')
+  })
+
   it('keeps a status of its own that says nothing of the side', async () => {
     const { proxy, monolith } = await house({ service: fails(500) })
     expect((await read(proxy)).status).toBe(500)
