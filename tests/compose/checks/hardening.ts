@@ -1,4 +1,5 @@
 /** What stands between a container and the machine, and who can be reached from outside. */
+import { DRAIN_S } from '../../k8s/support/drain.ts'
 import { type Check, isOnce, isOurs, perService, VIEWERS } from '../support/check.ts'
 
 /** These become their own user themselves, after they have given him their volume. */
@@ -47,6 +48,19 @@ export const hardeningChecks: Check[] = [
       ),
     plant: (stage) => {
       stage.services.proxy!.volumes = ['/var/run/docker.sock:/var/run/docker.sock:ro']
+    },
+  },
+  {
+    n: 15,
+    title: 'the grace of a process is longer than being unready, draining and closing together',
+    faults: (stage) =>
+      perService(stage, (service) => {
+        const unready = Number(service.environment?.SHUTDOWN_UNREADY_MS ?? 0) / 1000
+        const grace = Number(service.stop_grace_period?.replace(/s$/, ''))
+        return [isOurs(service) && !(grace > unready + DRAIN_S) && `${service.stop_grace_period}`]
+      }),
+    plant: (stage) => {
+      stage.services['order-service']!.stop_grace_period = '20s'
     },
   },
   {

@@ -1,11 +1,10 @@
 /** How a process begins and ends. */
 import { type Check, the } from '../support/check.ts'
+import { DRAIN_S } from '../support/drain.ts'
 import { type Container, idOf, ofKind, type Probe, podOf, servers } from '../support/objects.ts'
 
 /** The mover listens nowhere: there is nothing to probe. One that ends is started again, one that hangs loses its lead. */
 const WITHOUT_LISTENER = ['mover']
-/** Milliseconds that kit/service gives requests in flight and then closing (SHUTDOWN_GRACE_MS, CLOSE_BOUND_MS). */
-const DRAIN_S = 10 + 5
 
 const probesOf = (container: Container): Probe[] =>
   [container.startupProbe, container.readinessProbe, container.livenessProbe].filter((one) => one !== undefined)
