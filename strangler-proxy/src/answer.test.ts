@@ -67,6 +67,11 @@ describe('of an upstream’s answer', () => {
     },
   )
 
+  it('a name to ask by is kept, and there is one of them', async () => {
+    const { lines } = await answer(['X-Request-ID: theirs'])
+    expect(lines.filter((line) => line.startsWith('x-request-id:'))).toEqual(['x-request-id: theirs'])
+  })
+
   it('trailers are not announced, for none are passed on', async () => {
     const { lines, body } = await answer(['Transfer-Encoding: chunked', 'Trailer: X-Sum'])
     expect([lines[0], lines.includes('trailer: x-sum')]).toEqual(['http/1.1 200 ok', false])
