@@ -16,8 +16,6 @@ export async function newEnvFiles(): Promise<Record<string, string>> {
     chaos: { DATABASE_URL: superuser?.DATABASE_URL ?? '' },
     databases: { DATABASE_URL: superuser?.DATABASE_URL ?? '', ...Object.assign({}, ...Object.values(databases)) },
     mover: Object.assign({}, ...Object.values(movers)),
-    // Of what the proxy holds the one thing by which its operators' listener is asked.
-    tools: { OPS_TOKEN: own.proxy?.OPS_TOKEN ?? '' },
   }
   return {
     'definitions.json': rabbitmq?.['definitions.json'] ?? '',

@@ -99,6 +99,8 @@ export async function newSecrets(hosts: { postgres: string; rabbitmq: string }):
       OPS_TOKEN: keys.opsToken,
       CONSOLE_OPERATORS: keys.console.operators,
     },
+    // Of what the proxy holds the one thing by which its operators' listener is asked.
+    tools: { OPS_TOKEN: keys.opsToken },
     mover: {
       ...controlling,
       AMQP_URL: amqp('mover'),

@@ -25,5 +25,5 @@ for context in $CONTEXTS; do
 done
 stage 7-microservices
 # What is applied takes nothing away.
-kubectl -n banyan delete deploy,hpa,pdb,svc,job,sa -l 'app.kubernetes.io/name in (monolith,mover,database-shop,context-notifications,context-shipping,context-inventory,context-users,context-payments,context-orders)'
-kubectl -n banyan delete netpol to-monolith calls-monolith
+kubectl -n banyan delete deploy,hpa,pdb,svc,job,sa -l 'app.kubernetes.io/name in (monolith,mover,proxies,database-shop,context-notifications,context-shipping,context-inventory,context-users,context-payments,context-orders)'
+kubectl -n banyan delete netpol to-monolith calls-monolith to-proxies calls-proxies

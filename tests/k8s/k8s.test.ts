@@ -1,9 +1,12 @@
 /** Every stage of k8s/, rendered by kustomize and held to the list of checks in k8s/README.md. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { beforeAll, describe, expect, it, test } from 'vitest'
+import { newEnvFiles } from '../../compose/containers/env-files.ts'
 import { kubernetesSecrets, type Secret } from '../../compose/kubernetes/secrets.ts'
 import { SERVICES, STAGES, type Stage, servicesOf } from '../../compose/provision/services.ts'
+import { loadStage } from '../compose/support/load.ts'
 import { lifeChecks } from './checks/life.ts'
 import { networkChecks } from './checks/network.ts'
 import { operatorChecks } from './checks/operators.ts'
@@ -42,6 +45,7 @@ const OVERLAYS: Record<string, { stage: Stage; components: string[] }> = {
 const overlays = new Map<string, Obj[]>()
 const stages: Obj[][] = []
 let secrets: Secret[]
+const envFiles = await newEnvFiles()
 
 beforeAll(async () => {
   secrets = await kubernetesSecrets()
@@ -119,6 +123,20 @@ describe.each(STAGES.map((name, n) => ({ name, n })))('$name', ({ n }) => {
     expect(connections).toBeLessThanOrEqual(room)
   })
 })
+
+test.each(STAGES.slice(2, -1).map((name) => ({ name, n: STAGES.indexOf(name) })))(
+  '$name gives the commands in the mover’s pod what they are given on Compose',
+  ({ name, n }) => {
+    const { environment = {}, env_file = [] } = loadStage(name).services.tools ?? {}
+    const given = env_file.flatMap((file) => Object.keys(parseEnv(envFiles[basename(file)] ?? '')))
+    const wanted = [...given, ...Object.keys(environment)]
+    const has = environmentOf(podOf(the(stage(n), 'Deployment', 'mover')).containers[0]!, stage(n), secrets)
+    // Of the databases those of its stage, and the name of whoever asks is the pod's.
+    const missing = wanted.filter((name) => !(name in has) && !/^DATABASE_URL_|^BANYAN_WHO$|^LOG_LEVEL$/.test(name))
+    expect(wanted).toContain('OPS_URL')
+    expect(missing).toEqual([])
+  },
+)
 
 describe.each(Object.keys(OVERLAYS))('with components %s', (name) => {
   const objects = () => overlays.get(name) as Obj[]
@@ -231,7 +249,11 @@ describe('29. a stage changes only what its extraction changes', () => {
     'ConfigMap/mover /data/BANYAN_PLANS',
     `Deployment/mover ${container}/envFrom/${index}`,
   ]
-  const mover = ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'ServiceAccount'].map((kind) => `${kind}/mover`)
+  const mover = [
+    ...['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'ServiceAccount'].map((kind) => `${kind}/mover`),
+    'Service/proxies',
+    ...policies('proxies'),
+  ]
 
   const expected: Record<number, { added: string[]; removed?: string[]; changed: string[] }> = {
     1: {
@@ -252,11 +274,11 @@ describe('29. a stage changes only what its extraction changes', () => {
     2: { added: [...leaving(2), ...mover], changed: [] },
     3: {
       added: leaving(3),
-      changed: [...monolithLearns('INVENTORY_SERVICE_URL', 'inventory-service'), ...moverLearns(5)],
+      changed: [...monolithLearns('INVENTORY_SERVICE_URL', 'inventory-service'), ...moverLearns(6)],
     },
-    4: { added: leaving(4), changed: [...monolithLearns('USER_SERVICE_URL', 'user-service'), ...moverLearns(6)] },
-    5: { added: leaving(5), changed: [...monolithLearns('PAYMENT_SERVICE_URL', 'payment-service'), ...moverLearns(7)] },
-    6: { added: leaving(6), changed: moverLearns(8) },
+    4: { added: leaving(4), changed: [...monolithLearns('USER_SERVICE_URL', 'user-service'), ...moverLearns(7)] },
+    5: { added: leaving(5), changed: [...monolithLearns('PAYMENT_SERVICE_URL', 'payment-service'), ...moverLearns(8)] },
+    6: { added: leaving(6), changed: moverLearns(9) },
     7: {
       added: [],
       removed: [

@@ -73,7 +73,7 @@ export function architecture(stage: Stage): string[] {
     ...setup,
     ...['database-control', 'database-unleash', 'unleash'].map((one) => `${one} → postgres:5432`),
     ...withFlags.flatMap((one) => [`${one} → postgres:5432`, `${one} → unleash:4242`]),
-    ...(withFlags.includes('mover') ? ['mover → rabbitmq:5672'] : []),
+    ...(withFlags.includes('mover') ? ['mover → rabbitmq:5672', 'mover → proxy:8081'] : []),
     ...shop.map(({ name }) => `proxy → ${name}:${ports.get(name)}`),
   ].sort()
 }
