@@ -6,12 +6,20 @@ import { between, type Reading, readsIn } from './reads.ts'
 const BOUND = 0.1
 const side = (answered: number, failed: number) => ({ answered, failed, within: new Map([[BOUND, answered]]) })
 
+/** Which part of a side's reads fails in an interval of a share. */
+type Failing = (share: number, interval: number) => number
+const well: Failing = () => 0
+
 /** A world in which each interval adds so many reads to each side, by the share; what it was told is kept. */
-function world(shares: number[], failing: (share: number, interval: number) => boolean = () => false, reads = 400) {
+function world(shares: number[], failing = well, monolithFailing = well, reads = 400) {
   const set: number[] = []
   const said: Progress[] = []
   const counted = { monolith: side(0, 0), service: side(0, 0) }
   let interval = 0
+  const count = (name: 'monolith' | 'service', all: number, failed: number) => {
+    const before = counted[name]
+    Object.assign(before, side(before.answered + all - failed, before.failed + failed))
+  }
   const options: Climb = {
     ...{ shares, intervalMs: 1, samples: 100 },
     read: async () => new Map([['one', structuredClone(counted)]]) as Reading,
@@ -22,13 +30,11 @@ function world(shares: number[], failing: (share: number, interval: number) => b
     stillOurs: async () => null,
     async sleep() {
       const share = set.at(-1)!
+      interval += 1
+      if (interval > 1_000) throw new Error('it watches one share for ever')
       const ofService = Math.round((reads * share) / 100)
-      const failed = failing(share, ++interval) ? ofService : 0
-      Object.assign(
-        counted.service,
-        side(counted.service.answered + ofService - failed, counted.service.failed + failed),
-      )
-      Object.assign(counted.monolith, side(counted.monolith.answered + reads - ofService, counted.monolith.failed))
+      count('service', ofService, ofService * failing(share, interval))
+      count('monolith', reads - ofService, (reads - ofService) * monolithFailing(share, interval))
     },
     say: (progress) => said.push(progress),
   }
@@ -45,6 +51,42 @@ it('climbs to the top, watching each share for two intervals at least and until 
     ...['50 continue', '50 promote'],
     ...['100 continue', '100 promote'],
   ])
+  // Each share is judged by its own reads.
+  expect(said.map(({ window }) => window.service.answered)).toEqual([40, 80, 120, 200, 400, 400, 800])
+})
+
+it('sees a service that breaks late by what it did since the last look, however well it did before', async () => {
+  const { options, said } = world([25, 100], (_share, at) => (at > 300 ? 0.1 : 0))
+  const ended = await climb({ ...options, stillOurs: async () => 'Unleash cannot be asked' })
+  expect(ended).toMatchObject({ kind: 'back', because: expect.stringMatching(/^10\.0 % .* in the last interval$/) })
+  expect(said).toHaveLength(301)
+})
+
+it('holds the service against the monolith of the same time, not of the share before', async () => {
+  const ill: Failing = (share) => (share === 50 ? 0.2 : 0)
+  const { options, said } = world([25, 50, 100], ill, ill)
+  const stop = new Error('somebody else has decided')
+  const ended = climb({
+    ...options,
+    stillOurs: async () => {
+      if (said.length === 5) throw stop
+      return null
+    },
+  })
+  await expect(ended).rejects.toThrow(stop)
+  expect(said.map(({ share, decision }) => `${share} ${decision.kind}`)).toEqual([
+    ...['25 continue', '25 promote'],
+    ...['50 pause', '50 pause', '50 pause'],
+  ])
+})
+
+it('holds it at 100 % against the monolith of the share before, which was as ill then', async () => {
+  const { options } = world(
+    [50, 100],
+    (share) => (share === 50 ? 0.04 : 0.05),
+    () => 0.04,
+  )
+  expect(await climb(options)).toEqual({ kind: 'top', share: 100 })
 })
 
 it('goes back within two intervals after the service breaks, at whatever share', async () => {
@@ -53,7 +95,7 @@ it('goes back within two intervals after the service breaks, at whatever share',
     [25, 2],
     [100, 1],
   ] as const) {
-    const { options, said } = world([25, 100], (now, at) => now === share && at >= interval)
+    const { options, said } = world([25, 100], (now, at) => (now === share && at >= interval ? 1 : 0))
     const ended = await climb(options)
     expect(ended).toMatchObject({ kind: 'back', share })
     const late = said.filter((one) => one.share === share && one.intervals >= interval)
@@ -80,7 +122,7 @@ it('stays where it is while the proxies cannot be read, and ends when somebody e
 })
 
 it('watches on while Unleash cannot be asked or does not take a share, and still sends reads back then', async () => {
-  const { options, set, said } = world([50, 100], (_share, at) => at > 6)
+  const { options, set, said } = world([50, 100], (_share, at) => (at > 6 ? 1 : 0))
   const away = new Error('away')
   const ended = await climb({
     ...options,
@@ -116,4 +158,6 @@ it('reads a side of a context out of what a proxy exports, and counts a proxy th
   expect(between(new Map(), reading(5)).service).toEqual(expected)
   expect(between(reading(5), reading(7)).service).toMatchObject({ answered: 2, failed: 0 })
   expect(between(reading(7), reading(5)).service).toMatchObject({ answered: 5, failed: 2 })
+  // One that has answered nothing since has not begun anew.
+  expect(between(reading(7), reading(7)).service).toEqual({ answered: 0, failed: 0, within: new Map([[0.1, 0]]) })
 })

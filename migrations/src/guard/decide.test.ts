@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { decide, type Reads, type Window } from './decide.ts'
+import { decide, quantile, type Reads, type Window } from './decide.ts'
 
 /** Bounds in seconds, each half as long again, as the proxies have them. */
 const BOUNDS = Array.from({ length: 20 }, (_, step) => Number((0.001 * 1.5 ** step).toPrecision(3)))
@@ -16,6 +16,14 @@ function reads(
 const watch = (step: Window, more: { interval?: Window; intervals?: number; samples?: number } = {}) =>
   decide({ step, interval: step, intervals: 2, samples: 100, ...more })
 const NOTHING = { monolith: reads(0), service: reads(0) }
+
+it('a time within which a share was answered is told whatever the order of the bounds', () => {
+  const within = new Map([0.4, 0.1, 0.3, 0.2].map((bound) => [bound, bound * 250]))
+  const shares = [0, 0.25, 0.26, 0.75, 1, 1.01]
+  expect(shares.map((share) => quantile({ answered: 100, failed: 0, within }, share))).toEqual([
+    ...[0.1, 0.1, 0.2, 0.3, 0.4, Number.POSITIVE_INFINITY],
+  ])
+})
 
 describe('the guard', () => {
   it('goes on when the service is no worse and has been watched long enough', () => {
@@ -54,10 +62,13 @@ describe('the guard', () => {
     expect(watch({ monolith: reads(1_000), service: reads(118, 2) })).toEqual({ kind: 'promote' })
     // Surely more, by four in a thousand.
     expect(watch({ monolith: reads(100_000), service: reads(99_600, 400) })).toEqual({ kind: 'promote' })
+    expect(watch({ monolith: reads(99_000, 1_000), service: reads(98_600, 1_400) })).toEqual({ kind: 'promote' })
     expect(watch({ monolith: reads(970, 30), service: reads(194, 6) })).toEqual({ kind: 'promote' })
     // Of fewer than twenty nothing is said, be they all failures.
     expect(watch({ monolith: reads(1_000), service: reads(0, 19) })).toMatchObject({ kind: 'pause' })
     expect(watch({ monolith: reads(3, 16), service: reads(0, 19) })).toMatchObject({ kind: 'pause' })
+    expect(watch({ monolith: reads(19), service: reads(0, 20) })).toMatchObject({ kind: 'pause' })
+    expect(watch({ monolith: reads(20), service: reads(0, 20) })).toMatchObject({ kind: 'back' })
   })
 
   it('goes nowhere while both fail', () => {
