@@ -72,6 +72,29 @@ it.each([
   expect(after(cause, { route: write, method: 'POST', ...change })).toBe(expected)
 })
 
+it.each([
+  ['connect', 'connection'],
+  ['stale', 'connection'],
+  ['connection', 'connection'],
+  ['deadline', 'timeout'],
+  ['unavailable', 'unavailable'],
+] as const)('what is sent again after %s is counted as %s', (cause, why) => {
+  expect(afterOutcome({ kind: 'failed', cause }, FIRST)).toMatchObject({ kind: 'again', why })
+})
+
+it('nothing follows an answer, nor a client that has gone, whatever else could be tried', () => {
+  for (const outcome of [{ kind: 'answered', status: 503 }, { kind: 'gone' }] as const)
+    expect(afterOutcome(outcome, FIRST)).toEqual({ kind: 'done' })
+})
+
+it('what cannot be reached off the rules is named so: there the monolith may be gone for good', () => {
+  const codes = ([route, null] as const).map((one) => {
+    const next = afterOutcome({ kind: 'failed', cause: 'connect' }, { ...FIRST, route: one, failures: 2 })
+    return next.kind === 'problem' ? next.problem.code : next.kind
+  })
+  expect(codes).toEqual(['upstream-unreachable', 'unrouted-unreachable'])
+})
+
 it('what was refused with nothing done is sent again after a pause that grows, within its deadline', () => {
   const refused = (change: Partial<Circumstances> = {}) =>
     afterOutcome({ kind: 'refused' }, { ...FIRST, route: write, method: 'POST', ...change })
