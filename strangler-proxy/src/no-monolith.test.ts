@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { expect, it, onTestFinished } from 'vitest'
+import type { Server } from 'node:http'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
+import { until } from '../test-support/raw.ts'
 import { startProxy } from '../test-support/start-proxy.ts'
 import { startUpstream } from '../test-support/upstream.ts'
 
@@ -8,12 +10,16 @@ const ROUTES = `
 contexts: { goods: goods-service }
 routes:
   - { method: GET, path: /api/goods, context: goods, access: read }
+  - { method: GET, path: /api/goods/soon, context: goods, access: read, deadline: 200ms }
 `
 
+const connections = (server: Server) =>
+  new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)))
+
 /** A proxy in front of a service that owns everything for good, and of this monolith. */
-async function inTheEnd(monolith: string | null) {
+async function inTheEnd(monolith: string | null, services = true) {
   const service = await startUpstream('service')
-  const proxy = await startProxy({ routes: ROUTES, monolith, services: { goods: service.url } })
+  const proxy = await startProxy({ routes: ROUTES, monolith, services: services ? { goods: service.url } : {} })
   proxy.own('goods', { phase: 'completed', owner: 'service' })
   onTestFinished(async () => {
     await proxy.close()
@@ -57,4 +63,29 @@ it('a monolith that was stopped before the proxy was told so is named as the rea
   expect((await fetch(`${proxy.url}/api/goods`)).status).toBe(200)
   const answer = await fetch(`${proxy.url}/elsewhere`)
   expect(await answer.json()).toMatchObject({ status: 502, code: 'unrouted-unreachable' })
+})
+
+describe('a service that is in no table', () => {
+  it('is waited for: one that comes up within two seconds answers', async () => {
+    const service = await startUpstream('service')
+    onTestFinished(() => service.close())
+    const proxy = await inTheEnd(null, false)
+    const asked = fetch(`${proxy.url}/api/goods`)
+    await until('it is waited for', async () => (await connections(proxy.server)) > 0)
+    proxy.parts.upstreams.setService('goods', [service.url])
+    expect((await asked).status).toBe(200)
+  })
+
+  it.each([
+    ['two seconds', '/api/goods', 1_950, 3_900],
+    ['its deadline', '/api/goods/soon', 150, 1_900],
+  ])('is waited for no longer than %s', async (_what, path, least, most) => {
+    const proxy = await inTheEnd(null, false)
+    const from = performance.now()
+    const answer = await fetch(proxy.url + path)
+    const ms = performance.now() - from
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(await answer.json()).toMatchObject({ code: 'no-instance' })
+    expect([ms > least, ms < most], `${ms} ms`).toEqual([true, true])
+  })
 })
