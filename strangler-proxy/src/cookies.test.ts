@@ -26,6 +26,11 @@ describe('cookies', () => {
     expect(cookies.written('banyan-written-goods=99999999999999.x', 'goods')).toBeNull()
   })
 
+  it('a session lasts a year, and a write is remembered for an hour at most', () => {
+    expect(cookies.newSession().setCookie).toContain('; Max-Age=31536000; Path=/')
+    expect(cookies.setWritten('goods', 1)).toContain('; Max-Age=3600; Path=/')
+  })
+
   it('reads the cookie with the very name', () => {
     expect(readCookie('xbanyan=1;banyan=2; banyan=3', 'banyan')).toBe('2')
     expect(readCookie('banyan-a=1', 'banyan')).toBeNull()
