@@ -58,6 +58,19 @@ describe('a write whose client has left', () => {
     expect([upstream.seen.length, proxy.parts.inFlight.total()]).toEqual([0, 0])
   })
 
+  it('in the middle of its body is not sent, and is nobody’s failure', async () => {
+    const { proxy, upstream, began, ended } = await house()
+    const failed = vi.spyOn(proxy.parts.logger, 'error')
+    const decided = vi.spyOn(proxy.parts.metrics, 'decided')
+    const socket = await openRaw(proxy.port)
+    socket.write('POST /api/goods HTTP/1.1\r\nHost: s\r\nContent-Length: 8\r\n\r\nhalf')
+    await until('its body is waited for', () => began.mock.calls.length === 1)
+    await leave(proxy, socket)
+    await until('the proxy is done with it', () => ended.mock.calls.length === 1)
+    expect([upstream.seen.length, proxy.parts.inFlight.total()]).toEqual([0, 0])
+    expect([failed.mock.calls, decided.mock.calls]).toEqual([[], []])
+  })
+
   it('while there was no instance for it is not sent, and no hold waits for it', async () => {
     const { proxy, upstream, began, ended } = await house({ services: {} })
     proxy.own('goods', { phase: 'switched', owner: 'service' })
