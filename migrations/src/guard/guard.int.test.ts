@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFlagAdmin, type FlagAdmin } from '@banyan/kit/flags/admin'
 import { Command } from 'commander'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { startRelay } from '../../../strangler-proxy/test-support/relay.ts'
 import { startUpstream, type TestUpstream } from '../../../strangler-proxy/test-support/upstream.ts'
 import { OPS_TOKEN, startWholeProxy } from '../../../strangler-proxy/test-support/whole-proxy.ts'
 import { makeTestFlag, testUnleash } from '../../../tests/support/infra.ts'
@@ -25,6 +26,8 @@ let service: TestUpstream
 let proxy: Awaited<ReturnType<typeof startWholeProxy>>
 let broken: boolean
 let monolithMs: number
+/** Where a command asks Unleash. */
+let unleashUrl: string
 let buying: boolean
 let shoppers: Promise<void>[]
 let dropFlags: (() => Promise<void>)[]
@@ -49,6 +52,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   broken = false
   monolithMs = 0
+  unleashUrl = testUnleash().url
   buying = true
   shoppers = []
   await world.db.control.query(`update banyan.contexts set phase = 'ready', reads = 'flag' where context = 'goods'`)
@@ -89,9 +93,9 @@ const letShoppersIn = (pauseMs = 0) => {
 const banyan = (...args: string[]) => {
   const said = { out: '', err: '' }
   let code = 0
-  const { url, adminToken } = testUnleash()
+  const { adminToken } = testUnleash()
   const ops = { OPS_URL: proxy.opsUrl, OPS_TOKEN }
-  const env = { ...cli.env, ...ops, UNLEASH_URL: url, UNLEASH_ADMIN_TOKEN: adminToken }
+  const env = { ...cli.env, ...ops, UNLEASH_URL: unleashUrl, UNLEASH_ADMIN_TOKEN: adminToken }
   const stream = (name: keyof typeof said) => ({
     write(text: string) {
       said[name] += text
@@ -185,6 +189,46 @@ describe('shift --auto', () => {
       'reads called back',
     ])
     await allAtTheMonolith()
+  })
+
+  it('throws the kill switch unasked where Unleash cannot be told to take the reads back, and the audit says why', async () => {
+    const url = new URL(unleashUrl)
+    const cable = await startRelay(Number(url.port))
+    onTestFinished(() => cable.close())
+    url.port = String(cable.port)
+    unleashUrl = url.href
+    letShoppersIn()
+    const { said, ended } = climb('50,100', '--samples', '1000000')
+    await until('it watches', 60_000, async () => said.err.includes('→ pause'))
+    cable.cut()
+    broken = true
+    const { code, err } = await ended
+    expect([code, err]).toEqual([1, expect.stringContaining('the kill switch is on')])
+    expect([await readsOf(), await flags.share(FLAG)]).toEqual(['owner', 50])
+    expect(await audit()).toMatchObject([
+      {
+        what: 'shift',
+        old: { [FLAG]: 50 },
+        new: { [FLAG]: 0 },
+        result: expect.stringMatching(/^Unleash did not take it/),
+      },
+      { what: 'reads', old: { reads: 'flag' }, new: { reads: 'owner' }, result: 'called back' },
+    ])
+    await allAtTheMonolith()
+  })
+
+  it.each([
+    ['the kill switch was thrown', `reads = 'owner'`],
+    ['goods was switched', `phase = 'switched'`],
+    ['goods was switched', `phase = 'completed'`],
+  ])('ends where %s meanwhile (%s), and leaves the flag as it is', async (what, change) => {
+    letShoppersIn()
+    const { said, ended } = climb('50,100', '--samples', '1000000')
+    await until('it watches', 60_000, async () => said.err.includes('→ pause'))
+    await world.db.control.query(`update banyan.contexts set ${change} where context = 'goods'`)
+    const { code, err } = await ended
+    expect([code, err]).toEqual([1, expect.stringContaining(`${what} while it climbed`)])
+    expect(await flags.share(FLAG)).toBe(50)
   })
 
   it('pauses with too few reads and never goes on; who sets the flag meanwhile ends it', async () => {

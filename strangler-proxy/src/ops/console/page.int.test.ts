@@ -3,7 +3,7 @@ import { findChromium, startChromium } from '../../../../tests/support/chromium.
 import { until } from '../../../test-support/raw.ts'
 import { ownershipOf } from '../../../test-support/start-proxy.ts'
 import { SECRETS, startConsole, type TestConsole } from './testing/console.ts'
-import { SAMPLE } from './testing/sources.ts'
+import { SAMPLE, WELL } from './testing/sources.ts'
 import { createTraffic } from './traffic.ts'
 
 // What the page makes of what it is told, in a real browser; with all processes behind it, it is driven in
@@ -27,6 +27,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   if (missing !== null) return
   house.known.set('goods', ownershipOf('goods', { phase: 'ready' }))
+  Object.assign(house.seen, WELL)
   await house.control.query(`update banyan.contexts set phase = 'ready', reads = 'flag'`)
 })
 afterAll(async () => {
@@ -76,6 +77,9 @@ it.skipIf(missing)(
     await sees(page, 'copying')
     await sees(page, '250 of 1,000 rows, 25 %, about 75 s left')
     expect(await row(page).getByRole('progressbar', { name: 'rows copied' }).getAttribute('value')).toBe('0.25')
+    expect(await page.evaluate('Array.from(document.querySelectorAll(".track i"), (one) => one.className)')).toEqual([
+      ...['past', 'past', 'here', '', '', '', ''],
+    ])
     await sees(page, /^lag \d+(\.\d)? s$/)
     await look({ copy: { ...copy, etaSeconds: null, waitsFor: 'the lag to fall' }, blocked: 'public.goods [7]' })
     await sees(page, '250 of 1,000 rows, 25 %, time left unknown; stands still, waits for the lag to fall')
@@ -96,6 +100,89 @@ it.skipIf(missing)(
     await sees(page, /^1,000 rows verified .* ago$/)
   },
 )
+
+it.skipIf(missing)(named('says how fresh all of that is, and what is out of the ordinary'), async () => {
+  const page = await open()
+  const says = (facts: string[]) =>
+    until(facts.join(', '), async () => {
+      house.hint()
+      return (await page.locator('#facts li').allInnerTexts()).join() === facts.join()
+    })
+  await says(['ownership fresh', 'lease held', 'flags fresh', 'no mover runs'])
+  Object.assign(house.seen, { staleMs: 2_000, flagsError: 'Unleash is away', held: 3, recording: true })
+  await says(['ownership fresh', 'lease held', 'flags not fresh', 'no mover runs', '3 requests held', 'recording'])
+  Object.assign(house.seen, WELL, { staleMs: 2_001, leaseValid: false })
+  await says(['ownership 2.0 s old', 'lease lost', 'flags fresh', 'no mover runs'])
+  house.seen.staleMs = Number.POSITIVE_INFINITY
+  await says(['ownership unknown', 'lease lost', 'flags fresh', 'no mover runs'])
+})
+
+it.skipIf(missing)(named('says what is asked for, by whom, what it waits for, and how it ended'), async () => {
+  const page = await open()
+  const note = (text: string) => row(page).locator('.notes').getByText(text).waitFor()
+  await house.control.query(
+    `insert into banyan.intents (context, verb, source, who) values ('goods', 'switch', 'flag', 'bob')`,
+  )
+  house.hint()
+  await note('switch, asked for by bob (flag)')
+  await note('waits for a mover: none is running')
+  expect(await row(page).getByRole('button', { name: 'Switch…' }).isDisabled()).toBe(true)
+  await house.control.query(
+    `update banyan.intents set state = 'refused', settled_at = now(),
+       result = jsonb_build_object('because', 'a clean verification') where state = 'pending'`,
+  )
+  house.hint()
+  await note('switch refused')
+  await note('it waits for a clean verification')
+  expect(await row(page).getByRole('button', { name: 'Switch…' }).isDisabled()).toBe(false)
+  await page
+    .locator('#news')
+    .getByText('goods: switch was refused, a clean verification')
+    .waitFor({ state: 'attached' })
+  await house.control.query(`update banyan.intents set settled_at = now() - interval '11 min'`)
+  house.hint()
+  await row(page).getByText('switch refused').waitFor({ state: 'detached' })
+})
+
+it.skipIf(missing)(named('shows a flag of the writes that is at odds with who owns them'), async () => {
+  const page = await open()
+  house.seen.share = 100
+  house.hint('flags')
+  await row(page).getByText('the flag goods-writes is at 100 %').waitFor()
+  house.known.set('goods', ownershipOf('goods', { phase: 'switched', owner: 'service' }))
+  house.hint()
+  await row(page).getByText('the flag goods-writes is at 100 %').waitFor({ state: 'detached' })
+})
+
+it.skipIf(missing)(named('has no share set before there is anything to share'), async () => {
+  const page = await open()
+  const slider = row(page).getByRole('slider')
+  const looks = async (phase: 'ready' | 'copying' | 'switched', share: number | null, says: string) => {
+    house.known.set('goods', ownershipOf('goods', { phase, owner: phase === 'switched' ? 'service' : 'monolith' }))
+    house.seen.share = share
+    house.hint()
+    await sees(page, says)
+    return [await slider.isEnabled(), await slider.getAttribute('title')]
+  }
+  const canBe = [true, '']
+  const waits = 'A share waits for goods to be ready.'
+  expect(await looks('ready', 30, '30 % at the service')).toEqual(canBe)
+  expect(await looks('copying', 0, '0 % at the service')).toEqual([false, waits])
+  // The way back is open in any phase.
+  expect(await looks('copying', 7, '7 % at the service')).toEqual(canBe)
+  expect(await looks('ready', null, 'no single share')).toEqual(canBe)
+  expect(await looks('switched', 0, 'all at the service; 0 % after a rollback')).toEqual([
+    ...[false, 'The service answers all reads of goods as their owner.'],
+  ])
+})
+
+it.skipIf(missing)(named('asks for the login again when its session is over, and shows nothing more'), async () => {
+  const page = await open()
+  const [cookie] = (await page.context().cookies()).filter(({ name }) => name === 'banyan-console')
+  await house.logOut({ cookie: `${cookie!.name}=${cookie!.value}` })
+  await page.getByLabel('Secret').waitFor()
+  expect(await row(page).isVisible()).toBe(false)
+})
 
 it.skipIf(missing)(named('shows each instance with its health, and who announces itself unasked'), async () => {
   await house.control.query(

@@ -12,7 +12,7 @@ import type { ConsoleOptions } from '../console.ts'
 import { hashSecret } from '../secret.ts'
 import { createTraffic } from '../traffic.ts'
 import { openEvents } from './events.ts'
-import { type Changes, type Mirrored, SAMPLE, sourcesOf } from './sources.ts'
+import { type Changes, type Mirrored, SAMPLE, type Seen, sourcesOf, WELL } from './sources.ts'
 
 /** An operator and a viewer, who may log in. */
 export const SECRETS = { ann: 'the secret of ann', vic: 'the secret of vic' }
@@ -39,9 +39,10 @@ export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin
   const known = new Map([['goods', ownershipOf('goods', { phase: 'ready' })]])
   const unleash = { fails: false, shares: [] as [string, number][] }
   const mirrored: Mirrored = { mismatched: 1, samples: [SAMPLE] }
+  const seen: Seen = { ...WELL }
   const changes: Changes = { ownership: () => undefined, flags: () => undefined }
   const ops = createOpsApp({
-    sources: sourcesOf(known, changes, mirrored),
+    sources: sourcesOf(known, changes, mirrored, seen),
     pool,
     token: 'a token of the operators',
     logger,
@@ -76,7 +77,7 @@ export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin
     })
   let lastSaid = 0
   return {
-    ...{ url, role, control, pool, ops, logged, known, mirrored, unleash, logIn },
+    ...{ url, role, control, pool, ops, logged, known, mirrored, seen, unleash, logIn },
     /** Tells the console that something has changed, as the watch over ownership does, or that over the flags. */
     hint: (what: keyof Changes = 'ownership') => changes[what](),
     async sessionOf(name: keyof typeof SECRETS): Promise<Session> {

@@ -19,6 +19,17 @@ const GROUP = {
   ],
 }
 
+/** What a proxy finds of itself, for a test to change. */
+export interface Seen {
+  staleMs: number
+  leaseValid: boolean
+  flagsError: string | null
+  share: number | null
+  held: number
+  recording: boolean
+}
+export const WELL: Seen = { staleMs: 10, leaseValid: true, flagsError: null, share: 5, held: 0, recording: false }
+
 /** Who listens to changes of what. */
 export type Changes = Record<'ownership' | 'flags', () => void>
 
@@ -27,6 +38,7 @@ export function sourcesOf(
   known: Map<string, ReturnType<typeof ownershipOf>>,
   changes: Changes,
   mirrored: Mirrored = { mismatched: 1, samples: [SAMPLE] },
+  seen: Seen = WELL,
 ) {
   const on = (what: keyof Changes) => (_change: string, listener: () => void) => {
     changes[what] = listener
@@ -35,15 +47,19 @@ export function sourcesOf(
   return {
     ownership: {
       get: (context: string) => known.get(context),
-      staleMs: () => 10,
-      leaseValid: () => true,
+      staleMs: () => seen.staleMs,
+      leaseValid: () => seen.leaseValid,
       on: on('ownership'),
     },
-    flags: { share: () => 5, freshness: () => ({ lastFetchMs: 1, ok: true, error: null }), on: on('flags') },
-    hold: { stats: () => ({ waiting: 0 }) },
+    flags: {
+      share: () => seen.share,
+      freshness: () => ({ lastFetchMs: 1, ok: seen.flagsError === null, error: seen.flagsError }),
+      on: on('flags'),
+    },
+    hold: { stats: () => ({ waiting: seen.held }) },
     inFlight: { count: () => 0 },
     upstreams: { all: () => ({ monolith: [] }), groups: () => [GROUP] },
-    recorder: { state: () => ({ on: false }) },
+    recorder: { state: () => ({ on: seen.recording }) },
     mirror: {
       state: () => ({ ...COMPARED, mismatched: mirrored.mismatched }),
       samples: { list: () => mirrored.samples },
