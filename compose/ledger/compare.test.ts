@@ -146,6 +146,14 @@ test('an event with two e-mails is a duplicate', () => {
   expect(ledgerWith((holdings) => holdings.mails.set('e1', 2)).emailsDuplicated).toBe(1)
 })
 
+test('two events of the same thing are one e-mail too many, though each has but one', () => {
+  const ledger = ledgerWith((holdings) => {
+    holdings.mailEvents.push({ eventId: 'e2', type: 'OrderPlaced', orderId: 1 })
+    holdings.mails.set('e2', 1)
+  })
+  expect(ledger).toEqual({ ...NOTHING_WRONG, emailsDuplicated: 1 })
+})
+
 test('an e-mail that a killed process had in its hand may be there twice, and not three times', () => {
   const ledgerOf = (times: number, mayRepeat: string[]) => {
     const holdings = held()

@@ -171,11 +171,19 @@ function missingMails(held: Holdings): Finding[] {
 function duplicatedMails(held: Holdings, mayRepeat: ReadonlySet<string>): Finding[] {
   const most = (event: string) => (mayRepeat.has(event) ? 2 : 1)
   const asked = new Set(held.mailEvents.map(({ eventId }) => eventId))
+  const told = new Map<string, number>()
+  for (const { type, orderId } of held.mailEvents) {
+    const news = `${type} of order ${orderId}`
+    told.set(news, (told.get(news) ?? 0) + 1)
+  }
   const often = [...held.mails]
     .filter(([event, times]) => times > most(event))
     .map(([event, times]) => `event ${event}: ${times} e-mails`)
+  // Each event has one e-mail, so whoever is told of the same thing by two of them reads it twice.
+  const again = [...told].filter(([, times]) => times > 1).map(([news, times]) => `${news}: ${times} events`)
   return [
     ...often,
+    ...again,
     ...[...held.mails.keys()].filter((event) => !asked.has(event)).map((id) => `an e-mail of no event: ${id}`),
   ]
 }
