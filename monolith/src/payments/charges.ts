@@ -1,6 +1,6 @@
 import { failPoint, problem } from '@banyan/kit/service'
 import type { Knex } from 'knex'
-import { authorize, cancelled, capture, decline, voidUnasked } from './payment.ts'
+import { authorize, cancelled, capture, decline, voidOvertaken, voidUnasked } from './payment.ts'
 import type { Charge, PaymentsPort } from './port.ts'
 import type { PaymentProvider } from './provider.ts'
 import { lockPayment, noteAnswer, type PaymentRow, savePayment, stateOf, writePayments } from './store.ts'
@@ -25,11 +25,9 @@ export const createLocalPayments = (db: Knex, provider: PaymentProvider): Paymen
     if (answer.outcome === 'differs') throw differs(orderId)
     const settled = await noteAnswer(db, async (trx) => {
       const row = await lockPayment(trx, order, authorize(amountCents))
-      if (answer.outcome === 'approved')
-        return savePayment(trx, row, capture(stateOf(row)), { providerRef: answer.ref })
-      const next =
-        answer.outcome === 'declined' ? decline(stateOf(row)) : { ...stateOf(row), status: 'voided' as const }
-      return savePayment(trx, row, row.status === 'pending' ? next : stateOf(row))
+      const state = stateOf(row)
+      if (answer.outcome === 'approved') return savePayment(trx, row, capture(state), { providerRef: answer.ref })
+      return savePayment(trx, row, answer.outcome === 'declined' ? decline(state) : voidOvertaken(state))
     })
     if (settled.status === 'captured') return toCharge(settled)
     throw settled.status === 'declined' ? declined() : overtaken(orderId)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { authorize, cancelled, capture, decline, refund, refundable, voidUnasked } from './payment.ts'
+import { authorize, cancelled, capture, decline, refund, refundable, voidOvertaken, voidUnasked } from './payment.ts'
 
 const captured = capture(authorize(500))
 
@@ -15,6 +15,12 @@ it('does not capture again what was given back while the answer was late', () =>
 
 it('never captures a payment that was cancelled before it was made', () => {
   expect(capture(voidUnasked()).status).toBe('voided')
+})
+
+it('is voided by a cancellation that the provider heard of first, unless it has come to an end by then', () => {
+  expect(voidOvertaken(authorize(500))).toEqual({ status: 'voided', amountCents: 500, refundedCents: 0 })
+  for (const ended of [captured, refund(captured, 500), decline(authorize(500))])
+    expect(voidOvertaken(ended)).toEqual(ended)
 })
 
 it('gives back in parts, and is refunded when nothing is left', () => {

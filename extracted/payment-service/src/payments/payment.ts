@@ -23,6 +23,10 @@ export const capture = (payment: PaymentState): PaymentState =>
 export const decline = (payment: PaymentState): PaymentState =>
   payment.status === 'pending' ? { ...payment, status: 'declined' } : payment
 
+/** The provider had heard of a cancellation first: the charge was not made, and never will be. */
+export const voidOvertaken = (payment: PaymentState): PaymentState =>
+  payment.status === 'pending' ? { ...payment, status: 'voided' } : payment
+
 /** What is left of a payment and may still go back. */
 export const refundable = (payment: PaymentState): number =>
   payment.status === 'captured' ? payment.amountCents - payment.refundedCents : 0
