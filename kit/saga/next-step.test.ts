@@ -25,18 +25,27 @@ const outcome = (kind: Outcome['kind']): Outcome => {
   return { kind, message: kind }
 }
 
-/** Plays a saga against a callee whose answers are given; records what the callee saw. */
-const play = (answers: readonly Outcome['kind'][], cancelAt: number, from = begin(saga, 's', {}, 0), of = saga) => {
+/** Plays a saga against a callee whose answers are given; records what the callee saw, and how long nobody asked it. */
+const play = (
+  answers: readonly Outcome['kind'][],
+  cancelAt: number,
+  from = begin(saga, 's', {}, 0),
+  of = saga,
+  at = 0,
+) => {
   let state: SagaState = from
-  let now = 0
+  let now = at
+  let longestWaitMs = 0
   const calls: string[] = []
   for (let turn = 0; turn < 500; turn += 1) {
     if (turn === cancelAt && state.status === 'RUNNING')
       state = { ...state, cancelRequested: { code: 'cancelled', message: 'asked to' } }
     const next = nextStep(state, shapeOf(of), now)
-    if (next.kind === 'rest') return { state, calls }
-    if (next.kind === 'wait') now = next.until
-    else if (next.kind === 'finish') state = finished(state, next, now)
+    if (next.kind === 'rest') return { state, calls, longestWaitMs }
+    if (next.kind === 'wait') {
+      longestWaitMs = Math.max(longestWaitMs, next.until - now)
+      now = next.until
+    } else if (next.kind === 'finish') state = finished(state, next, now)
     else if (next.kind === 'turn-back') state = turnedBack(state, next.reason, now)
     else {
       state = calling(state, next, of.steps[next.step]!.deadlineMs, now)
@@ -76,6 +85,43 @@ it('asks for attention where a step of a saga that only goes forward is refused,
   expect(walk(['refused'], retried(stuck.state, true, 60_000, 0)).state.status).toBe('NEEDS_ATTENTION')
 })
 
+it('gives a saga that ran into its deadline all of its time again when it is tried again', () => {
+  const onward = defineSaga({
+    name: 'refund',
+    deadlineMs: 60_000,
+    forwardOnly: true,
+    steps: [{ name: 'refund', do: act, deadlineMs: 5_000 }],
+  })
+  const never = Array.from({ length: 50 }, () => 'failed' as const)
+  const stuck = play(never, -1, begin(onward, 's', {}, 0), onward)
+  expect(stuck.state).toMatchObject({ status: 'NEEDS_ATTENTION', reason: { code: 'deadline' } })
+  const day = 86_400_000
+  expect(play([], -1, retried(stuck.state, true, 60_000, day), onward, day)).toMatchObject({
+    state: { status: 'COMPLETED' },
+    calls: ['do refund done'],
+  })
+})
+
+it('does not turn back from a saga that only goes forward, though it was asked to', () => {
+  const onward = defineSaga({
+    name: 'refund',
+    deadlineMs: 60_000,
+    forwardOnly: true,
+    steps: [{ name: 'refund', do: act }],
+  })
+  expect(play(['failed'], 1, begin(onward, 's', {}, 0), onward).state.status).toBe('COMPLETED')
+})
+
+it('turns back at its own deadline, though its step has more time', () => {
+  const long = defineSaga({
+    name: 'long',
+    deadlineMs: 2_000,
+    steps: [{ name: 'charge', do: act, undo: act, deadlineMs: 60_000 }],
+  })
+  const { state } = play(Array(5).fill('failed'), -1, begin(long, 's', {}, 0), long)
+  expect(state).toMatchObject({ status: 'COMPENSATED', reason: { code: 'deadline' } })
+})
+
 it('undoes in reverse what was done when a step is refused, and not the refused step', () => {
   expect(play(['done', 'refused'], -1)).toMatchObject({
     state: { status: 'COMPENSATED', reason: { code: 'no' } },
@@ -106,14 +152,33 @@ it('does not count the time a callee is closed for a switch as an attempt', () =
   expect(state.steps[1]!.attempts).toBe(1)
 })
 
+it('nor as one of a compensation, which would need attention for nothing but a switch', () => {
+  const { state, calls } = play(['done', 'refused', ...Array(9).fill('later')], -1)
+  expect(state.status).toBe('COMPENSATED')
+  expect(calls.at(-1)).toBe('undo reserve done')
+})
+
+it('asks a callee that does not answer more and more seldom, and at least every 15 seconds', () => {
+  const patient = defineSaga({ ...saga, undoAttempts: 30 })
+  const { state, longestWaitMs } = play(['done', 'refused', ...Array(20).fill('failed')], -1, undefined, patient)
+  expect(state.status).toBe('COMPENSATED')
+  expect(longestWaitMs).toBe(15_000)
+})
+
 it('ends well for every sequence of answers and every moment of a cancellation', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...kinds), { maxLength: 40 }), fc.integer({ min: -1, max: 20 }), (a, at) => {
       const { state, calls } = play(a, at)
       expect(isFinal(state.status)).toBe(true)
       const [reserve, charge] = state.steps
+      expect(calls.filter((call) => call.startsWith('undo confirm'))).toEqual([])
       if (state.status === 'COMPENSATED')
-        for (const step of [reserve!, charge!]) expect(['waiting', 'refused', 'undone']).toContain(step.status)
+        for (const step of [reserve!, charge!]) {
+          expect(['waiting', 'refused', 'undone']).toContain(step.status)
+          // Whatever is said of a later attempt: what may have been done is undone.
+          if (calls.some((call) => call === `do ${step.name} done` || call === `do ${step.name} failed`))
+            expect(calls).toContain(`undo ${step.name} done`)
+        }
       if (state.status === 'COMPLETED') expect(calls.some((call) => call.startsWith('undo'))).toBe(false)
       if (state.status === 'NEEDS_ATTENTION')
         expect(state.steps.some((step) => step.status === 'undoing' && step.undoAttempts === 3)).toBe(true)
