@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair } from 'jose'
+import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
@@ -123,6 +123,16 @@ describe('an app', () => {
       privateJwk: ordersKey,
     })
     expect((await ask('/internal/x', bearer(await own.sign({ sub: 'payments' })))).status).toBe(401)
+  })
+
+  it('a service is not let in by a token that never ends', async () => {
+    const endless = new SignJWT({ sub: 'orders' })
+      .setProtectedHeader({ alg: 'ES256', typ: 'internal+jwt', kid: 'orders' })
+      .setIssuer('orders')
+      .setAudience('inventory')
+    const key = await importJWK(ordersKey, 'ES256')
+    expect((await ask('/internal/x', bearer(await endless.sign(key)))).status).toBe(401)
+    expect((await ask('/internal/x', bearer(await endless.setExpirationTime('1m').sign(key)))).status).toBe(200)
   })
 
   it('carries a request id and a trace, and takes over only harmless ones', async () => {
