@@ -60,6 +60,37 @@ test('a promised order that never ended is missing', () => {
   expect(ledger.ordersMissing).toBe(1)
 })
 
+test('an order that is still on its way at the end is missing, though nobody was told more than that', () => {
+  const left = (status: string) =>
+    ledgerWith((holdings, journal) => {
+      journal.orders.get('k1')!.status = status
+      holdings.orders[0]!.status = status
+    }).ordersMissing
+  expect([left('pending'), left('cancelling')]).toEqual([1, 1])
+})
+
+test('a promised order that costs something else is missing', () => {
+  const ledger = ledgerWith((holdings) => {
+    holdings.orders[0]!.totalCents = 600
+    for (const money of [holdings.payments, holdings.provider]) money.set(1, 600)
+  })
+  expect(ledger).toEqual({ ...NOTHING_WRONG, ordersMissing: 1 })
+})
+
+test('a key that was answered with two orders is a duplicate, and missing one of them a loss', () => {
+  const ledger = ledgerWith((_, journal) => {
+    journal.orders.get('k1')!.orderIds.add(2)
+  })
+  expect(ledger).toEqual({ ...NOTHING_WRONG, ordersDuplicated: 1, ordersMissing: 1 })
+})
+
+test('an order that came to nothing, and whose shopper was told so, is none too many', () => {
+  const ledger = ledgerWith((holdings) => {
+    holdings.orders.push({ id: 2, key: 'k2', status: 'cancelled', totalCents: 500, lines: [line] })
+  })
+  expect(ledger).toEqual(NOTHING_WRONG)
+})
+
 test('a promised order that is cancelled is missing, unless its cancellation was asked for', () => {
   const lost = (cancelling: boolean) =>
     ledgerWith((holdings, journal) => {
@@ -118,8 +149,9 @@ test('money charged twice, or kept for a cancelled order, is money drift', () =>
   expect(kept.moneyDriftCents).toBe(1000)
 })
 
-test('a charge of an order that does not exist is money drift', () => {
+test('a charge of an order that does not exist is money drift, whoever says so', () => {
   expect(ledgerWith((holdings) => holdings.provider.set(99, 250)).moneyDriftCents).toBe(250)
+  expect(ledgerWith((holdings) => holdings.payments.set(99, 250)).moneyDriftCents).toBe(250)
 })
 
 test('an event without an e-mail, and an order without its event, miss an e-mail', () => {
