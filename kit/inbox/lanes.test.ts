@@ -16,6 +16,22 @@ test('a lane works in order, lanes side by side', async () => {
   expect(log.indexOf('b1 begins')).toBeLessThan(log.indexOf('a1 ends'))
 })
 
+test('what comes while the second works waits for it, though the first has ended', async () => {
+  const lanes = createLanes()
+  const ended: string[] = []
+  const second = Promise.withResolvers<void>()
+  const first = lanes.run('a', turn).then(() => ended.push('first'))
+  const slow = lanes.run('a', () => second.promise).then(() => ended.push('second'))
+  await first
+  await turn()
+  const third = lanes.run('a', turn).then(() => ended.push('third'))
+  await turn()
+  await turn()
+  second.resolve()
+  await Promise.all([slow, third])
+  expect(ended).toEqual(['first', 'second', 'third'])
+})
+
 test('a failure stays with the one who gave the work', async () => {
   const lanes = createLanes()
   const failing = lanes.run('a', () => Promise.reject(new Error('no')))
