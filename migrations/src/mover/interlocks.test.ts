@@ -94,11 +94,24 @@ it('a reason does instead of a parity run, and a rollback needs none', () => {
 })
 
 it('a rollback is refused while a context that moved later depends on it', () => {
-  const dependents = [{ context: 'orders', phase: 'switched' as const }]
-  expect(held({ direction: 'to-monolith', dependents })).toEqual([expect.stringContaining('orders moved later')])
-  expect(held({ dependents })).toEqual([])
-  const onItsWay = [{ context: 'orders', phase: 'switching' as const }]
-  expect(held({ direction: 'to-monolith', dependents: onItsWay })).toEqual([expect.stringContaining('it is switching')])
+  for (const phase of ['switched', 'completed'] as const) {
+    const dependents = [{ context: 'orders', phase }]
+    expect(held({ direction: 'to-monolith', dependents })).toEqual([expect.stringContaining('orders moved later')])
+    expect(held({ dependents })).toEqual([])
+  }
+  for (const phase of ['switching', 'aborting'] as const)
+    expect(held({ direction: 'to-monolith', dependents: [{ context: 'orders', phase }] })).toEqual([
+      expect.stringContaining(`it is ${phase}`),
+    ])
+  for (const phase of ['idle', 'following', 'ready'] as const)
+    expect(held({ direction: 'to-monolith', dependents: [{ context: 'orders', phase }] })).toEqual([])
+})
+
+it('a switch goes on once what it depends on has moved, for good or not', () => {
+  for (const phase of ['switched', 'completed'] as const)
+    expect(held({ dependsOn: [{ context: 'users', phase }] })).toEqual([])
+  for (const phase of ['switching', 'aborting'] as const)
+    expect(held({ dependsOn: [{ context: 'users', phase }] })).toEqual([expect.stringContaining('to move first')])
 })
 
 it.each([
