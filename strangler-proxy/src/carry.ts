@@ -180,14 +180,17 @@ function bodyOf(req: IncomingMessage, route: Route | null, parts: Parts): Promis
     : takeBody(req, limit)
 }
 
-/** A write pins this client's reads to the owner, unless it was plainly refused; without a second side there is no need. */
+/**
+ * A write pins this client's reads to the owner, unless it was refused before it began: an order whose card was declined
+ * is there to be looked at. Without a second side there is no need.
+ */
 function cookiesOf(
   parts: Parts,
   route: Route | null,
   status: number | null,
   session: string | null,
 ): readonly string[] {
-  const refused = status !== null && status >= 400 && status < 500
+  const refused = status !== null && NOT_BEGUN.has(status)
   if (route === null || route.writes.length === 0 || refused) return session ? [session] : NONE
   const now = parts.ownership.now().getTime()
   const written = route.writes
@@ -196,4 +199,6 @@ function cookiesOf(
   return session ? [session, ...written] : written
 }
 
+/** By other refusals, such as 402 and 409, may be told what became of a write that left something. */
+const NOT_BEGUN = new Set([400, 401, 403, 404, 405, 406, 408, 411, 413, 414, 415, 416, 421, 422, 428, 429, 431])
 const NONE: readonly string[] = []

@@ -330,7 +330,7 @@ describe('a connection that fails', () => {
 })
 
 describe('a write that is answered', () => {
-  it.each([200, 302, 399, 500, 503])(
+  it.each([200, 302, 399, 402, 409, 500, 503])(
     'with %i keeps reads with the owner: it may have been carried out',
     async (status) => {
       const { proxy } = await house((_req, res) => res.writeHead(status).end())
@@ -340,7 +340,7 @@ describe('a write that is answered', () => {
     },
   )
 
-  it.each([400, 409, 499])('with %i leaves them where they are: it was refused', async (status) => {
+  it.each([400, 401, 403, 404, 413, 422, 429])('with %i leaves them where they are: it was refused', async (status) => {
     const { proxy } = await house((_req, res) => res.writeHead(status).end())
     const answer = await post(proxy)
     expect([answer.status, answer.headers.getSetCookie()]).toEqual([status, []])
