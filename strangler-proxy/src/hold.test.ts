@@ -170,6 +170,8 @@ describe('a hold', () => {
     expect((await post(proxy, '/api/goods', 'after')).status).toBe(200)
     expect(names(monolith)).toEqual(['POST /api/goods after'])
     expect(await ended(proxy)).toEqual({ gone: 1 })
+    // Nor was it refused: nobody was there to be told so.
+    expect(await proxy.parts.metrics.http.registry.metrics()).not.toContain('proxy_refusals_total{')
   })
 })
 
