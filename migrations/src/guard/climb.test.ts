@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Climb, climb, type Progress } from './climb.ts'
+import { type Climb, climb, lineOf, type Progress } from './climb.ts'
 import type { Window } from './decide.ts'
 import { between, type Reading, readsIn } from './reads.ts'
 
@@ -140,6 +140,19 @@ it('watches on while Unleash cannot be asked or does not take a share, and still
     ...Array.from({ length: 3 }, () => 'the share cannot be set to 100 %: away'),
     expect.stringContaining('in the last interval'),
   ])
+})
+
+it('says of each side what it answered, what failed, and how long it took, where that is known', () => {
+  const slow = { answered: 20, failed: 1, within: new Map([[0.0123, 20]]) }
+  const slower = { answered: 20, failed: 0, within: new Map([[0.0123, 10]]) }
+  const line = (monolith: Window['monolith'], decision: Progress['decision']) =>
+    lineOf({ share: 25, intervals: 2, decision, window: { service: slow, monolith } })
+  expect(line(slower, { kind: 'promote' })).toBe(
+    '25 %  service 21 reads, 1 failed, p99 ≤ 12 ms; monolith 20 reads, 0 failed, p99 beyond every bound  → promote',
+  )
+  expect(line(side(0, 3), { kind: 'pause', because: 'too few' })).toBe(
+    '25 %  service 21 reads, 1 failed, p99 ≤ 12 ms; monolith 3 reads, 3 failed  → pause: too few',
+  )
 })
 
 it('reads a side of a context out of what a proxy exports, and counts a proxy that began anew from nothing', () => {

@@ -71,6 +71,12 @@ describe('the guard', () => {
     expect(watch({ monolith: reads(20), service: reads(0, 20) })).toMatchObject({ kind: 'back' })
   })
 
+  it('goes on with just as many reads as it asks for, and of one in twenty that fails on both sides', () => {
+    expect(watch({ monolith: reads(100), service: reads(100) })).toEqual({ kind: 'promote' })
+    expect(watch({ monolith: reads(95, 5), service: reads(95, 5) })).toEqual({ kind: 'promote' })
+    expect(watch({ monolith: reads(94, 6), service: reads(94, 6) })).toMatchObject({ kind: 'pause' })
+  })
+
   it('goes nowhere while both fail', () => {
     const both = { monolith: reads(500, 500), service: reads(100, 100) }
     expect(watch(both)).toEqual({ kind: 'pause', because: 'both sides fail: the service 50.0 % of its reads' })
