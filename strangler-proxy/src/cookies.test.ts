@@ -26,6 +26,16 @@ describe('cookies', () => {
     expect(cookies.written('banyan-written-goods=99999999999999.x', 'goods')).toBeNull()
   })
 
+  it('go over plain HTTP where there is no TLS', () => {
+    const plain = createCookies(signer, { secure: false })
+    for (const setCookie of [plain.newSession().setCookie, plain.setWritten('goods', 1)])
+      expect(setCookie).toMatch(/; Path=\/; HttpOnly; SameSite=Lax$/)
+  })
+
+  it('remember a write for 250 ms beyond its time, for clocks are read and rows become visible a little apart', () => {
+    expect(WRITTEN_MARGIN_MS).toBe(250)
+  })
+
   it('a session lasts a year, and a write is remembered for an hour at most', () => {
     expect(cookies.newSession().setCookie).toContain('; Max-Age=31536000; Path=/')
     expect(cookies.setWritten('goods', 1)).toContain('; Max-Age=3600; Path=/')
