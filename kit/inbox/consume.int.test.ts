@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Broker, connectBroker, EVENTS_EXCHANGE, eventTopology, type Headers } from '../broker/index.ts'
 import { startTcpProxy } from '../broker/testing/tcp-proxy.ts'
@@ -10,6 +11,7 @@ import {
   consume,
   continueTrace,
   discard,
+  exportConsumers,
   listDeadLetters,
   replay,
   showDeadLetter,
@@ -182,6 +184,9 @@ test('an ever failing handler is tried exactly so often, with growing pauses; th
   await until('both are dead', () => consumer.stats().dead === 2)
   expect(at).toHaveLength(8)
   expect(consumer.stats()).toMatchObject({ handled: 0, failures: 8 })
+  const registry = new Registry()
+  exportConsumers(registry, world.broker)
+  expect(await registry.metrics()).toContain(`inbox_dead_letters_total{queue="${QUEUE}"} 2\n`)
 
   const letters = await listDeadLetters({ broker: world.broker, queue: QUEUE })
   expect(letters.map(({ id }) => id).sort()).toEqual(['1', '2'])

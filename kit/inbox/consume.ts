@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Broker, EVENTS_EXCHANGE, eventTopology, type IncomingMessage, type Log } from '../broker/index.ts'
 import { OUTBOX_RETENTION_MS } from '../outbox/relay.ts'
+import { type ConsumerStats, noteConsumer } from './consumer-metrics.ts'
 import { deliver, type Handler } from './deliver.ts'
 import { createFailures, type InTransaction } from './failures.ts'
 import { createLanes, createPlaces } from './lanes.ts'
@@ -33,17 +34,6 @@ export interface ConsumeOptions {
   prefetch?: number
   retry?: Partial<RetryPolicy>
   retention?: Partial<Retention>
-}
-
-export interface ConsumerStats {
-  /** Whether messages are coming in. */
-  active: boolean
-  handled: number
-  duplicates: number
-  /** Failed attempts. */
-  failures: number
-  /** Moved to the dead letters. */
-  dead: number
 }
 
 export interface Consumer {
@@ -118,10 +108,12 @@ export function consume(options: ConsumeOptions): Consumer {
   })
   const purge = startPurge({ transaction, maxAgeMs: retention.inboxMs, log })
   const firstLook = owner ? subscription.ready : lookForOwnership()
+  const stats = () => ({ ...counts, active: subscription.active() })
+  noteConsumer(broker, queue, stats)
 
   return {
     ready: firstLook,
-    stats: () => ({ ...counts, active: subscription.active() }),
+    stats,
     async pause() {
       paused = true
       await steer()

@@ -1,6 +1,7 @@
 export { fromPg, type PgQueryable, type Sql } from '../sql.ts'
-export { type ConsumeOptions, type Consumer, type ConsumerStats, consume } from './consume.ts'
+export { type ConsumeOptions, type Consumer, consume } from './consume.ts'
 export { type ConsumeEventsOptions, consumeEvents, type EventHandler, heardBy } from './consume-events.ts'
+export { type ConsumerStats, exportConsumers } from './consumer-metrics.ts'
 export {
   countDeadLetters,
   type DeadLetter,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { JSONWebKeySet } from 'jose'
 import { type Broker, connectBroker, eventArchive, joinTopologies } from '../broker/index.ts'
+import { exportConsumers } from '../inbox/consumer-metrics.ts'
 import { startRelay } from '../outbox/relay.ts'
 import { exportRelay } from '../outbox/relay-metrics.ts'
 import { registerInstance } from '../ownership/instances.ts'
@@ -77,6 +78,7 @@ export async function startService<Config extends ServiceConfig, Db extends { de
   const topology = joinTopologies([eventArchive(), ...contexts.flatMap(({ hears }) => hears ?? [])])
   const relay = broker && startRelay({ connectionString: config.DATABASE_URL, broker, topology, logger })
   if (relay) exportRelay(metrics.registry, relay.stats)
+  if (broker) exportConsumers(metrics.registry, broker)
   const app = assemble({ name, side, config, contexts, jwks: options.jwks, logger, health, metrics })
 
   await control.ready

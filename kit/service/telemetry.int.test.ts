@@ -86,6 +86,9 @@ test('what a request causes is one trace, over a call, the outbox, the broker an
 
   for (const line of ['was asked', 'has heard']) expect(other.said(line)).toMatchObject([{ traceId }])
   expect(first.said('has heard the echo')).toMatchObject([{ traceId }])
+  const figures = await (await fetch(`${first.url}/metrics`)).text()
+  for (const line of [/^outbox_backlog \d/m, /^inbox_dead_letters_total\{queue="banyan.back"\} 0$/m])
+    expect(figures).toMatch(line)
 })
 
 test('what was not sent yet is sent at the end', async () => {

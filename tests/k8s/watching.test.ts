@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
 import { parse } from 'yaml'
 import { SERVICES } from '../../compose/provision/services.ts'
+import type { Broker } from '../../kit/broker/index.ts'
+import { exportConsumers, noteConsumer } from '../../kit/inbox/consumer-metrics.ts'
 import { exportRelay } from '../../kit/outbox/relay-metrics.ts'
 import { createMetrics } from '../../kit/service/metrics.ts'
 import { HOLD_LIMITS } from '../../strangler-proxy/src/hold.ts'
@@ -36,6 +38,9 @@ async function exported(): Promise<{ names: Set<string>; labels: Map<string, rea
   const failed = { nack: 0, returned: 0, timeout: 0, lost: 0, closed: 0 }
   const now = { leading: true, backlog: 0, oldestAgeMs: 0, published: 0, purged: 0, failed, troubledStreams: 0 }
   exportRelay(service.registry, () => ({ ...now, confirmLatencyMs: { p50: 0, p99: 0 } }))
+  const broker = {} as Broker
+  exportConsumers(service.registry, broker)
+  noteConsumer(broker, 'banyan.any', () => ({ active: true, handled: 0, duplicates: 0, failures: 0, dead: 0 }))
   const none = () => 0
   const { http } = createProxyMetrics({
     ...{ inFlight: none, held: none, holdLastsMs: none, staleMs: none, flagsStaleMs: none },
