@@ -25,6 +25,13 @@ type Cancelling = { orderId: number; userId: number; reason: string }
 export const placingId = (orderId: number): string => `place-${orderId}`
 export const cancellingId = (orderId: number): string => `cancel-${orderId}`
 
+const DAY_MS = 24 * 3_600_000
+/**
+ * At the longest pause between two of them, for a day, as long as a cancellation is tried: while a provider is away for
+ * an hour every order that turns back holds money, and each that gave up would wait for a person of its own.
+ */
+const UNDO_ATTEMPTS = DAY_MS / 15_000
+
 /**
  * Placing an order: goods set aside, money taken, goods sold, order confirmed; or all of it taken back, the first step
  * last, so that nobody is told "cancelled" before money and goods are where they were.
@@ -33,6 +40,7 @@ export const placeOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx> 
   defineSaga<Trx, Placing>({
     name: 'place-order',
     deadlineMs: 60_000,
+    undoAttempts: UNDO_ATTEMPTS,
     steps: [
       { name: 'order', do: { local: async () => undefined }, undo: { local: rejectOrder } },
       {
@@ -79,7 +87,7 @@ export const placeOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx> 
 export const cancelOrder = ({ inventory, payments }: Ports): SagaDefinition<Trx> =>
   defineSaga<Trx, Cancelling>({
     name: 'cancel-order',
-    deadlineMs: 24 * 3_600_000,
+    deadlineMs: DAY_MS,
     forwardOnly: true,
     steps: [
       { name: 'refund', do: { remote: async ({ data }) => void (await payments.cancel(data)) } },
