@@ -1,6 +1,6 @@
 import { fromPg, installControl } from '@banyan/kit/ownership'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { createTestDatabase } from '../../../tests/support/infra.ts'
 import { type Sandbox, startSandbox } from '../testing/sandbox.ts'
 import { startTestShop, type TestShop } from '../testing/shop.ts'
@@ -19,6 +19,7 @@ beforeAll(async () => {
   sandbox = await startSandbox()
   shop = await startTestShop({ ...sandbox.env, CONTROL_DATABASE_URL: database.url })
 })
+afterEach(() => control.query('update banyan.contexts set hold = false'))
 afterAll(async () => {
   await shop?.close()
   await sandbox?.close()
@@ -33,10 +34,11 @@ const until = async (seen: () => Promise<boolean>): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
-const drained = async () => {
+const drained = async (context: string) => {
   const { rows } = await control.query(
     `select s.drained and s.epoch_seen >= c.epoch as done from banyan.subscribers s join banyan.contexts c using (context)
-     where context = 'inventory' and kind = 'worker'`,
+     where context = $1 and kind = 'worker'`,
+    [context],
   )
   return rows.length === 1 && rows[0].done
 }
@@ -52,7 +54,7 @@ it('stores the step in hand when inventory is held, answers 202 at once, says dr
   const answer = await placing
   expect([answer.status, answer.body.status]).toEqual([202, 'pending'])
   expect(Date.now() - from).toBeLessThan(1_900)
-  await until(drained)
+  await until(() => drained('inventory'))
   const saga = () =>
     shop
       .db('sagas')
@@ -68,3 +70,17 @@ it('stores the step in hand when inventory is held, answers 202 at once, says dr
   await until(async () => (await shop.call('GET', answer.body.statusUrl, { token })).body.status === 'confirmed')
   expect((await sandbox.ledger()).map((entry) => entry.kind)).toEqual(['charge'])
 })
+
+it.each(['orders', 'payments', 'inventory'])(
+  'calls nobody for an order while %s is held, and goes on after the release',
+  async (context) => {
+    const { token } = await shop.customer()
+    await control.query('update banyan.contexts set hold = true where context = $1', [context])
+    await until(() => drained(context))
+    const charges = (await sandbox.ledger()).length
+    const { status, body } = await shop.order(token, context)
+    expect([status, body.status, (await sandbox.ledger()).length]).toEqual([202, 'pending', charges])
+    await control.query('update banyan.contexts set hold = false')
+    await until(async () => (await shop.call('GET', body.statusUrl, { token })).body.status === 'confirmed')
+  },
+)
