@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer, Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRaw, sendRaw, until } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
@@ -329,8 +328,27 @@ describe('a connection that fails', () => {
   })
 })
 
+describe('a connection for which several addresses were tried', () => {
+  it.each([
+    ['in vain at each', ['connect', 'connect'], 1],
+    ['and of which one may have heard it', ['connect', 'read'], 0],
+  ] as const)('%s: a write is sent again so many times', async (_how, syscalls, resends) => {
+    const { proxy, monolith } = await house((_req, res) => res.end())
+    const errors = syscalls.map((syscall) => Object.assign(new Error('planted'), { syscall }))
+    const { agent } = proxy.parts.upstreams.pick('monolith', null)!
+    agent.createConnection = () => {
+      const socket = new Socket()
+      process.nextTick(() => socket.destroy(new AggregateError(errors)))
+      return socket
+    }
+    expect([(await post(proxy, { method: 'PUT' })).status, monolith.seen]).toEqual([502, []])
+    const text = await proxy.parts.metrics.http.registry.metrics()
+    expect(/proxy_resends_total\{why="connection"\} (\d+)/.exec(text)?.[1] ?? '0').toBe(String(resends))
+  })
+})
+
 describe('a write that is answered', () => {
-  it.each([200, 302, 399, 402, 409, 500, 503])(
+  it.each([200, 302, 399, 402, 409, 410, 412, 423, 451, 500, 503])(
     'with %i keeps reads with the owner: it may have been carried out',
     async (status) => {
       const { proxy } = await house((_req, res) => res.writeHead(status).end())
@@ -340,11 +358,14 @@ describe('a write that is answered', () => {
     },
   )
 
-  it.each([400, 401, 403, 404, 413, 422, 429])('with %i leaves them where they are: it was refused', async (status) => {
-    const { proxy } = await house((_req, res) => res.writeHead(status).end())
-    const answer = await post(proxy)
-    expect([answer.status, answer.headers.getSetCookie()]).toEqual([status, []])
-  })
+  it.each([400, 401, 403, 404, 405, 406, 408, 411, 413, 414, 415, 416, 421, 422, 428, 429, 431])(
+    'with %i leaves them where they are: it was refused',
+    async (status) => {
+      const { proxy } = await house((_req, res) => res.writeHead(status).end())
+      const answer = await post(proxy)
+      expect([answer.status, answer.headers.getSetCookie()]).toEqual([status, []])
+    },
+  )
 
   it('keeps the reads of all that it writes with their owners, of what is on the move', async () => {
     const { proxy } = await house((_req, res) => res.end())
