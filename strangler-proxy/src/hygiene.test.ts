@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { sendRaw } from '../test-support/raw.ts'
+import { openRaw, sendRaw, until } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../test-support/upstream.ts'
 import { KEPT_BYTES } from './body.ts'
@@ -319,5 +320,17 @@ describe('requests that two servers could read differently', () => {
     // As the sides behind it call it: a client may have it of either.
     expect(String(announced)).toContain('"title":"Content Too Large"')
     expect(monolith.seen).toEqual([])
+  })
+
+  it('lets go of the upstream when a body turns out too long, though its client stays and says nothing more', async () => {
+    const length = 1200 * 1024 + 1
+    const client = await openRaw(proxy.port)
+    client.write('POST /api/pictures HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n')
+    client.write(`${length.toString(16)}\r\n${'x'.repeat(length)}`)
+    const [answer] = await once(client, 'data')
+    expect(status(String(answer))).toBe(413)
+    const { agent } = proxy.parts.upstreams.pick('monolith', null)!
+    await until('no connection is in use', () => Object.values(agent.sockets).flat().length === 0)
+    client.destroy()
   })
 })
