@@ -67,6 +67,16 @@ describe('of an upstream’s answer', () => {
     },
   )
 
+  it('what it says of how long its connections last is known from its last one', async () => {
+    const one = proxy.parts.upstreams.pick('monolith', null)!
+    const told = []
+    for (const lines of [['Keep-Alive: timeout=7'], []]) {
+      await answer(lines)
+      told.push(one.keepAlive)
+    }
+    expect(told).toEqual(['timeout=7', undefined])
+  })
+
   it('a name to ask by is kept, and there is one of them', async () => {
     const { lines } = await answer(['X-Request-ID: theirs'])
     expect(lines.filter((line) => line.startsWith('x-request-id:'))).toEqual(['x-request-id: theirs'])
