@@ -50,6 +50,34 @@ describe('the metrics of reads', () => {
   })
 })
 
+describe('the metrics of answers', () => {
+  it('count them by side and kind, and tell how long they and the reads among them took', async () => {
+    side = 'monolith'
+    const before = await proxy.parts.metrics.http.registry.metrics()
+    const from = performance.now()
+    await fetch(`${proxy.url}/api/goods`)
+    await fetch(`${proxy.url}/elsewhere`)
+    side = 'service'
+    await fetch(`${proxy.url}/api/goods`)
+    const seconds = (performance.now() - from) / 1_000
+    const after = await proxy.parts.metrics.http.registry.metrics()
+    const grown = (line: RegExp) => {
+      const [old, now] = [before, after].map((text) => Number(line.exec(text)?.[1] ?? 0))
+      return now! - old!
+    }
+    expect(grown(/^proxy_request_duration_seconds_count\{side="monolith",status="2xx"\} (\d+)$/m)).toBe(2)
+    expect(grown(/^proxy_request_duration_seconds_count\{side="service",status="4xx"\} (\d+)$/m)).toBe(1)
+    // One after the other, so that they took no longer than all of it.
+    for (const [what, labels] of [
+      ['request', 'side="monolith",status="2xx"'],
+      ['read', 'context="goods",side="monolith",result="ok"'],
+    ]) {
+      const took = grown(new RegExp(`^proxy_${what}_duration_seconds_sum\\{${labels}\\} (\\S+)$`, 'm'))
+      expect([took > 0, took <= seconds], `${what}: ${took} of ${seconds} s`).toEqual([true, true])
+    }
+  })
+})
+
 describe('everything that the proxy decides', () => {
   it('is exported once it has happened, under the names that dashboards ask for, and what was never heard of as endlessly old', async () => {
     const metrics = createProxyMetrics({
