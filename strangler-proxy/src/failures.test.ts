@@ -372,3 +372,17 @@ describe('an answer that is none of HTTP', () => {
     expect((await raw('HTTP/1.1 200 Quite Well')).statusText).toBe('Quite Well')
   })
 })
+
+it('a fault of the proxy itself is a 500 that tells nothing of it, and stands in the log', async () => {
+  const { proxy } = await house()
+  vi.spyOn(proxy.parts, 'arrive').mockImplementation(() => {
+    throw new Error('planted')
+  })
+  const logged = vi.spyOn(proxy.parts.logger, 'error')
+  const answer = await fetch(`${proxy.url}/api/goods`)
+  const text = await answer.text()
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([500, 'application/problem+json'])
+  expect(JSON.parse(text)).toMatchObject({ status: 500, code: 'internal' })
+  expect(text).not.toContain('planted')
+  expect(logged.mock.calls).toMatchObject([[{ err: { message: 'planted' } }, expect.any(String)]])
+})
