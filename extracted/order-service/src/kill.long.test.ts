@@ -242,8 +242,9 @@ it.each(['order-service', 'monolith'] as const)(
       cut += 1
     }
     await atEveryCall(`cut-${name}`, (pattern, side) => onceAt(pattern, side, cutAll))
+    await atEveryCallBack(`cut-${name}`, (pattern, side) => onceAt(pattern, side, cutAll))
     await endsWell()
-    expect(cut).toBe(2 * Object.keys(CALLS).length)
+    expect(cut).toBe(2 * (Object.keys(CALLS).length + CALLS_BACK.length))
   },
   240_000,
 )
@@ -255,8 +256,9 @@ it('of the database server, under all of them at once', async () => {
     crashed += 1
   }
   await atEveryCall('crash', (pattern, side) => onceAt(pattern, side, crash))
+  await atEveryCallBack('crash', (pattern, side) => onceAt(pattern, side, crash))
   await endsWell()
-  expect(crashed).toBe(2 * Object.keys(CALLS).length)
+  expect(crashed).toBe(2 * (Object.keys(CALLS).length + CALLS_BACK.length))
 }, 240_000)
 
 it.each(['monolith', 'service'] as const)(
