@@ -16,11 +16,33 @@ test('quantiles count every request', () => {
   expect(measure.traffic()).toEqual({ requests: 100, failed: 0, p50Ms: 50, p99Ms: 99 })
 })
 
-test('a 5xx, a lost session and a broken connection are failures, a refusal is none', () => {
-  const measure = createMeasure()
-  for (const status of [200, 401, 403, 404, 409, 421, 500, 503]) measure.add(seen(1, status))
-  measure.add({ ...seen(1), status: undefined })
-  expect(measure.traffic().failed).toBe(4)
+test('a 5xx, a broken connection and whatever is lost are failures, a refusal that a shop may give is none', () => {
+  const failed = (status: number | undefined, code?: string) => {
+    const measure = createMeasure()
+    measure.add({ ...seen(1), status, ...(code === undefined ? {} : { code }) })
+    return measure.traffic().failed === 1
+  }
+  const refusals = [
+    [402, 'payment-declined'],
+    [404, 'shipment-not-found'],
+    [409, 'out-of-stock'],
+    [409, 'email-taken'],
+    [422, 'cart-full'],
+  ] as const
+  expect(refusals.filter(([status, code]) => failed(status, code))).toEqual([])
+  expect([200, 201, 202, 204, 304].filter((status) => failed(status))).toEqual([])
+  const failures = [
+    [undefined, undefined],
+    [401, 'invalid-token'],
+    [404, 'order-not-found'],
+    [409, 'order-stuck'],
+    [421, 'not-owner'],
+    [422, 'unknown-product'],
+    [429, undefined],
+    [500, 'internal-error'],
+    [503, 'out-of-stock'],
+  ] as const
+  expect(failures.filter(([status, code]) => !failed(status, code))).toEqual([])
 })
 
 test('a window knows the slowest request that may have been held, and only what ended in it', async () => {

@@ -39,12 +39,26 @@ export type Measure = {
   listen(tell: (seen: Seen) => void): () => void
 }
 
+/** By these a shop that is well may refuse what shoppers do. */
+const REFUSALS = new Set([
+  'cart-full',
+  'email-taken',
+  'order-cancelled',
+  'order-shipped',
+  'order-too-dear',
+  'out-of-stock',
+  'payment-declined',
+  'shipment-not-found',
+])
+
 /**
- * 5xx, no answer at all, and 401: shoppers use right passwords, fresh tokens, and each renewal's token once, so a 401 is
- * an account or a session that the shop has lost.
+ * No answer at all, 5xx, and every refusal but those: shoppers use right passwords, fresh tokens, each renewal's token
+ * once, and ask for what is there. So a 401 is an account or a session that the shop has lost, a 404 a product or an
+ * order, and a 421 says what no client may ever see.
  */
-export function isFailure({ status }: Pick<Seen, 'status'>): boolean {
-  return status === undefined || status === 401 || status >= 500
+export function isFailure({ status, code }: Pick<Seen, 'status' | 'code'>): boolean {
+  if (status === undefined) return true
+  return status >= 500 || (status >= 400 && !REFUSALS.has(code ?? ''))
 }
 
 /** @returns An empty measure. Times are milliseconds. */
