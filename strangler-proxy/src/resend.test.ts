@@ -81,6 +81,41 @@ describe('what was refused with nothing done', () => {
     expect(monolith.seen.length).toBeGreaterThan(2)
   })
 
+  it('costs the upstream nothing of its budget, however often it is', async () => {
+    const { proxy, monolith } = await house(
+      refusedOnce(421, 'not-owner', (attempt) => {
+        if (attempt === 6) proxy.own('goods', { phase: 'switched', owner: 'service' })
+      }),
+    )
+    expect((await post(proxy)).status).toBe(200)
+    // Three more than the first would have been all that is in it.
+    expect(monolith.seen).toHaveLength(6)
+    expect(await proxy.parts.metrics.http.registry.metrics()).toContain('proxy_retries_denied_total 0')
+  })
+
+  it('is an answer where the sending before it went nowhere: nothing was done', async () => {
+    const refusing = await startUpstream(
+      'refusing',
+      refusedOnce(421, 'not-owner', () => {
+        // From here on it is refused here: it neither waits nor is sent again.
+        proxy.own('goods', { phase: 'switching' })
+        proxy.leaseIs(false)
+      }),
+    )
+    const gone = await startUpstream('gone')
+    await gone.close()
+    const proxy: TestProxy = await startProxy({ routes: ROUTES, monolith: [gone.url, refusing.url] })
+    started.push(proxy, refusing)
+    proxy.own('goods', { phase: 'ready' })
+    const [group] = proxy.parts.upstreams.groups()
+    // Busier than the one that is gone, which is asked first therefore.
+    group!.enter(group!.instances()[1]!, false)
+    const answer = await post(proxy)
+    expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'context-moving' }])
+    expect(refusing.seen).toHaveLength(1)
+    expect(await proxy.parts.metrics.http.registry.metrics()).toContain('proxy_resends_total{why="connection"} 1')
+  })
+
   it('is no answer to an earlier sending that may have been carried out', async () => {
     let attempts = 0
     const refuses = refusedOnce(421, 'not-owner', () => undefined)
