@@ -111,6 +111,8 @@ describe('answers', () => {
 describe('a client that goes', () => {
   it('takes the upstream’s request with it, at once, while it waits and while it reads', async () => {
     const before = aborted
+    const resent = async () => (await proxy.parts.metrics.http.registry.metrics()).match(/^proxy_resends_total.*$/gm)
+    const resentBefore = await resent()
     for (const path of ['/silent', '/events']) {
       const connection = await openRaw(proxy.port)
       connection.write(`GET ${path} HTTP/1.1\r\nHost: s\r\n\r\n`)
@@ -120,6 +122,8 @@ describe('a client that goes', () => {
       connection.destroy()
     }
     await until('the upstream saw both go', () => aborted >= before + 2, 1_000)
+    // It failed at nothing: nobody is asked once more, and no budget is spent.
+    expect(await resent()).toEqual(resentBefore)
   })
 
   it('leaves no socket behind, however often', async () => {
