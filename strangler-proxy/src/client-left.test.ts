@@ -15,12 +15,15 @@ afterEach(async () => {
   for (const one of started.splice(0)) await one.close()
 })
 
+type Answer = NonNullable<Parameters<typeof startUpstream>[1]>
+const inTwo: Answer = (_req, res) => {
+  res.write('one')
+  res.end('two')
+}
+
 /** A proxy that tells when it begins and ends to carry a request; its upstream's answers have no length. */
-async function house(options: Partial<TestProxyOptions> = {}) {
-  const upstream = await startUpstream('upstream', (_req, res) => {
-    res.write('one')
-    res.end('two')
-  })
+async function house(options: Partial<TestProxyOptions> = {}, answer: Answer = inTwo) {
+  const upstream = await startUpstream('upstream', answer)
   const proxy = await startProxy({ routes: ROUTES, monolith: upstream.url, ...options })
   started.push(proxy, upstream)
   const ended = vi.fn()
@@ -69,6 +72,19 @@ describe('a write whose client has left', () => {
     await until('the proxy is done with it', () => ended.mock.calls.length === 1)
     expect([upstream.seen.length, proxy.parts.inFlight.total()]).toEqual([0, 0])
     expect([failed.mock.calls, decided.mock.calls]).toEqual([[], []])
+  })
+
+  it('between two sendings is not sent again', async () => {
+    const { proxy, upstream, ended } = await house(
+      {},
+      (_req, res) => void res.writeHead(421, { 'banyan-refused': 'not-owner' }).end(),
+    )
+    // In the pause after the refusal, which is over when the proxy has seen it go.
+    vi.spyOn(proxy.parts.ownership, 'refresh').mockImplementation(() => leave(proxy, socket))
+    const socket = await openRaw(proxy.port)
+    socket.write('POST /api/goods HTTP/1.1\r\nHost: s\r\nContent-Length: 0\r\n\r\n')
+    await until('the proxy is done with it', () => ended.mock.calls.length === 1)
+    expect([upstream.seen.length, proxy.parts.inFlight.total()]).toEqual([1, 0])
   })
 
   it('while there was no instance for it is not sent, and no hold waits for it', async () => {

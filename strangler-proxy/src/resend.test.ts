@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AddressInfo, createServer, Socket } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openRaw, sendRaw, until } from '../test-support/raw.ts'
 import { startProxy, type TestProxy } from '../test-support/start-proxy.ts'
 import { startUpstream } from '../test-support/upstream.ts'
@@ -81,14 +81,20 @@ describe('what was refused with nothing done', () => {
     expect(monolith.seen.length).toBeGreaterThan(2)
   })
 
-  it('costs the upstream nothing of its budget, however often it is', async () => {
+  it('comes again after a pause that grows, with another look at who owns, and costs nothing of the budget', async () => {
     const { proxy, monolith } = await house(
       refusedOnce(421, 'not-owner', (attempt) => {
         if (attempt === 6) proxy.own('goods', { phase: 'switched', owner: 'service' })
       }),
     )
+    const looks = vi.spyOn(proxy.parts.ownership, 'refresh')
+    const from = performance.now()
     expect((await post(proxy)).status).toBe(200)
-    // Three more than the first would have been all that is in it.
+    const pauses = [20, 40, 80, 160, 250, 250]
+    expect(looks.mock.calls.flat()).toEqual(pauses)
+    // A timer may be early by the fraction of a millisecond that it does not know of.
+    expect(performance.now() - from).toBeGreaterThan(pauses.reduce((sum, ms) => sum + ms - 1, 0))
+    // Three more than the first would have been all that is in the budget.
     expect(monolith.seen).toHaveLength(6)
     expect(await proxy.parts.metrics.http.registry.metrics()).toContain('proxy_retries_denied_total 0')
   })
