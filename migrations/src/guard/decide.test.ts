@@ -41,6 +41,16 @@ describe('the guard', () => {
     for (const intervals of [1, 2, 1_000]) expect(watch(step, { intervals })).toEqual({ kind: 'pause', because })
   })
 
+  it('pauses, and never goes on, when the service was sent nothing in the last interval, however many reads it had before', () => {
+    const before = { monolith: reads(9_000), service: reads(3_000) }
+    for (const interval of [NOTHING, { monolith: reads(6_000), service: reads(0) }])
+      expect(watch(before, { interval, intervals: 1_000 })).toEqual({
+        kind: 'pause',
+        because: 'the service has had no read in the last interval',
+      })
+    expect(watch(before, { interval: { monolith: reads(6_000), service: reads(1) } })).toEqual({ kind: 'promote' })
+  })
+
   it('sends reads back for failures that the monolith does not have, in the last interval or in all', () => {
     const broken = { monolith: reads(1_000, 1), service: reads(5, 15) }
     const back = { kind: 'back', because: expect.stringMatching(/^75\.0 % of the service's 20 reads failed/) }

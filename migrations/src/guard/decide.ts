@@ -61,6 +61,9 @@ export function decide({ step, interval, intervals, samples }: Watched): Decisio
   const [monolith, service] = [total(step.monolith), total(step.service)]
   if (service < samples) return { kind: 'pause', because: `the service has had ${service} of ${samples} reads` }
   if (monolith < samples) return { kind: 'pause', because: `the monolith has had ${monolith} of ${samples} reads` }
+  // An instance that says it is not ready is sent nothing, and what is sent nothing does not fail.
+  if (total(interval.service) === 0)
+    return { kind: 'pause', because: 'the service has had no read in the last interval' }
   if (step.service.failed / service > FAILING)
     return {
       kind: 'pause',
