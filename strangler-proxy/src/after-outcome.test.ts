@@ -13,10 +13,11 @@ routes:
   - { method: PUT, path: /api/goods, context: goods, access: write }
   - { method: DELETE, path: /api/goods, context: goods, access: write, resend: always }
   - { method: POST, path: /api/goods/search, context: goods, access: read }
+  - { method: GET, path: /api/confirm, context: goods, access: write }
 `,
   'routes.yaml',
 )
-const [route, write, silent, harmless, search] = routes as readonly [Route, Route, Route, Route, Route]
+const [route, write, silent, harmless, search, confirm] = routes as readonly [Route, Route, Route, Route, Route, Route]
 /** A first sending of a read that has another place to go to, and time. */
 const FIRST: Circumstances = {
   ...{ route, method: 'GET', repeatable: true, idempotencyKey: false },
@@ -105,4 +106,11 @@ it('what was refused with nothing done is sent again after a pause that grows, w
   expect(refused({ leftMs: 20 })).toMatchObject(moving)
   expect(refused({ repeatable: false })).toMatchObject(moving)
   expect(refused({ route: null })).toMatchObject({ kind: 'problem', problem: { code: 'unrouted-write' } })
+})
+
+it('a GET whose rule says that it writes is sent again only where nothing was sent', () => {
+  expect(after('connection', { route: confirm })).toBe('problem')
+  expect(after('connection', { route: confirm, method: 'HEAD' })).toBe('problem')
+  expect(after('connect', { route: confirm })).toBe('again, elsewhere, free')
+  expect(after('connection', { route: null })).toBe('again, elsewhere, paid')
 })

@@ -45,7 +45,7 @@ const MOST_FAILURES = 3
  * Whether a request is sent again. Pure.
  * A refusal promised that nothing was done: again, until the deadline. After a lost connection, a time that is up or an
  * answer that says "unavailable" that promise is missing: again only where nothing can have been sent, the method is
- * safe, or the route says a repetition is harmless.
+ * safe and its rule does not say that it writes, or the route says a repetition is harmless.
  */
 export function afterOutcome(outcome: Outcome, seen: Circumstances): Next {
   if (outcome.kind === 'answered' || outcome.kind === 'gone') return DONE
@@ -69,7 +69,7 @@ export function afterOutcome(outcome: Outcome, seen: Circumstances): Next {
 }
 
 function isHarmless({ route, method, idempotencyKey }: Circumstances): boolean {
-  if (method === 'GET' || method === 'HEAD') return true
+  if (route?.access !== 'write' && (method === 'GET' || method === 'HEAD')) return true
   return route?.resend === 'always' || (route?.resend === 'idempotency-key' && idempotencyKey)
 }
 
