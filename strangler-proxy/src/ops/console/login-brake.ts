@@ -1,4 +1,7 @@
-/** Slows down who guesses: an address that was wrong waits before it may try again, each time twice as long. */
+/**
+ * Slows down who guesses: an address that was wrong waits before it may try again, each time twice as long. A right login
+ * in between makes nothing forgotten: whoever has an account of their own would guess another's between two of them.
+ */
 export type LoginBrake = {
   /**
    * An attempt sets out; those beside it wait until it has ended.
@@ -32,11 +35,10 @@ export function createLoginBrake(now: () => number = () => performance.now()): L
       return 0
     },
     ended(address, right) {
-      const wrong = (known.get(address)?.wrong ?? 0) + 1
+      const wrong = (known.get(address)?.wrong ?? 0) + (right ? 0 : 1)
       // From now and not from its beginning: on a busy machine checking a secret takes longer than the first wait.
-      const until = now() + Math.min(FIRST_MS * 2 ** (wrong - 1), MOST_MS)
-      if (right) known.delete(address)
-      else known.set(address, { wrong, underWay: false, until })
+      const until = now() + (right ? 0 : Math.min(FIRST_MS * 2 ** (wrong - 1), MOST_MS))
+      known.set(address, { wrong, underWay: false, until })
     },
   }
 }

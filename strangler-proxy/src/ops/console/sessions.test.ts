@@ -32,9 +32,11 @@ it('has a cookie for the console alone, which the shop’s door on the same host
   expect(sessions.end(session)).toBe(`banyan-console=; Max-Age=0${attributes}`)
 })
 
-it('is never another one’s, and there are only so many: the oldest makes room', () => {
+it('is never another one’s, and there are only so many of a name: its own oldest makes room', () => {
   const sessions = createSessions({ lifeMs: 60_000, secure: false })
+  const others = sessions.open({ ...ANN, name: 'ben' })
   const opened = Array.from({ length: 201 }, () => sessions.open(ANN))
   expect(new Set(opened.flatMap(({ session }) => [session.id, session.csrf])).size).toBe(402)
-  expect([0, 1, 200].map((index) => sessions.isOpen(opened[index]!.session))).toEqual([false, true, true])
+  expect([180, 181, 200].map((index) => sessions.isOpen(opened[index]!.session))).toEqual([false, true, true])
+  expect(sessions.isOpen(others.session)).toBe(true)
 })

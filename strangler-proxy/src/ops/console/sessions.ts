@@ -25,22 +25,23 @@ export type Sessions = {
 const COOKIE = 'banyan-console'
 /** Cookies know no ports: below this path the shop's door on the same host is not sent them. */
 const PATH = '/console'
-const MOST = 200
+/** Of one name. */
+const MOST = 20
 
 /** @param options.lifeMs how long after its login a session ends */
 export function createSessions(options: { readonly lifeMs: number; readonly secure: boolean }): Sessions {
   const known = new Map<string, Session>()
   const attributes = `; Path=${PATH}; HttpOnly; SameSite=Strict${options.secure ? '; Secure' : ''}`
   const isOpen = (session: Session) => known.get(session.id) === session && performance.now() < session.endsAt
-  const forgetEnded = () => {
+  const makeRoom = (name: string) => {
     for (const session of known.values()) if (!isOpen(session)) known.delete(session.id)
     // Whoever logs in again and again shuts out their own oldest sessions, and does not fill the memory.
-    const [oldest] = known.keys()
-    if (known.size >= MOST && oldest !== undefined) known.delete(oldest)
+    const own = [...known.values()].filter((session) => session.name === name)
+    if (own.length >= MOST) known.delete(own[0]!.id)
   }
   return {
     open({ name, role }) {
-      forgetEnded()
+      makeRoom(name)
       const secret = () => randomBytes(32).toString('base64url')
       const session = { id: secret(), name, role, csrf: secret(), endsAt: performance.now() + options.lifeMs }
       known.set(session.id, session)
