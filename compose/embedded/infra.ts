@@ -68,14 +68,17 @@ async function addresses({ database, broker, flags }: ServerSet): Promise<Record
 
 async function stop(): Promise<void> {
   stopping ??= (async () => {
-    await starting.catch(() => undefined)
+    const isStarted = await starting.then(
+      () => true,
+      () => false,
+    )
     await Promise.all(
       started.map(async ({ database, broker, flags }) => {
         for (const server of [flags, broker, database]) await server.child?.stop()
       }),
     )
     // Kept where a start failed or this process was killed: then somebody wants to read them.
-    rmSync(logs, { recursive: true, force: true })
+    if (isStarted) rmSync(logs, { recursive: true, force: true })
     process.exit(0)
   })()
   await stopping
