@@ -45,7 +45,8 @@ export async function climb(options: Climb): Promise<Ended> {
       }
       const watched: Watched = { step: between(start, now), interval: between(last, now), intervals, samples }
       last = now
-      let decision = decide(share === 100 && earlier ? against(earlier, watched) : watched)
+      // The last reads of users whom the share had not reached yet, and of those who have just written, are no measure.
+      let decision = decide(share === 100 && earlier ? { ...watched, earlier } : watched)
       if (decision.kind === 'promote') decision = await promote(shares[at + 1], unsure, options)
       say({ share, intervals, decision, window: watched.step })
       if (decision.kind === 'back') return { kind: 'back', share, because: decision.because }
@@ -67,12 +68,6 @@ async function promote(next: number | undefined, unsure: string | null, options:
   } catch (error) {
     return { kind: 'pause', because: `the share cannot be set to ${next} %: ${(error as Error).message}` }
   }
-}
-
-/** The last reads of users whom the share had not reached yet, and of those who have just written, are no measure. */
-function against(monolith: Window['monolith'], watched: Watched): Watched {
-  const { step, interval } = watched
-  return { ...watched, step: { ...step, monolith }, interval: { ...interval, monolith } }
 }
 
 /** A line about how it stands. */

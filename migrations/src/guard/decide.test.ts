@@ -13,7 +13,7 @@ function reads(
   const took = slow.flatMap(([share, ms]) => Array.from({ length: Math.round(share * answered) }, () => ms / 1000))
   return { answered, failed, within: new Map(BOUNDS.map((bound) => [bound, took.filter((s) => s <= bound).length])) }
 }
-const watch = (step: Window, more: { interval?: Window; intervals?: number; samples?: number } = {}) =>
+const watch = (step: Window, more: { interval?: Window; intervals?: number; samples?: number; earlier?: Reads } = {}) =>
   decide({ step, interval: step, intervals: 2, samples: 100, ...more })
 const NOTHING = { monolith: reads(0), service: reads(0) }
 
@@ -48,7 +48,42 @@ describe('the guard', () => {
         kind: 'pause',
         because: 'the service has had no read in the last interval',
       })
-    expect(watch(before, { interval: { monolith: reads(6_000), service: reads(1) } })).toEqual({ kind: 'promote' })
+  })
+
+  it('pauses while the service is sent less than half of the share of the reads that it had before', () => {
+    const before = { monolith: reads(9_000), service: reads(3_000) }
+    const lately = (monolith: number, service: number) => {
+      const interval = { monolith: reads(monolith), service: reads(service) }
+      return watch({ monolith: reads(9_000 + monolith), service: reads(3_000 + service) }, { interval })
+    }
+    expect(lately(950, 50)).toEqual({
+      kind: 'pause',
+      because: 'the service has had 5.0 % of the reads in the last interval, and 25.0 % before',
+    })
+    expect(lately(877, 123)).toMatchObject({ kind: 'pause' })
+    // Just half, fewer reads of everybody, more of the service, and what chance explains.
+    for (const [monolith, service] of [
+      [875, 125],
+      [30, 10],
+      [100, 900],
+      [19, 2],
+    ] as const)
+      expect(lately(monolith, service)).toEqual({ kind: 'promote' })
+    // The first interval has nothing before it.
+    expect(watch(before)).toEqual({ kind: 'promote' })
+  })
+
+  it('holds the service against what the monolith had before, where it is told that, and sees reads that fall back to it', () => {
+    const earlier = reads(1_000, 1)
+    const all = { monolith: reads(3), service: reads(1_000) }
+    expect(watch(all)).toMatchObject({ kind: 'pause' })
+    expect(watch(all, { earlier })).toEqual({ kind: 'promote' })
+    expect(watch({ monolith: reads(3), service: reads(950, 50) }, { earlier })).toMatchObject({ kind: 'back' })
+    const interval = { monolith: reads(300), service: reads(100) }
+    expect(watch({ monolith: reads(303), service: reads(1_100) }, { interval, earlier })).toEqual({
+      kind: 'pause',
+      because: 'the service has had 25.0 % of the reads in the last interval, and 99.7 % before',
+    })
   })
 
   it('sends reads back for failures that the monolith does not have, in the last interval or in all', () => {

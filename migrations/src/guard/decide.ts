@@ -28,6 +28,8 @@ export type Watched = {
   intervals: number
   /** Reads that each side must have had in the step before it counts as watched. */
   samples: number
+  /** What the monolith had at the share before, where it has too few of its own to hold the service against. */
+  earlier?: Reads
 }
 
 /** Intervals that a share is watched at least. */
@@ -36,6 +38,8 @@ export const INTERVALS = 2
 const TELLING = 20
 /** The chance of such counts, were the service no worse, below which it is called worse. */
 const SIGNIFICANT = 0.001
+/** Below this part of its usual share of the reads the service is not being watched as it was. */
+const SUNK = 0.5
 /** A share of failures so much greater is let pass, however surely it is greater. */
 const TOLERATED = 0.005
 /** Above this share of failures nobody goes on, though the monolith fail as often. */
@@ -50,26 +54,40 @@ const SLOWEST = 0.01
  * monolith's answers came, one and a half times that, and more than 1 % of the service's have to be. An exact test
  * holds for few reads as well, where comparing two percentiles would be guessing.
  */
-export function decide({ step, interval, intervals, samples }: Watched): Decision {
+export function decide({ step, interval, intervals, samples, earlier }: Watched): Decision {
   for (const [window, time] of [
     [interval, 'in the last interval'],
     [step, 'since this share was set'],
   ] as const) {
-    const why = worse(window)
+    const why = worse(earlier ? { ...window, monolith: earlier } : window)
     if (why !== null) return { kind: 'back', because: `${why} ${time}` }
   }
-  const [monolith, service] = [total(step.monolith), total(step.service)]
+  const [monolith, service] = [total(earlier ?? step.monolith), total(step.service)]
   if (service < samples) return { kind: 'pause', because: `the service has had ${service} of ${samples} reads` }
   if (monolith < samples) return { kind: 'pause', because: `the monolith has had ${monolith} of ${samples} reads` }
   // An instance that says it is not ready is sent nothing, and what is sent nothing does not fail.
   if (total(interval.service) === 0)
     return { kind: 'pause', because: 'the service has had no read in the last interval' }
+  const sunkTo = sunk(step, interval)
+  if (sunkTo !== null) return { kind: 'pause', because: sunkTo }
   if (step.service.failed / service > FAILING)
     return {
       kind: 'pause',
       because: `both sides fail: the service ${percent(step.service.failed, service)} of its reads`,
     }
   return intervals < INTERVALS ? { kind: 'continue' } : { kind: 'promote' }
+}
+
+/**
+ * Whether the service was sent a smaller share of the reads in the last interval than before, as a sentence with its
+ * figures: some of its instances say that they are not ready, and what the others answer is not the whole of it.
+ */
+function sunk(step: Window, interval: Window): string | null {
+  const [now, all] = [total(interval.service), both(interval)]
+  const [before, allBefore] = [total(step.service) - now, both(step) - all]
+  if (all === 0 || allBefore === 0 || now / all >= (SUNK * before) / allBefore) return null
+  if (fisher(all - now, all, allBefore - before, allBefore) >= SIGNIFICANT) return null
+  return `the service has had ${percent(now, all)} of the reads in the last interval, and ${percent(before, allBefore)} before`
 }
 
 /** In which way the service was worse than the monolith, as a sentence with its figures; null when it was not. */
@@ -102,6 +120,8 @@ function slowBound(monolith: Reads): number | null {
 }
 
 const boundsOf = (within: Reads['within']) => [...within.keys()].sort((a, b) => a - b)
+
+const both = ({ monolith, service }: Window): number => total(monolith) + total(service)
 
 export const total = ({ answered, failed }: Reads): number => answered + failed
 
