@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ONE_WRITE_BYTES } from './body.ts'
+import type { Cors } from './gateway/cors.ts'
 
 /** Headers of one hop, our own promises to each other, and what tells a client who answered: no client sees them. */
 const STRIPPED = new Set([
@@ -35,15 +36,15 @@ export type PassOn = (from: IncomingMessage, to: ServerResponse, setCookies: rea
 
 /**
  * @param options.added to what an upstream says, where it says nothing of its own
- * @param options.cors who may read answers is said here: what upstreams say of it is dropped
+ * @param options.cors says who may read answers, and what upstreams say of it is dropped; null: they see to it
  */
-export function createPassOn(options: { readonly added: SafeHeaders; readonly cors: boolean }): PassOn {
-  const { added } = options
+export function createPassOn(options: { readonly added: SafeHeaders; readonly cors: Cors | null }): PassOn {
+  const { added, cors } = options
   const all = 2 ** added.length - 1
   const remembered = new Map<string, number>()
   const judge = (name: string) => {
     const lower = name.toLowerCase()
-    if (STRIPPED.has(lower) || (options.cors && lower.startsWith('access-control-'))) return DROPPED
+    if (STRIPPED.has(lower) || (cors !== null && lower.startsWith('access-control-'))) return DROPPED
     if (lower === 'x-request-id') return NAMED
     const at = added.findIndex(([own]) => own.toLowerCase() === lower)
     return at === -1 ? 0 : 2 ** at
@@ -72,11 +73,10 @@ export function createPassOn(options: { readonly added: SafeHeaders; readonly co
     if (there !== all) {
       for (const [at, [name, value]] of added.entries()) if ((there & (2 ** at)) === 0) head.push(name, value)
     }
-    const id = to.req.headers['x-request-id']
+    const { 'x-request-id': id, origin } = to.req.headers
     if (!hasId && typeof id === 'string') head.push('X-Request-Id', id)
     for (const cookie of setCookies) head.push('Set-Cookie', cookie)
-    // What was said before the answer came would give way to what the upstream says under the same name.
-    for (const name of to.getHeaderNames()) head.push(name, String(to.getHeader(name)))
+    if (cors !== null) head.push(...cors.said(origin))
     to.writeHead(from.statusCode ?? 502, reasonOf(from), head)
     pour(from, to)
   }

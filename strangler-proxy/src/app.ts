@@ -115,7 +115,8 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const names = watchNames({ named: namesOf(config, upstreams), logger })
   const instances = watchInstances({ pool, services: withoutAddress(table.services, config), upstreams, logger })
   const safe = safeHeaders({ secure: config.COOKIE_SECURE })
-  const forward = createForward(createPassOn({ added: safe, cors: table.cors !== null }))
+  const cors = table.cors === null ? null : createCors(table.cors)
+  const forward = createForward(createPassOn({ added: safe, cors }))
   const recorder = createRecorder({
     folder: config.RECORD_FOLDER,
     claims: config.RECORD_CLAIMS,
@@ -143,7 +144,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
       isStripped: createStripper(table.identity),
       isOurHost: createHosts(table.hosts),
     }),
-    cors: createCors(table.cors),
+    cors,
     safe,
     admit: createAdmit({
       verifier,

@@ -25,11 +25,13 @@ async function handle(parts: Parts, req: IncomingMessage, res: ServerResponse): 
   if ('status' in arrival) return refuse(parts, req, res, arrival)
   const { route, override } = arrival
   const trace = traceRequest(req, res, route)
-  const { ownership } = parts
-  if (parts.cors(req, res)) return
-  const asked = parts.admit(req, route)
+  const { ownership, cors } = parts
+  const isAsking = cors?.isAsking(req) === true
+  // A question in advance has no token to show, and is not what it asks about: it counts for its address alone.
+  const asked = parts.admit(req, isAsking ? null : route)
   const inadmissible = asked instanceof Promise ? await asked : asked
   if (inadmissible !== null) return refuse(parts, req, res, inadmissible)
+  if (isAsking) return cors!.answer(req, res)
   const unknown = whileUnknown(route, ownership)
   if (unknown !== null) return refuse(parts, req, res, unknown)
 

@@ -18,7 +18,7 @@ import type { Upstreams } from './upstreams.ts'
 /** What handles requests; every part knows nothing of the others. */
 export interface Parts {
   readonly arrive: Arrive
-  readonly cors: Cors
+  readonly cors: Cors | null
   /** What the proxy's own answers say for browsers' sake, as those of upstreams do. */
   readonly safe: SafeHeaders
   readonly admit: Admit

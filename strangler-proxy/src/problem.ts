@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { titleOf } from '@banyan/kit/service'
 import type { SafeHeaders } from './answer.ts'
 import { requestIdOf, traceIdOf } from './clean-headers.ts'
+import type { Cors } from './gateway/cors.ts'
 
 /** An answer of the proxy's own: RFC 9457 problem details with a stable code, in the form that the services give theirs. */
 export interface ProxyProblem {
@@ -27,7 +28,11 @@ export const NO_ROUTE: ProxyProblem = {
 export function answerProblem(
   res: ServerResponse,
   problem: ProxyProblem,
-  { instance, safe }: { readonly instance?: string | undefined; readonly safe: SafeHeaders },
+  {
+    instance,
+    safe,
+    cors,
+  }: { readonly instance?: string | undefined; readonly safe: SafeHeaders; readonly cors: Cors | null },
 ): void {
   if (res.destroyed || res.writableEnded) return
   if (res.headersSent) {
@@ -40,7 +45,7 @@ export function answerProblem(
   const headers = { ...headersOf(problem, body), 'x-request-id': requestIdOf(asked), ...Object.fromEntries(safe) }
   // The rest of an unread body would otherwise be taken for the next request.
   if (!res.req.complete) Object.assign(headers, { connection: 'close' })
-  res.writeHead(problem.status, headers)
+  res.writeHead(problem.status, [...Object.entries(headers).flat(), ...(cors?.said(asked.origin) ?? [])])
   res.end(res.req.method === 'HEAD' ? undefined : body)
 }
 

@@ -95,7 +95,8 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const hold = createHold(options.hold ? { limits: options.hold } : {})
   const inFlight = createInFlight()
   const safe = safeHeaders({ secure: false })
-  const forward = createForward(createPassOn({ added: safe, cors: table.cors !== null }))
+  const cors = table.cors === null ? null : createCors(table.cors)
+  const forward = createForward(createPassOn({ added: safe, cors }))
   const monoliths = options.monolith === null ? [] : [options.monolith].flat()
   const upstreams = createUpstreams(monoliths, options.services ?? {}, table.upstreams, {
     ejected: (group, _upstream, why) => parts.metrics.ejected(group, why),
@@ -147,7 +148,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     }),
     ownership,
     flag: options.flag ?? (() => false),
-    cors: createCors(table.cors),
+    cors,
     safe,
     admit: createAdmit({
       verifier: options.verifier ?? null,

@@ -19,7 +19,7 @@ export async function benchKillSwitch(): Promise<Row[]> {
   const service = startPart('upstream.ts', ['service'])
   const [monolithUrl, serviceUrl] = [await urlOf(monolith), await urlOf(service)]
   const banyan = await startBanyan(monolithUrl, newKey('bench'), { service: serviceUrl, share: 100 })
-  const readers = startReaders(`http://127.0.0.1:${banyan.port}/api/products/1`)
+  const readers = startReaders(`http://127.0.0.1:${banyan.port}/api/products`)
   const bySwitch: number[] = []
   const byUnleash: number[] = []
   try {

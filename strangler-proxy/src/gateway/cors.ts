@@ -11,37 +11,42 @@ export interface CorsSettings {
   readonly maxAgeMs: number
 }
 
-/**
- * Says on every answer to an allowed origin that it may be read. Returns whether the request was a browser's question
- * in advance, which is answered here and goes nowhere.
- */
-export type Cors = (req: IncomingMessage, res: ServerResponse) => boolean
+export interface Cors {
+  /** What every answer says to an origin, names and values in turn; put together once for each that is allowed. */
+  said(origin: string | undefined): readonly string[]
+  /** Whether a request is a browser's question in advance, which is answered here and goes nowhere. */
+  isAsking(req: IncomingMessage): boolean
+  answer(req: IncomingMessage, res: ServerResponse): void
+}
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 
-/** @param settings null: upstreams see to it themselves, and this does nothing */
-export function createCors(settings: CorsSettings | null): Cors {
-  if (settings === null) return () => false
-  const origins = new Set(settings.origins)
-  return (req, res) => {
-    // An answer that depends on who asks must not be kept for somebody else; nor one to who does not say, which a browser
-    // would find in its cache, without the permission, when a script asks for the same.
-    res.setHeader('Vary', 'Origin')
-    const { origin } = req.headers
-    if (origin === undefined) return false
-    const isAsking = req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined
-    if (origins.has(origin)) {
-      res.setHeader('Access-Control-Allow-Origin', origin)
-      if (settings.credentials) res.setHeader('Access-Control-Allow-Credentials', 'true')
-      if (isAsking) {
-        res.setHeader('Access-Control-Allow-Methods', METHODS)
-        if (settings.headers.length > 0) res.setHeader('Access-Control-Allow-Headers', settings.headers.join(', '))
-        res.setHeader('Access-Control-Max-Age', String(Math.floor(settings.maxAgeMs / 1000)))
-      } else if (settings.expose.length > 0) {
-        res.setHeader('Access-Control-Expose-Headers', settings.expose.join(', '))
-      }
-    }
-    if (isAsking) res.writeHead(204, { 'Content-Length': 0 }).end()
-    return isAsking
+/**
+ * An answer that depends on who asks must not be kept for somebody else; nor one to who does not say, which a browser
+ * would find in its cache, without the permission, when a script asks for the same.
+ */
+const VARY = ['Vary', 'Origin']
+
+export function createCors({ origins, credentials, headers, expose, maxAgeMs }: CorsSettings): Cors {
+  const permission = (origin: string) => [
+    ...[...VARY, 'Access-Control-Allow-Origin', origin],
+    ...(credentials ? ['Access-Control-Allow-Credentials', 'true'] : []),
+  ]
+  const exposed = expose.length > 0 ? ['Access-Control-Expose-Headers', expose.join(', ')] : []
+  const toAnswers = new Map(origins.map((origin) => [origin, [...permission(origin), ...exposed]]))
+  const toQuestions = [
+    ...['Access-Control-Allow-Methods', METHODS],
+    ...(headers.length > 0 ? ['Access-Control-Allow-Headers', headers.join(', ')] : []),
+    ...['Access-Control-Max-Age', String(Math.floor(maxAgeMs / 1000))],
+  ]
+  const isAllowed = (origin: string | undefined): origin is string => origin !== undefined && toAnswers.has(origin)
+  return {
+    said: (origin) => (origin === undefined ? VARY : (toAnswers.get(origin) ?? VARY)),
+    isAsking: ({ method, headers: asked }) =>
+      method === 'OPTIONS' && asked.origin !== undefined && asked['access-control-request-method'] !== undefined,
+    answer({ headers: { origin } }, res) {
+      const permitted = isAllowed(origin) ? [...permission(origin), ...toQuestions] : VARY
+      res.writeHead(204, [...permitted, 'Content-Length', '0']).end()
+    },
   }
 }

@@ -342,6 +342,26 @@ describe('browsers of other origins', () => {
     )
   })
 
+  it('read every refusal, of what does not arrive as well', async () => {
+    for (const path of ['/internal', '/a%2fb'])
+      expect((await ask(path, { origin })).headers.get('access-control-allow-origin'), path).toBe(origin)
+  })
+
+  it('ask in advance as often as their address may ask at all, and not under the rule they ask for', async () => {
+    const asked = () => ask('/api/sessions', { origin, ...preflight }, 'OPTIONS', '10.9.0.1')
+    for (let time = 0; time < 30; time++) expect((await asked()).status).toBe(204)
+    const over = await asked()
+    expect([over.status, over.headers.get('access-control-allow-origin')]).toEqual([429, origin])
+    expect((await ask('/plain', {}, 'GET', '10.9.0.1')).status).toBe(429)
+    await proxy.close()
+    proxy = await open({
+      routes: `${ROUTES}  - { method: OPTIONS, path: /api/asked, context: goods, access: read, auth: required, limits: { account: 1/1h } }\n`,
+    })
+    for (let time = 0; time < 3; time++)
+      expect((await ask('/api/asked', { origin, ...preflight }, 'OPTIONS')).status).toBe(204)
+    expect((await ask('/api/asked', { origin }, 'OPTIONS')).status).toBe(401)
+  })
+
   it('are left to the upstreams where the table says nothing', async () => {
     await proxy.close()
     proxy = await open({ routes: ROUTES.replace(/cors: .*/, '') })

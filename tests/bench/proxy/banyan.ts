@@ -8,9 +8,11 @@ import { freePorts } from '../../../compose/embedded/ports.ts'
 import { createTestDatabase, testUnleash } from '../../support/infra.ts'
 import { type PrivateKey, publicKey } from '../../support/keys.ts'
 import { type Part, startPart } from './processes.ts'
+import { HOST, ORIGIN } from './requests.ts'
 
 const OPS_TOKEN = 'a token of the benchmark'
 const HEARTBEAT_MS = 250
+const RATES = 'address: 1000000/1s, account: 1000000/1s'
 
 export interface BenchProxy extends Pick<Part, 'pid' | 'cpuMs' | 'end'> {
   readonly port: number
@@ -100,11 +102,18 @@ export async function startBanyan(
   }
 }
 
+/** Whatever a table can ask of a request, and such as none of the benchmark's fails. */
 const routesOf = (context: string) => `
 contexts: { ${context}: ${context} }
+identity: { strip: [x-tenant-*] }
+hosts: [${HOST}, 127.0.0.1]
+limits: { address: 1000000/1s, body: 2048mb }
+cors: { origins: [${ORIGIN}], credentials: true, headers: [authorization, content-type], expose: [etag] }
+upstreams: { health: { monolith: /health/ready, services: /health/ready } }
 routes:
-  - { method: GET, path: "/api/products/:id", context: ${context}, access: read }
-  - { method: POST, path: "/api/products/:id/stock-adjustments", context: ${context}, access: write, auth: required, limits: { body: 100kb } }
+  - { method: GET, path: /api/products, context: ${context}, access: read }
+  - { method: GET, path: "/api/products/:id", context: ${context}, access: read, auth: required, limits: { ${RATES} } }
+  - { method: POST, path: "/api/products/:id/stock-adjustments", context: ${context}, access: write, auth: required, limits: { body: 100kb, ${RATES} } }
 `
 
 async function createFlag(
