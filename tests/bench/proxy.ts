@@ -29,10 +29,13 @@ interface Result {
   readonly cpuUs: number
 }
 
+/** Of how many in a hundred clients the reads are mirrored, in what is reported beside: each costs two requests more. */
+const MIRRORED = 10
+
 /**
  * The proxy with everything on beside bare http-proxy-middleware with a keep-alive agent, both in front of the same
- * upstream, each in a process of its own: nine reads and one write in ten requests, every client with a token, the
- * context on the move, its reads split by a flag. The rounds alternate.
+ * upstream, each in a process of its own: nine reads and one write in ten requests, every client with a token and of
+ * another origin, the context on the move, its reads split by a flag, a rate on everything. The rounds alternate.
  */
 export async function benchProxy(): Promise<Row[]> {
   const key = newKey('bench')
@@ -42,11 +45,12 @@ export async function benchProxy(): Promise<Row[]> {
   const barePort = Number(await bare.line())
   const load = startPart('load.ts')
   const banyan = await startBanyan(url, key)
+  const mirroring = await startBanyan(url, key, { shadow: MIRRORED })
   try {
-    const proxies = { bare: { port: barePort, cpuMs: bare.cpuMs }, banyan }
+    const proxies = { bare: { port: barePort, cpuMs: bare.cpuMs }, banyan, mirroring }
     return await measure(load, proxies, requestsOf(key))
   } finally {
-    await Promise.all([load.end(), bare.end(), upstream.end(), banyan.end()])
+    await Promise.all([load, bare, upstream, banyan, mirroring].map((part) => part.end()))
   }
 }
 
@@ -55,7 +59,9 @@ interface Measured {
   cpuMs(): number | null
 }
 
-async function measure(load: Part, proxies: { bare: Measured; banyan: Measured }, requests: string[]): Promise<Row[]> {
+type Name = 'bare' | 'banyan' | 'mirroring'
+
+async function measure(load: Part, proxies: Record<Name, Measured>, requests: string[]): Promise<Row[]> {
   const run = async (proxy: Measured, seconds: number, rate: number | null): Promise<Result> => {
     const before = proxy.cpuMs() ?? 0
     load.say(JSON.stringify({ port: proxy.port, seconds, connections: CONNECTIONS, rate, requests }))
@@ -63,26 +69,29 @@ async function measure(load: Part, proxies: { bare: Measured; banyan: Measured }
     if (result.failed > 0) throw new Error(`${result.failed} requests failed; a throughput with failures says nothing`)
     return { ...result, cpuUs: (((proxy.cpuMs() ?? 0) - before) * 1_000) / result.answered }
   }
-  for (const one of ['bare', 'banyan', 'bare', 'banyan'] as const) await run(proxies[one], 2, null)
-  const alternate = async (rounds: number, rate: number | null) => {
-    const results = { bare: [] as Result[], banyan: [] as Result[] }
+  const all = Object.keys(proxies) as Name[]
+  for (const one of [...all, ...all]) await run(proxies[one], 2, null)
+  const alternate = async (names: readonly Name[], rounds: number, rate: number | null) => {
+    const results: Record<Name, Result[]> = { bare: [], banyan: [], mirroring: [] }
     for (let round = 0; round < rounds; round += 1) {
-      const order = round % 2 ? (['bare', 'banyan'] as const) : (['banyan', 'bare'] as const)
-      for (const one of order) results[one].push(await run(proxies[one], SECONDS, rate))
+      for (const one of round % 2 ? names : names.toReversed())
+        results[one].push(await run(proxies[one], SECONDS, rate))
     }
     return results
   }
-  const full = await alternate(ROUNDS, null)
+  const full = await alternate(all, ROUNDS, null)
   const rates = { bare: full.bare.map((one) => one.perSecond), banyan: full.banyan.map((one) => one.perSecond) }
   const ratio = median(rates.banyan.map((rate, round) => rate / rates.bare[round]!))
-  const cpu = { bare: median(full.bare.map((one) => one.cpuUs)), banyan: median(full.banyan.map((one) => one.cpuUs)) }
+  const cpuOf = (name: Name) => median(full[name].map((one) => one.cpuUs))
+  /** Of the same round: what else the machine does for a while meets all of them. */
+  const cpuRatioOf = (name: Name) => median(full[name].map((one, round) => one.cpuUs / full.bare[round]!.cpuUs))
   const half = Math.floor(Math.min(median(rates.bare), median(rates.banyan)) / 2)
   // What is warm at full load has not yet the heap and the pools of this one.
-  await alternate(1, half)
-  const calm = await alternate(CALM_ROUNDS, half)
+  const two = ['bare', 'banyan'] as const
+  await alternate(two, 1, half)
+  const calm = await alternate(two, CALM_ROUNDS, half)
   const p99 = { bare: median(calm.bare.map((one) => one.p99Ms)), banyan: median(calm.banyan.map((one) => one.p99Ms)) }
   const late = median([...calm.bare, ...calm.banyan].map((one) => one.late99Ms))
-  // Of the same round: what else the machine does for a while meets both.
   const added = calm.banyan.map((one, round) => one.p99Ms - calm.bare[round]!.p99Ms).sort((a, b) => a - b)
   const quarter = Math.floor(added.length / 4)
   return [
@@ -97,12 +106,21 @@ async function measure(load: Part, proxies: { bare: Measured; banyan: Measured }
     },
     {
       figure: 'proxy: processor time of a request',
-      value: cpu.banyan,
+      value: cpuOf('banyan'),
       unit: 'µs',
-      yardstick: `bare http-proxy-middleware: ${Math.round(cpu.bare)} µs`,
-      ratio: cpu.banyan / cpu.bare,
+      yardstick: `bare http-proxy-middleware: ${Math.round(cpuOf('bare'))} µs`,
+      ratio: cpuRatioOf('banyan'),
       target: `≤ ${CPU_TARGET}`,
-      ok: cpu.banyan / cpu.bare <= CPU_TARGET,
+      ok: cpuRatioOf('banyan') <= CPU_TARGET,
+    },
+    {
+      figure: `proxy: the same, with the reads of ${MIRRORED} in 100 clients mirrored and compared`,
+      value: cpuOf('mirroring'),
+      unit: 'µs',
+      yardstick: `bare http-proxy-middleware: ${Math.round(cpuOf('bare'))} µs`,
+      ratio: cpuRatioOf('mirroring'),
+      target: null,
+      ok: null,
     },
     {
       figure: `proxy: p99 added at half of capacity (${half}/s), median of ${CALM_ROUNDS} rounds; half of them ${added[quarter]!.toFixed(1)} to ${added.at(-1 - quarter)!.toFixed(1)} ms`,
