@@ -36,6 +36,14 @@ const held = async (orderId: number) => (await sandbox.heldCents()).get(`order-$
 const chargesOf = async (orderId: number) =>
   (await sandbox.ledger()).filter(({ kind, key }) => kind === 'charge' && key === `order-${orderId}`).length
 const row = (orderId: number) => payments.db('payments').where({ order_id: orderId }).first()
+/** What was announced of an order's money, in its order. */
+const told = async (orderId: number): Promise<{ type: string; cents: number }[]> =>
+  (
+    await payments.db.raw(
+      "select type, (payload->>'amountCents')::int as cents from banyan.outbox where stream = ? order by id",
+      [`payment-${orderId}`],
+    )
+  ).rows
 
 describe('a service that owns payments', () => {
   it('charges an order once, however often and however many at once ask', async () => {
@@ -43,8 +51,7 @@ describe('a service that owns payments', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => charge(id)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect([await held(id), await chargesOf(id)]).toEqual([900, 1])
-    const { rows } = await payments.db.raw('select type from banyan.outbox where stream = ?', [`payment-${id}`])
-    expect(rows).toEqual([{ type: 'PaymentCaptured' }])
+    expect(await told(id)).toEqual([{ type: 'PaymentCaptured', cents: 900 }])
   })
 
   it('ends a cancellation that races with its charge with nothing at the provider', async () => {
@@ -68,13 +75,22 @@ describe('a service that owns payments', () => {
     const id = ++order
     expect((await charge(id, { token: 'tok_timeout' })).body.code).toBe('payment-unclear')
     expect((await cancel(id)).body).toMatchObject({ status: 'refunded', refundedCents: 900 })
-    const { rows } = await payments.db.raw(
-      "select type, payload->'amountCents' as cents from banyan.outbox where stream = ? order by id",
-      [`payment-${id}`],
-    )
-    expect(rows).toEqual([
+    expect(await told(id)).toEqual([
       { type: 'PaymentCaptured', cents: 900 },
       { type: 'PaymentRefunded', cents: 900 },
+    ])
+  })
+
+  it('tells of each refund what it gives back, and of the charge no second time', async () => {
+    const id = ++order
+    const { paymentId } = (await charge(id)).body
+    await refund(paymentId, 'a-part', 300)
+    await refund(paymentId, 'a-part', 300)
+    await refund(paymentId, 'the-rest')
+    expect(await told(id)).toEqual([
+      { type: 'PaymentCaptured', cents: 900 },
+      { type: 'PaymentRefunded', cents: 300 },
+      { type: 'PaymentRefunded', cents: 600 },
     ])
   })
 

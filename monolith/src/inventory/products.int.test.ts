@@ -171,6 +171,20 @@ describe('administration', () => {
     expect(answer).toMatchObject({ status: 409, body: { code: 'product-in-use' } })
   })
 
+  it('keeps a product that stands in an order of which nothing is reserved', async () => {
+    const { body: product } = await create()
+    await shop.db.raw(
+      `with placed as (insert into orders
+           (user_id, idempotency_key, request_hash, status, total_cents, customer, shipping_address)
+         values (1, 'of-old', '', 'cancelled', 1, '{}', '{}') returning id)
+       insert into order_items (order_id, product_id, name, price_cents, quantity) select id, ?, '', 1, 1 from placed`,
+      [product.id],
+    )
+    const answer = await shop.call('DELETE', `/api/products/${product.id}`, { token: admin })
+    expect(answer).toMatchObject({ status: 409, body: { code: 'product-in-use' } })
+    expect((await shop.call('GET', `/api/products/${product.id}`)).status).toBe(200)
+  })
+
   it('refuses an unknown category and what is out of range', async () => {
     expect(await create({ category: 'spaceships' })).toMatchObject({ status: 422, body: { code: 'unknown-category' } })
     for (const wrong of [{ priceCents: -1 }, { priceCents: 1.5 }, { name: '' }, { sku: 'lower' }, { colour: 'red' }]) {
