@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { createTestDatabase } from '../../tests/support/infra.ts'
 import { fromPg, type Sql } from '../sql.ts'
@@ -8,6 +9,7 @@ import { defineSaga, type StepCall } from './define.ts'
 import { SagaLater, SagaRefusal } from './errors.ts'
 import { installSagas } from './install.ts'
 import { createSagaRunner } from './runner.ts'
+import { exportRunner } from './runner-metrics.ts'
 import { createSagaStore } from './store.ts'
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>
@@ -163,6 +165,9 @@ it('says that a saga needs attention, and goes on with it for the reason for whi
   const stuck = await runner.follow(await start(runner, 'refused', 'stuck'), 20_000)
   expect(stuck).toMatchObject({ status: 'NEEDS_ATTENTION', reason: { code: 'compensation-failed' } })
   expect(told).toEqual([[{ saga: 'stuck', reason: 'compensation-failed' }, 'a saga needs attention']])
+  const registry = new Registry()
+  exportRunner(registry, runner.stats)
+  expect(await registry.metrics()).toContain('saga_attention_total{saga="refused"} 1\n')
   away = false
   await runner.retry('stuck')
   await runner.resumeDue()

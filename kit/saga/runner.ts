@@ -8,6 +8,7 @@ import { drive, leaseFor, type Standing } from './drive.ts'
 import { gradeError, type Outcome, type Reason, SagaError } from './errors.ts'
 import { walk } from './leg.ts'
 import { retrySaga } from './retry.ts'
+import type { RunnerStats } from './runner-metrics.ts'
 import { sketchOf } from './sketch.ts'
 import { isFinal, type SagaState } from './state.ts'
 import type { Lease, SagaStore } from './store.ts'
@@ -36,6 +37,7 @@ export type SagaRunner<Trx> = {
   retry(id: string): Promise<void>
   /** Claims what is due and drives it as far as it goes now. The worker's turn; also what a test calls. */
   resumeDue(): Promise<number>
+  stats(): RunnerStats
   /** Stores what its sagas look like, for whoever has only the database, and begins to look for due ones. */
   run(): void
   /** Stops looking, finishes or stores the steps in hand. */
@@ -77,6 +79,8 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
   const definitions = new Map(options.sagas.map((saga) => [saga.name, saga]))
   const side = options.side && `${options.side}/`
   const me = `${side ?? ''}${randomUUID()}`
+  // From nothing on: an alert on what grew does not see the first of a figure that was not there before.
+  const attention = new Map(options.sagas.map(({ name }) => [name, 0]))
   const driven = new Map<string, { end: Promise<SagaState | undefined>; wake: AbortController }>()
   const closing = new AbortController()
   let resuming = 0
@@ -121,8 +125,10 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
     // What cannot be stored now is resumed when the lease is over.
     const end = drive(id, from, wake.signal, driving)
       .then((saga) => {
-        const { status, reason } = saga ?? {}
-        if (status === 'NEEDS_ATTENTION') logger.error({ saga: id, reason: reason?.code }, 'a saga needs attention')
+        if (saga?.status === 'NEEDS_ATTENTION') {
+          attention.set(saga.saga, (attention.get(saga.saga) ?? 0) + 1)
+          logger.error({ saga: id, reason: saga.reason?.code }, 'a saga needs attention')
+        }
         return saga
       })
       .catch((error) => {
@@ -203,6 +209,7 @@ export const createSagaRunner = <Trx extends Sql>(options: Options<Trx>): SagaRu
       return saga
     },
     retry: (id) => retrySaga(store, id, definitionOf, clock.now()),
+    stats: () => ({ attention }),
     resumeDue: async () => (await Promise.all(await claim())).length,
     run() {
       looking ??= look()

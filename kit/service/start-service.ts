@@ -79,6 +79,7 @@ export async function startService<Config extends ServiceConfig, Db extends { de
   const relay = broker && startRelay({ connectionString: config.DATABASE_URL, broker, topology, logger })
   if (relay) exportRelay(metrics.registry, relay.stats)
   if (broker) exportConsumers(metrics.registry, broker)
+  for (const context of contexts) context.measures?.(metrics.registry)
   const app = assemble({ name, side, config, contexts, jwks: options.jwks, logger, health, metrics })
 
   await control.ready

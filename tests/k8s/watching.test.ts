@@ -7,6 +7,7 @@ import { SERVICES } from '../../compose/provision/services.ts'
 import type { Broker } from '../../kit/broker/index.ts'
 import { exportConsumers, noteConsumer } from '../../kit/inbox/consumer-metrics.ts'
 import { exportRelay } from '../../kit/outbox/relay-metrics.ts'
+import { exportRunner } from '../../kit/saga/index.ts'
 import { createMetrics } from '../../kit/service/metrics.ts'
 import { HOLD_LIMITS } from '../../strangler-proxy/src/hold.ts'
 import { createProxyMetrics } from '../../strangler-proxy/src/metrics.ts'
@@ -41,6 +42,7 @@ async function exported(): Promise<{ names: Set<string>; labels: Map<string, rea
   const broker = {} as Broker
   exportConsumers(service.registry, broker)
   noteConsumer(broker, 'banyan.any', () => ({ active: true, handled: 0, duplicates: 0, failures: 0, dead: 0 }))
+  exportRunner(service.registry, () => ({ attention: new Map([['any', 0]]) }))
   const none = () => 0
   const { http } = createProxyMetrics({
     ...{ inFlight: none, held: none, holdLastsMs: none, staleMs: none, flagsStaleMs: none },

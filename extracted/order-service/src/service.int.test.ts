@@ -141,6 +141,12 @@ describe('a service that owns orders', () => {
   })
 })
 
+it('counts the sagas that wait for a person from nothing on', async () => {
+  const figures = await (await fetch(`${orders.service.url}/metrics`)).text()
+  for (const saga of ['place-order', 'cancel-order'])
+    expect(figures).toContain(`saga_attention_total{saga="${saga}"} 0`)
+})
+
 describe('a move', () => {
   it('answers a key that was used before it as it was answered then, and makes no second order', async () => {
     await orders.setOwner('monolith')

@@ -1,7 +1,7 @@
 import type { Broker } from '@banyan/kit/broker'
 import { consumeEvents, heardBy } from '@banyan/kit/inbox'
 import type { WorkGate } from '@banyan/kit/ownership'
-import { createSagaRunner, createSagaStore } from '@banyan/kit/saga'
+import { createSagaRunner, createSagaStore, exportRunner } from '@banyan/kit/saga'
 import { type Context, failPoint, type Logger } from '@banyan/kit/service'
 import type { Knex } from 'knex'
 import { orderHandlers } from './consumer.ts'
@@ -47,6 +47,7 @@ export const ordersContext = (deps: OrdersDeps): Context => {
   return {
     routes: ordersRoutes({ ...deps, runner, patienceMs: PATIENCE_MS }),
     hears: heardBy(CONTEXT, orderHandlers),
+    measures: (registry) => exportRunner(registry, runner.stats),
     start() {
       runner.run()
       const consumer = consumeEvents({ ...deps, context: CONTEXT, side: SIDE, handlers: orderHandlers })
