@@ -171,7 +171,15 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
   const contexts = Object.keys(table.services)
   const sources = { ownership, flags, hold, inFlight, upstreams, recorder, mirror, match, contexts }
   const ops = createOpsApp({
-    ...{ sources, pool, token: config.OPS_TOKEN, logger, health, metrics: metrics.http },
+    ...{
+      sources,
+      pool,
+      token: config.OPS_TOKEN,
+      trustedHops: config.OPS_TRUSTED_HOPS,
+      logger,
+      health,
+      metrics: metrics.http,
+    },
     console: {
       operators: config.CONSOLE_OPERATORS,
       sessionMs: config.CONSOLE_SESSION_MINUTES * 60_000,

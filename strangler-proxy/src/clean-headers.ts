@@ -89,7 +89,8 @@ function hostsOf(raw: readonly string[]): number {
   return hosts
 }
 
-function forwardedFor(req: IncomingMessage, trustedHops: number): string {
+/** Whom a request came by: what the trusted proxies in front of this one saw, and the peer. */
+export function forwardedFor(req: IncomingMessage, trustedHops: number): string {
   const peer = req.socket.remoteAddress ?? 'unknown'
   const said = req.headers['x-forwarded-for']
   if (trustedHops === 0 || said === undefined) return peer

@@ -66,6 +66,8 @@ export const proxyConfig = processConfig
     MAX_HEADER_BYTES: z.coerce.number().int().min(1_024).max(262_144).default(16_384),
     /** How many proxies in front of this one write X-Forwarded-For. */
     TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
+    /** The same for the operators' listener, to which another way may lead. */
+    OPS_TRUSTED_HOPS: z.coerce.number().int().min(0).max(10).default(0),
   })
   .refine(
     ({ JWT_JWKS, JWT_JWKS_URL, JWT_ISSUER }) => (JWT_JWKS ?? JWT_JWKS_URL) === undefined || JWT_ISSUER !== undefined,

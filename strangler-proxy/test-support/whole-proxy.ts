@@ -36,6 +36,7 @@ export async function startWholeProxy(options: {
     ...(options.mirrorInto === undefined ? {} : { MIRROR_FOLDER: options.mirrorInto }),
     MIRROR_MAX_LAG_MS: 5_000,
     TRUSTED_HOPS: 0,
+    OPS_TRUSTED_HOPS: 0,
     HEADERS_TIMEOUT_MS: 10_000,
     REQUEST_TIMEOUT_MS: 300_000,
     MAX_HEADER_BYTES: 16_384,

@@ -2,6 +2,7 @@ import { createApp, finishApp, type Health, type Logger, type Metrics, Problem }
 import type { Express } from 'express'
 import type pg from 'pg'
 import { z } from 'zod'
+import { createAddressOf } from './address.ts'
 import { requireBearer } from './bearer.ts'
 import type { ConsoleOptions } from './console/console.ts'
 import { createConsole } from './console/console.ts'
@@ -27,6 +28,8 @@ export function createOpsApp(options: {
   readonly sources: RoutingSources
   readonly pool: pg.Pool
   readonly token: string
+  /** How many proxies in front of this listener write X-Forwarded-For. */
+  readonly trustedHops: number
   readonly logger: Logger
   readonly health: Health
   readonly metrics: Metrics
@@ -34,6 +37,7 @@ export function createOpsApp(options: {
 }): Ops {
   const { logger, health, metrics, pool, sources } = options
   const app = createApp({ logger, health, metrics })
+  const addressOf = createAddressOf(options.trustedHops)
   const operator = requireBearer(options.token)
   app.get('/routing', operator, (_req, res) => {
     res.json(showRouting(sources))
@@ -50,7 +54,7 @@ export function createOpsApp(options: {
   })
   addMirror(app, { operator, ...sources })
   addRecording(app, { operator, pool, recorder: sources.recorder })
-  const page = createConsole({ ...options.console, sources, pool, logger })
+  const page = createConsole({ ...options.console, addressOf, sources, pool, logger })
   app.get('/', (_req, res) => res.redirect('/console/'))
   app.use('/console', page.routes)
   return { app: finishApp(app, { logger }), close: page.close }

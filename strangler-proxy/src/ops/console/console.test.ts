@@ -27,7 +27,7 @@ beforeEach(async () => {
   const pool = { query, connect: async () => ({ query, release: () => undefined }) }
   const ops = createOpsApp({
     ...{ sources: sourcesOf(new Map([['goods', ownershipOf('goods', { phase: 'ready' })]]), changes) },
-    ...{ pool: pool as never, token: 'a token of the operators', health: createHealth() },
+    ...{ pool: pool as never, token: 'a token of the operators', trustedHops: 0, health: createHealth() },
     logger: createLogger({ name: 'console under test', level: 'silent' }),
     metrics: createMetrics({ defaults: false }),
     console: {

@@ -3,6 +3,7 @@ import type { Logger } from '@banyan/kit/service'
 import { Router } from 'express'
 import type pg from 'pg'
 import { z } from 'zod'
+import type { AddressOf } from '../address.ts'
 import { type AuditLine, recordAudit } from '../audit.ts'
 import { sendSamples } from '../mirror.ts'
 import type { RoutingSources } from '../routing.ts'
@@ -22,6 +23,7 @@ export type ConsoleOptions = {
   readonly sessionMs: number
   /** Cookies over TLS only. */
   readonly secure: boolean
+  readonly addressOf: AddressOf
   readonly sources: RoutingSources
   readonly traffic: Traffic
   readonly pool: pg.Pool
@@ -52,7 +54,7 @@ export function createConsole(options: ConsoleOptions): { readonly routes: Route
   const loggedIn = requireSession(sessions)
 
   routes.use(guardPage)
-  addLogin(routes, { operators: options.operators, sessions, audit, logger })
+  addLogin(routes, { operators: options.operators, sessions, addressOf: options.addressOf, audit, logger })
   routes.get('/events', loggedIn, (_req, res) => {
     const { session } = res.locals
     feed.attach(res, () => sessions.isOpen(session))

@@ -1,6 +1,7 @@
 import { type Logger, Problem } from '@banyan/kit/service'
 import type { Router } from 'express'
 import { z } from 'zod'
+import type { AddressOf } from '../address.ts'
 import type { AuditLine } from '../audit.ts'
 import { isSameOrigin, requireSession, sessionOf } from './gate.ts'
 import { createLoginBrake } from './login-brake.ts'
@@ -15,20 +16,22 @@ export function addLogin(
   options: {
     readonly operators: readonly Operator[]
     readonly sessions: Sessions
+    readonly addressOf: AddressOf
     readonly audit: (line: AuditLine) => Promise<void>
     readonly logger: Logger
+    readonly now?: () => number
   },
 ): void {
-  const { operators, sessions, audit, logger } = options
+  const { operators, sessions, addressOf, audit, logger } = options
   const identify = createIdentify(operators)
-  const brake = createLoginBrake()
+  const brake = createLoginBrake(options.now)
 
   router.post('/login', async (req, res) => {
     if (!isSameOrigin(req)) throw new Problem(403, 'no-proof', 'Log in from the console’s own page.')
     const { name, secret } = credentials.parse(req.body)
     if (operators.length === 0)
       throw new Problem(409, 'no-operators', 'Nobody may log in: the proxy was started without CONSOLE_OPERATORS.')
-    const address = req.socket.remoteAddress ?? ''
+    const address = addressOf(req)
     const waitMs = brake.begin(address)
     if (waitMs > 0) {
       logger.warn({ address, waitMs: Math.round(waitMs) }, 'a login at the console came too soon after a wrong one')

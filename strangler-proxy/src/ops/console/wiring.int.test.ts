@@ -36,6 +36,7 @@ beforeAll(async () => {
       CONSOLE_OPERATORS: [{ name: 'ann', role: 'operator', secret: await hashSecret(SECRET) }],
       CONSOLE_SESSION_MINUTES: 2,
       COOKIE_SECURE: true,
+      OPS_TRUSTED_HOPS: 1,
       UNLEASH_ADMIN_TOKEN: unleash.adminToken,
     },
   })
@@ -48,13 +49,14 @@ afterAll(async () => {
   await database.drop()
 })
 
+const post = (path: string, body: object, headers = {}) =>
+  fetch(`${proxy.opsUrl}/console/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+
 it('knows the operators, how long a session lasts, the flags and the traffic that the proxy is told and sees', async () => {
-  const post = (path: string, body: object, headers = {}) =>
-    fetch(`${proxy.opsUrl}/console/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-    })
   const answer = await post('login', { name: 'ann', secret: SECRET })
   const [setCookie = ''] = answer.headers.getSetCookie()
   expect(setCookie).toMatch(/; Max-Age=120; Path=\/console; HttpOnly; SameSite=Strict; Secure$/)
@@ -85,6 +87,14 @@ it('knows the operators, how long a session lasts, the flags and the traffic tha
   )
   await post('logout', {}, { cookie })
   await stream.ended
+})
+
+it('knows who logs in from the proxies in front of its own listener', async () => {
+  await post('login', { name: 'ann', secret: 'wrong' }, { 'x-forwarded-for': '203.0.113.9' })
+  await until('the audit has it', async () => {
+    const { rows } = await control.query(`select why from banyan.audit where what = 'login' and result = 'refused'`)
+    return JSON.stringify(rows) === JSON.stringify([{ why: 'from 203.0.113.9' }])
+  })
 })
 
 type Traffic = { sides: { monolith?: { rate: number } } } | null

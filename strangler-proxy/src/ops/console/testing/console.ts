@@ -45,6 +45,7 @@ export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin
     sources: sourcesOf(known, changes, mirrored, seen),
     pool,
     token: 'a token of the operators',
+    trustedHops: 0,
     logger,
     health: createHealth(),
     metrics: createMetrics({ defaults: false }),
