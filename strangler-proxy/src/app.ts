@@ -184,6 +184,7 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
       operators: config.CONSOLE_OPERATORS,
       sessionMs: config.CONSOLE_SESSION_MINUTES * 60_000,
       secure: config.COOKIE_SECURE,
+      signer,
       traffic,
       flagAdmin: flagAdminOf(config),
     },

@@ -33,7 +33,7 @@ export function createOpsApp(options: {
   readonly logger: Logger
   readonly health: Health
   readonly metrics: Metrics
-  readonly console: Pick<ConsoleOptions, 'operators' | 'sessionMs' | 'secure' | 'traffic' | 'flagAdmin'>
+  readonly console: Pick<ConsoleOptions, 'operators' | 'sessionMs' | 'secure' | 'signer' | 'traffic' | 'flagAdmin'>
 }): Ops {
   const { logger, health, metrics, pool, sources } = options
   const app = createApp({ logger, health, metrics })

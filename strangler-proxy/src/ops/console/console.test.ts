@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createHealth, createLogger, createMetrics } from '@banyan/kit/service'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { ownershipOf } from '../../../test-support/start-proxy.ts'
+import { createSigner } from '../../sign.ts'
 import { createOpsApp } from '../app.ts'
 import { hashSecret } from './secret.ts'
 import { type Changes, sourcesOf } from './testing/sources.ts'
@@ -32,7 +33,13 @@ beforeEach(async () => {
     metrics: createMetrics({ defaults: false }),
     console: {
       operators: [{ name: 'ann', role: 'operator', secret: await hashSecret('the secret of ann') }],
-      ...{ sessionMs: SESSION_MS, secure: false, traffic: createTraffic(), flagAdmin: null },
+      ...{
+        sessionMs: SESSION_MS,
+        secure: false,
+        signer: createSigner('a cookie key for tests'),
+        traffic: createTraffic(),
+        flagAdmin: null,
+      },
     },
   })
   const server = createServer(ops.app)

@@ -3,6 +3,7 @@ import type { Logger } from '@banyan/kit/service'
 import { Router } from 'express'
 import type pg from 'pg'
 import { z } from 'zod'
+import type { Signer } from '../../sign.ts'
 import type { AddressOf } from '../address.ts'
 import { type AuditLine, recordAudit } from '../audit.ts'
 import { sendSamples } from '../mirror.ts'
@@ -10,6 +11,7 @@ import type { RoutingSources } from '../routing.ts'
 import { addActions } from './actions.ts'
 import { createFeed } from './feed.ts'
 import { requireOperator, requireSession } from './gate.ts'
+import { createKnownBrowsers } from './known-browsers.ts'
 import { addLogin } from './login.ts'
 import type { Operator } from './operators.ts'
 import { addPage, guardPage } from './page.ts'
@@ -23,6 +25,7 @@ export type ConsoleOptions = {
   readonly sessionMs: number
   /** Cookies over TLS only. */
   readonly secure: boolean
+  readonly signer: Signer
   readonly addressOf: AddressOf
   readonly sources: RoutingSources
   readonly traffic: Traffic
@@ -40,6 +43,7 @@ export function createConsole(options: ConsoleOptions): { readonly routes: Route
   const { sources, pool, flagAdmin, traffic, logger } = options
   const routes = Router()
   const sessions = createSessions({ lifeMs: options.sessionMs, secure: options.secure })
+  const browsers = createKnownBrowsers(options.signer, { secure: options.secure })
   const audit = (line: AuditLine) =>
     recordAudit(pool, line).catch((err) => logger.warn({ err, what: line.what }, 'the audit could not be written'))
   const feed = createFeed({
@@ -54,7 +58,7 @@ export function createConsole(options: ConsoleOptions): { readonly routes: Route
   const loggedIn = requireSession(sessions)
 
   routes.use(guardPage)
-  addLogin(routes, { operators: options.operators, sessions, addressOf: options.addressOf, audit, logger })
+  addLogin(routes, { operators: options.operators, sessions, browsers, addressOf: options.addressOf, audit, logger })
   routes.get('/events', loggedIn, (_req, res) => {
     const { session } = res.locals
     feed.attach(res, () => sessions.isOpen(session))

@@ -33,7 +33,7 @@ describe('the login', () => {
     expect(early.headers.get('retry-after')).toBe('1')
     expect(await codeOf(early)).toEqual([429, 'too-soon'])
     expect(house.logged).toContainEqual({ address: expect.stringContaining('127.0.0.1'), who: 'ann' })
-    expect(house.logged).toContainEqual({ address: expect.any(String), waitMs: expect.any(Number) })
+    expect(house.logged).toContainEqual({ address: expect.any(String), who: 'ann', waitMs: expect.any(Number) })
     await house.auditSays('login', 'refused')
     expect(await house.auditOf('login')).toMatchObject({ who: 'ann', why: expect.stringMatching(/^from .*127/) })
     await until('the wait is over', async () => (await house.logIn('a secret typed as a name', 'x')).status === 401)

@@ -2,10 +2,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createApp, createHealth, createLogger, createMetrics, finishApp } from '@banyan/kit/service'
 import { Router } from 'express'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createSigner } from '../../sign.ts'
 import { createAddressOf } from '../address.ts'
 import type { AuditLine } from '../audit.ts'
+import { createKnownBrowsers } from './known-browsers.ts'
 import { addLogin } from './login.ts'
+import { createLoginBrakes } from './login-brakes.ts'
 import type { Operator } from './operators.ts'
 import { hashSecret } from './secret.ts'
 import { createSessions } from './sessions.ts'
@@ -26,8 +29,9 @@ async function start(trustedHops = 1) {
   const logger = createLogger({ name: 'login under test', level: 'silent' })
   const app = createApp({ logger, health: createHealth(), metrics: createMetrics({ defaults: false }) })
   const router = Router()
+  const browsers = createKnownBrowsers(createSigner('a cookie key for tests'), { secure: false })
   addLogin(router, {
-    ...{ operators, logger, addressOf: createAddressOf(trustedHops) },
+    ...{ operators, browsers, logger, addressOf: createAddressOf(trustedHops) },
     now: () => clock.now,
     sessions: createSessions({ lifeMs: 60_000, secure: false }),
     audit: async (line) => void lines.push(line),
@@ -52,7 +56,8 @@ async function start(trustedHops = 1) {
 describe('a wrong login', () => {
   it('slows down the address that the proxies in front saw, and no other', async () => {
     const { logIn, lines } = await start()
-    const wrong = async (from: string) => (await logIn(from, 'nobody', 'x')).status
+    let names = 0
+    const wrong = async (from: string) => (await logIn(from, `nobody ${++names}`, 'x')).status
     expect(await wrong('203.0.113.7, 198.51.100.1')).toBe(401)
     // What it says of itself before what the proxy saw changes nothing.
     expect(await wrong('203.0.113.8, 198.51.100.1')).toBe(429)
@@ -63,13 +68,94 @@ describe('a wrong login', () => {
   it('slows down all of an IPv6 /64, which one client has', async () => {
     const { logIn } = await start()
     expect((await logIn('2001:db8:1:2::1', 'nobody', 'x')).status).toBe(401)
-    expect((await logIn('2001:db8:1:2:3:4:5:6', 'nobody', 'x')).status).toBe(429)
-    expect((await logIn('2001:db8:1:3::1', 'nobody', 'x')).status).toBe(401)
+    expect((await logIn('2001:db8:1:2:3:4:5:6', 'another', 'x')).status).toBe(429)
+    expect((await logIn('2001:db8:1:3::1', 'another', 'x')).status).toBe(401)
   })
 
   it('is of the peer where no proxy is trusted, whatever is said', async () => {
     const { logIn } = await start(0)
     expect((await logIn('198.51.100.1', 'nobody', 'x')).status).toBe(401)
-    expect((await logIn('198.51.100.2', 'nobody', 'x')).status).toBe(429)
+    expect((await logIn('198.51.100.2', 'another', 'x')).status).toBe(429)
+  })
+})
+
+describe('wrong logins under one name from many addresses', () => {
+  it.each(['ann', 'nobody'])('slow down that name, be it an operator’s or not: %s', async (name) => {
+    const { logIn } = await start()
+    expect((await logIn('198.51.100.1', name, 'x')).status).toBe(401)
+    const next = await logIn('198.51.100.2', name, 'x')
+    expect([next.status, next.headers.get('retry-after')]).toEqual([429, '1'])
+    expect((await logIn('198.51.100.3', 'ben', 'x')).status).toBe(401)
+  })
+
+  it('let its operator in after five seconds at most, though the browser is a new one', async () => {
+    const { clock, logIn } = await start()
+    for (let guess = 0; guess < 8; guess += 1) {
+      expect((await logIn(`198.51.100.${guess}`, 'ann', 'x')).status).toBe(401)
+      clock.now += 5_000
+    }
+    expect((await logIn('203.0.113.1', 'ann', SECRET)).status).toBe(200)
+  })
+
+  it('are not forgotten for as many made-up names as there is room for', async () => {
+    let now = 0
+    const brakes = createLoginBrakes(() => now)
+    const wrong = (name: string, isOperator: boolean) => {
+      const attempt = { address: name, name, isOperator, browser: null }
+      const wait = brakes.begin(attempt)
+      if (wait === 0) brakes.ended(attempt, false)
+      return wait
+    }
+    wrong('ann', true)
+    for (let made = 0; made <= 10_000; made += 1) wrong(`made up ${made}`, false)
+    expect(brakes.begin({ address: 'a new one', name: 'ann', isOperator: true, browser: null })).toBe(500)
+    now = 500
+    expect(wrong('ann', true)).toBe(0)
+    expect(brakes.begin({ address: 'a new one', name: 'ann', isOperator: true, browser: null })).toBe(1_000)
+  })
+
+  it('do not slow down a browser by which its operator has logged in before, nor a session', async () => {
+    const { logIn, url } = await start()
+    const before = await logIn('203.0.113.1', 'ann', SECRET)
+    const [session = '', browser = ''] = before.headers.getSetCookie().map((one) => one.split(';')[0]!)
+    expect((await logIn('203.0.113.1', 'ann', 'x')).status).toBe(401)
+    expect((await logIn('203.0.113.2', 'ann', SECRET)).status).toBe(429)
+    expect((await logIn('203.0.113.1', 'ann', SECRET, { cookie: browser })).status).toBe(200)
+    expect((await fetch(`${url}/session`, { headers: { cookie: session } })).status).toBe(200)
+  })
+
+  it('count for the browser itself where they come from one that is known', async () => {
+    const { logIn } = await start()
+    const [, known = ''] = (await logIn('203.0.113.1', 'ann', SECRET)).headers.getSetCookie()
+    const cookie = known.split(';')[0]!
+    expect((await logIn('203.0.113.2', 'ann', 'x', { cookie })).status).toBe(401)
+    expect((await logIn('203.0.113.3', 'ann', SECRET, { cookie })).status).toBe(429)
+    // For another name it is a browser like any other.
+    expect((await logIn('203.0.113.4', 'ben', 'x', { cookie })).status).toBe(401)
+    expect((await logIn('203.0.113.5', 'ben', 'x', { cookie })).status).toBe(429)
+  })
+})
+
+describe('a browser', () => {
+  const ANN = { name: 'ann', role: 'operator', secret: 'the hash' } as const
+  const browsers = createKnownBrowsers(createSigner('a cookie key for tests'), { secure: true })
+  const cookieOf = (setCookie: string) => setCookie.split(';')[0]!
+
+  it('is known by a cookie that is sent to the login alone', () => {
+    const setCookie = browsers.remember(ANN)
+    expect(setCookie).toMatch(/; Max-Age=7776000; Path=\/console\/login; HttpOnly; SameSite=Strict; Secure$/)
+    expect(browsers.of(cookieOf(setCookie), ANN)).not.toBe(null)
+    expect(browsers.of(cookieOf(browsers.remember(ANN)), ANN)).not.toBe(browsers.of(cookieOf(setCookie), ANN))
+  })
+
+  it('is not known for another operator, after a change of the secret, by a forged cookie or after ninety days', () => {
+    const cookie = cookieOf(browsers.remember(ANN))
+    expect(browsers.of(cookie, { ...ANN, name: 'ben' })).toBe(null)
+    expect(browsers.of(cookie, { ...ANN, secret: 'another hash' })).toBe(null)
+    expect(browsers.of(cookie.replace(/=\d/, '=9'), ANN)).toBe(null)
+    expect(browsers.of(undefined, ANN)).toBe(null)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 90 * 24 * 3600_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    expect(browsers.of(cookie, ANN)).toBe(null)
   })
 })

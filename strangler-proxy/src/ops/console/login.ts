@@ -4,7 +4,8 @@ import { z } from 'zod'
 import type { AddressOf } from '../address.ts'
 import type { AuditLine } from '../audit.ts'
 import { isSameOrigin, requireSession, sessionOf } from './gate.ts'
-import { createLoginBrake } from './login-brake.ts'
+import type { KnownBrowsers } from './known-browsers.ts'
+import { createLoginBrakes } from './login-brakes.ts'
 import { createIdentify, type Operator } from './operators.ts'
 import type { Session, Sessions } from './sessions.ts'
 
@@ -16,15 +17,16 @@ export function addLogin(
   options: {
     readonly operators: readonly Operator[]
     readonly sessions: Sessions
+    readonly browsers: KnownBrowsers
     readonly addressOf: AddressOf
     readonly audit: (line: AuditLine) => Promise<void>
     readonly logger: Logger
     readonly now?: () => number
   },
 ): void {
-  const { operators, sessions, addressOf, audit, logger } = options
+  const { operators, sessions, browsers, addressOf, audit, logger } = options
   const identify = createIdentify(operators)
-  const brake = createLoginBrake(options.now)
+  const brakes = createLoginBrakes(options.now)
 
   router.post('/login', async (req, res) => {
     if (!isSameOrigin(req)) throw new Problem(403, 'no-proof', 'Log in from the console’s own page.')
@@ -32,9 +34,17 @@ export function addLogin(
     if (operators.length === 0)
       throw new Problem(409, 'no-operators', 'Nobody may log in: the proxy was started without CONSOLE_OPERATORS.')
     const address = addressOf(req)
-    const waitMs = brake.begin(address)
+    const claimed = operators.find((one) => one.name === name)
+    // An unknown name is not kept: people type their secrets into the wrong field.
+    const who = claimed?.name ?? 'unknown'
+    const browser = claimed ? browsers.of(req.get('cookie'), claimed) : null
+    const attempt = { address, name, isOperator: claimed !== undefined, browser }
+    const waitMs = brakes.begin(attempt)
     if (waitMs > 0) {
-      logger.warn({ address, waitMs: Math.round(waitMs) }, 'a login at the console came too soon after a wrong one')
+      logger.warn(
+        { address, who, waitMs: Math.round(waitMs) },
+        'a login at the console came too soon after a wrong one',
+      )
       const seconds = Math.ceil(waitMs / 1000)
       throw new Problem(429, 'too-soon', `After a wrong login the next one waits; try again in ${seconds} s.`, {
         headers: { 'Retry-After': String(seconds) },
@@ -44,11 +54,9 @@ export function addLogin(
     try {
       operator = await identify(name, secret)
     } finally {
-      brake.ended(address, operator !== null)
+      brakes.ended(attempt, operator !== null)
     }
     if (operator === null) {
-      // An unknown name is not kept: people type their secrets into the wrong field.
-      const who = operators.some((one) => one.name === name) ? name : 'unknown'
       logger.warn({ address, who }, 'a wrong login at the console')
       void audit({ who, what: 'login', why: `from ${address}`, result: 'refused' })
       throw new Problem(401, 'wrong-login', 'Name or secret is wrong.')
@@ -56,7 +64,7 @@ export function addLogin(
     const { session, setCookie } = sessions.open(operator)
     logger.info({ address, who: name, role: operator.role }, 'logged in at the console')
     void audit({ who: name, what: 'login', why: `from ${address}`, result: 'done' })
-    res.set('Set-Cookie', setCookie).json(shown(session))
+    res.set('Set-Cookie', [setCookie, browsers.remember(operator)]).json(shown(session))
   })
 
   router.get('/session', requireSession(sessions), (_req, res) => {

@@ -7,6 +7,7 @@ import { installControlDatabase } from '../../../../../migrations/src/control/in
 import { createTestDatabase, loginClause } from '../../../../../tests/support/infra.ts'
 import { until } from '../../../../test-support/raw.ts'
 import { ownershipOf } from '../../../../test-support/start-proxy.ts'
+import { createSigner } from '../../../sign.ts'
 import { createOpsApp } from '../../app.ts'
 import type { ConsoleOptions } from '../console.ts'
 import { hashSecret } from '../secret.ts'
@@ -56,6 +57,7 @@ export async function startConsole(more: Partial<Pick<ConsoleOptions, 'flagAdmin
       ],
       sessionMs: 60_000,
       secure: false,
+      signer: createSigner('a cookie key for tests'),
       traffic: createTraffic(),
       flagAdmin: {
         async setShare(flag: string, percent: number) {

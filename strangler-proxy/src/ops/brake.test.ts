@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import { createLoginBrake } from './login-brake.ts'
+import { createBrake } from './brake.ts'
 
 it('lets an address that was wrong wait twice as long each time, half a minute at most, and no other one', () => {
   let now = 0
-  const brake = createLoginBrake(() => now)
+  const brake = createBrake({ mostMs: 30_000, now: () => now })
   const waits: number[] = []
   for (let tries = 0; tries < 9; tries += 1) {
     expect(brake.begin('a')).toBe(0)
@@ -17,14 +17,23 @@ it('lets an address that was wrong wait twice as long each time, half a minute a
   expect(brake.begin('b')).toBe(0)
 })
 
+it('says without an attempt how long one would wait', () => {
+  let now = 0
+  const brake = createBrake({ mostMs: 30_000, now: () => now })
+  expect([brake.waitMs('a'), brake.begin('a'), brake.waitMs('a')]).toEqual([0, 0, 500])
+  brake.ended('a', false)
+  now = 200
+  expect([brake.waitMs('a'), brake.begin('a'), brake.waitMs('b')]).toEqual([300, 300, 0])
+})
+
 it('lets one attempt of an address after the other, so that many at once are no way around it', () => {
-  const brake = createLoginBrake(() => 0)
+  const brake = createBrake({ mostMs: 30_000, now: () => 0 })
   expect([brake.begin('a'), brake.begin('a'), brake.begin('a')]).toEqual([0, 500, 500])
 })
 
 it('lets who was right go on at once, forgets what was wrong before only after a quarter of an hour', () => {
   let now = 0
-  const brake = createLoginBrake(() => now)
+  const brake = createBrake({ mostMs: 30_000, now: () => now })
   const wrong = () => {
     expect(brake.begin('a')).toBe(0)
     brake.ended('a', false)
@@ -45,7 +54,7 @@ it('remembers for a quarter of an hour, counted from when the wait was over', ()
     [15 * 60_000, 500],
   ] as const) {
     let now = 0
-    const brake = createLoginBrake(() => now)
+    const brake = createBrake({ mostMs: 30_000, now: () => now })
     brake.begin('a')
     brake.ended('a', false)
     now = 500 + later
@@ -57,7 +66,7 @@ it('remembers for a quarter of an hour, counted from when the wait was over', ()
 
 it('forgets nobody for who tries again, and not who tries again for those who came in between', () => {
   let now = 0
-  const brake = createLoginBrake(() => now)
+  const brake = createBrake({ mostMs: 30_000, now: () => now })
   const wrong = (address: string) => {
     brake.begin(address)
     brake.ended(address, false)
@@ -73,7 +82,7 @@ it('forgets nobody for who tries again, and not who tries again for those who ca
 })
 
 it('remembers the latest ten thousand addresses, and no more', () => {
-  const brake = createLoginBrake(() => 0)
+  const brake = createBrake({ mostMs: 30_000, now: () => 0 })
   for (let address = 0; address <= 10_000; address += 1) {
     brake.begin(String(address))
     brake.ended(String(address), false)
