@@ -40,7 +40,10 @@ export type PassOn = (from: IncomingMessage, to: ServerResponse, setCookies: rea
  */
 export function createPassOn(options: { readonly added: SafeHeaders; readonly cors: Cors | null }): PassOn {
   const { added, cors } = options
-  const all = 2 ** added.length - 1
+  /** By what is there of them, a bit for each: what is missing. */
+  const missing = Array.from({ length: 2 ** added.length }, (_, there) =>
+    added.filter((_one, at) => (there & (2 ** at)) === 0).flat(),
+  )
   const remembered = new Map<string, number>()
   const judge = (name: string) => {
     const lower = name.toLowerCase()
@@ -70,9 +73,7 @@ export function createPassOn(options: { readonly added: SafeHeaders; readonly co
       else there |= kind
       head.push(name, raw[at + 1]!)
     }
-    if (there !== all) {
-      for (const [at, [name, value]] of added.entries()) if ((there & (2 ** at)) === 0) head.push(name, value)
-    }
+    head.push(...missing[there]!)
     const { 'x-request-id': id, origin } = to.req.headers
     if (!hasId && typeof id === 'string') head.push('X-Request-Id', id)
     for (const cookie of setCookies) head.push('Set-Cookie', cookie)

@@ -36,7 +36,8 @@ export async function carry(parts: Parts, req: IncomingMessage, res: ServerRespo
   const { ownership } = parts
   // Whoever left before tells so no more: its body would be waited for, and its answer, for ever.
   if (res.destroyed) return
-  const body = await bodyOf(req, route, parts)
+  const taken = bodyOf(req, route, parts)
+  const body = taken instanceof Promise ? await taken : taken
   if (body.kind === 'gone') return
   if (body.kind === 'too-large') return refuse(parts, req, res, TOO_LARGE)
   const bytes = body.kind === 'kept' ? body.bytes : body.from
