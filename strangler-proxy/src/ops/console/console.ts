@@ -10,7 +10,7 @@ import { sendSamples } from '../mirror.ts'
 import type { RoutingSources } from '../routing.ts'
 import { addActions } from './actions.ts'
 import { createFeed } from './feed.ts'
-import { requireOperator, requireSession } from './gate.ts'
+import { requireOperator, requireSession, sessionOf } from './gate.ts'
 import { createKnownBrowsers } from './known-browsers.ts'
 import { addLogin } from './login.ts'
 import type { Operator } from './operators.ts'
@@ -60,8 +60,8 @@ export function createConsole(options: ConsoleOptions): { readonly routes: Route
   routes.use(guardPage)
   addLogin(routes, { operators: options.operators, sessions, browsers, addressOf: options.addressOf, audit, logger })
   routes.get('/events', loggedIn, (_req, res) => {
-    const { session } = res.locals
-    feed.attach(res, () => sessions.isOpen(session))
+    const session = sessionOf(res)
+    feed.attach(res, session.name, () => sessions.isOpen(session))
   })
   routes.get('/audit', loggedIn, async (req, res) => {
     res.json(await readAudit(pool, page.parse(req.query).before, LINES))

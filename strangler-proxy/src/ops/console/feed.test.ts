@@ -15,7 +15,7 @@ it('lets a page that does not read miss pictures, rather than keep them for it',
   const feed = createFeed({ look, first: () => ({}), logger })
   const attached: ServerResponse[] = []
   const server = createServer((_req, res) => {
-    feed.attach(res, () => true)
+    feed.attach(res, 'ann', () => true)
     attached.push(res)
   })
   server.listen(0, '127.0.0.1')
@@ -54,7 +54,7 @@ it('takes no picture while nobody looks, and one at a time while somebody does',
   feed.poke()
   await new Promise((resolve) => setImmediate(resolve))
   expect(looks).toBe(0)
-  const server = createServer((_req, res) => feed.attach(res, () => true))
+  const server = createServer((_req, res) => feed.attach(res, 'ann', () => true))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
@@ -95,7 +95,7 @@ describe('by the clock', () => {
   const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 
   /** A page that is open: what it was told, by name, and whether the stream was ended or cut. */
-  function open(isWanted = () => true) {
+  function open(isWanted = () => true, name = 'ann') {
     const page = Object.assign(new EventEmitter(), {
       told: [] as string[],
       became: 'open',
@@ -110,7 +110,7 @@ describe('by the clock', () => {
         page.emit('close')
       },
     })
-    feed.attach(page as never, isWanted)
+    feed.attach(page as never, name, isWanted)
     return page
   }
 
@@ -229,11 +229,21 @@ describe('by the clock', () => {
     expect([looks, other.told.length]).toEqual([3, before])
   })
 
-  it('has room for 32 pages, and for another one when one has gone', () => {
-    const pages = Array.from({ length: 32 }, () => open())
-    expect(() => open()).toThrow('32 consoles are open at this proxy')
+  const opened = (pages: number, name: string) => Array.from({ length: pages }, () => open(() => true, name))
+
+  it('has room for 20 pages of one name, whose many keep nobody else out, and for another one when one has gone', () => {
+    const pages = opened(20, 'ann')
+    expect(() => open(() => true, 'ann')).toThrow('You have 20 consoles open at this proxy')
+    expect(() => opened(20, 'ben')).not.toThrow()
     pages[7]!.emit('close')
-    expect(() => open()).not.toThrow()
+    expect(() => open(() => true, 'ann')).not.toThrow()
+  })
+
+  it('has room for 400 pages in all', () => {
+    const pages = Array.from({ length: 20 }, (_, index) => opened(20, `operator ${index}`)).flat()
+    expect(() => open(() => true, 'ann')).toThrow('400 consoles are open at this proxy')
+    pages[7]!.emit('close')
+    expect(() => open(() => true, 'ann')).not.toThrow()
   })
 
   it('ends every page with itself, and looks no more', async () => {

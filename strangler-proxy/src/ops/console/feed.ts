@@ -3,8 +3,11 @@ import { type Logger, Problem } from '@banyan/kit/service'
 
 /** Sends what the console shows to every page that is open: each second, and at once when something has changed. */
 export type Feed = {
-  /** @param isWanted false ends the stream: its session is over */
-  attach(res: ServerResponse, isWanted: () => boolean): void
+  /**
+   * @param name whose page it is
+   * @param isWanted false ends the stream: its session is over
+   */
+  attach(res: ServerResponse, name: string, isWanted: () => boolean): void
   /** Something has changed: the next picture is taken now. */
   poke(): void
   /** Ends every stream, so that the listener can close. */
@@ -15,12 +18,15 @@ const EVERY_MS = 1_000
 /** A burst of changes, as of a switch, is one picture each so many milliseconds. */
 const AT_LEAST_MS = 50
 const HEARTBEAT_MS = 10_000
-const MOST_PAGES = 32
+/** Of one name, so that nobody's many pages keep those of others from opening. */
+const MOST_OF_A_NAME = 20
+const MOST_PAGES = 400
 /** A page that has not taken what was sent for so long is gone, or behind a line that is. */
 const STUCK_MS = 15_000
 
 type Page = {
   readonly res: ServerResponse
+  readonly name: string
   readonly isWanted: () => boolean
   stuckSince: number | null
   sentAt: number
@@ -85,7 +91,11 @@ export function createFeed(options: {
   heartbeat.unref()
 
   return {
-    attach(res, isWanted) {
+    attach(res, name, isWanted) {
+      let own = 0
+      for (const page of pages) if (page.name === name) own += 1
+      if (own >= MOST_OF_A_NAME)
+        throw new Problem(503, 'too-many-pages', `You have ${own} consoles open at this proxy; close one.`)
       if (pages.size >= MOST_PAGES)
         throw new Problem(503, 'too-many-pages', `${MOST_PAGES} consoles are open at this proxy; close one.`)
       res.writeHead(200, {
@@ -95,7 +105,7 @@ export function createFeed(options: {
         'x-accel-buffering': 'no',
       })
       res.write('retry: 1000\n\n')
-      const page: Page = { res, isWanted, stuckSince: null, sentAt: performance.now() }
+      const page: Page = { res, name, isWanted, stuckSince: null, sentAt: performance.now() }
       pages.add(page)
       res.once('close', () => {
         pages.delete(page)
