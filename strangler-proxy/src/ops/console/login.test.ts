@@ -136,6 +136,48 @@ describe('wrong logins under one name from many addresses', () => {
   })
 })
 
+describe('what another site’s page sends', () => {
+  const FOREIGN = { origin: 'http://evil.example' }
+
+  it('is refused as a login, and stands in the audit, but not as often as somebody likes', async () => {
+    const { logIn, lines } = await start()
+    const answer = await logIn('198.51.100.1', 'ann', SECRET, FOREIGN)
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([403, 'no-proof'])
+    const why = 'from 198.51.100.1, not by the console’s own page'
+    expect(lines).toEqual([{ who: 'unknown', what: 'login', why, result: 'refused' }])
+    for (let times = 0; times < 20; times += 1)
+      expect((await logIn('198.51.100.1', 'ann', SECRET, FOREIGN)).status).toBe(403)
+    expect(lines.length).toBe(10)
+  })
+
+  it('is refused as a logout, and stands in the audit by the name of the session, which goes on', async () => {
+    const { logIn, lines, url } = await start()
+    const [session = ''] = (await logIn('198.51.100.1', 'ann', SECRET)).headers.getSetCookie()
+    const cookie = session.split(';')[0]!
+    const headers = { cookie, 'x-forwarded-for': '198.51.100.2', 'sec-fetch-site': 'same-site' }
+    expect((await fetch(`${url}/logout`, { method: 'POST', headers })).status).toBe(403)
+    const why = 'from 198.51.100.2, not by the console’s own page'
+    expect(lines.at(-1)).toEqual({ who: 'ann', what: 'logout', why, result: 'refused' })
+    expect((await fetch(`${url}/session`, { headers: { cookie } })).status).toBe(200)
+  })
+
+  it('slows down nobody: whoever reads that page has guessed nothing', async () => {
+    const { logIn } = await start()
+    expect((await logIn('198.51.100.1', 'ann', 'x', FOREIGN)).status).toBe(403)
+    expect((await logIn('198.51.100.1', 'ann', SECRET)).status).toBe(200)
+  })
+})
+
+it('made-up names do not fill the audit either', async () => {
+  const { logIn, lines } = await start()
+  const others = Array.from({ length: 60 }, (_, other) => `198.51.100.${other}`)
+  for (const other of others) await logIn(other, 'ann', 'x', { origin: 'http://evil.example' })
+  expect((await logIn('203.0.113.1', 'made up', 'x')).status).toBe(401)
+  expect(lines.length).toBe(60)
+  expect((await logIn('203.0.113.2', 'ann', 'x')).status).toBe(401)
+  expect(lines.at(-1)).toMatchObject({ who: 'ann', why: 'from 203.0.113.2' })
+})
+
 describe('a browser', () => {
   const ANN = { name: 'ann', role: 'operator', secret: 'the hash' } as const
   const browsers = createKnownBrowsers(createSigner('a cookie key for tests'), { secure: true })

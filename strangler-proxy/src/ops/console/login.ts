@@ -1,5 +1,5 @@
 import { type Logger, Problem } from '@banyan/kit/service'
-import type { Router } from 'express'
+import type { Request, Router } from 'express'
 import { z } from 'zod'
 import type { AddressOf } from '../address.ts'
 import type { AuditLine } from '../audit.ts'
@@ -8,6 +8,7 @@ import type { KnownBrowsers } from './known-browsers.ts'
 import { createLoginBrakes } from './login-brakes.ts'
 import { createIdentify, type Operator } from './operators.ts'
 import type { Session, Sessions } from './sessions.ts'
+import { createNoteStranger } from './strangers.ts'
 
 const credentials = z.strictObject({ name: z.string().min(1).max(64), secret: z.string().min(1).max(200) })
 
@@ -27,9 +28,17 @@ export function addLogin(
   const { operators, sessions, browsers, addressOf, audit, logger } = options
   const identify = createIdentify(operators)
   const brakes = createLoginBrakes(options.now)
+  const noteStranger = createNoteStranger(audit, options.now)
+  const withoutProof = (req: Request, who: string, what: string, detail: string): Problem => {
+    const address = addressOf(req)
+    const why = `from ${address}, not by the console’s own page`
+    if (noteStranger(address, { who, what, why, result: 'refused' }))
+      logger.warn({ address, who, what }, 'refused at the console: not sent by its own page')
+    return new Problem(403, 'no-proof', detail)
+  }
 
   router.post('/login', async (req, res) => {
-    if (!isSameOrigin(req)) throw new Problem(403, 'no-proof', 'Log in from the console’s own page.')
+    if (!isSameOrigin(req)) throw withoutProof(req, 'unknown', 'login', 'Log in from the console’s own page.')
     const { name, secret } = credentials.parse(req.body)
     if (operators.length === 0)
       throw new Problem(409, 'no-operators', 'Nobody may log in: the proxy was started without CONSOLE_OPERATORS.')
@@ -58,7 +67,10 @@ export function addLogin(
     }
     if (operator === null) {
       logger.warn({ address, who }, 'a wrong login at the console')
-      void audit({ who, what: 'login', why: `from ${address}`, result: 'refused' })
+      const line = { who, what: 'login', why: `from ${address}`, result: 'refused' } as const
+      // What is guessed under an operator's name is slowed down for all addresses together, made-up names are not.
+      if (claimed) void audit(line)
+      else noteStranger(address, line)
       throw new Problem(401, 'wrong-login', 'Name or secret is wrong.')
     }
     const { session, setCookie } = sessions.open(operator)
@@ -72,7 +84,8 @@ export function addLogin(
   })
 
   router.post('/logout', requireSession(sessions), (req, res) => {
-    if (!isSameOrigin(req)) throw new Problem(403, 'no-proof', 'Log out from the console’s own page.')
+    const { name } = sessionOf(res)
+    if (!isSameOrigin(req)) throw withoutProof(req, name, 'logout', 'Log out from the console’s own page.')
     res
       .set('Set-Cookie', sessions.end(sessionOf(res)))
       .status(204)
