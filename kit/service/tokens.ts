@@ -1,7 +1,6 @@
 /** Users' access tokens: ES256 JWT, signed by one process and checked by every other with public keys alone. */
 import {
   createLocalJWKSet,
-  createRemoteJWKSet,
   errors,
   importJWK,
   type JSONWebKeySet,
@@ -11,10 +10,11 @@ import {
   SignJWT,
 } from 'jose'
 import { Problem } from './problem.ts'
+import { createRemoteKeys } from './remote-keys.ts'
 import { createTokenCache } from './token-cache.ts'
 
 export type TokenVerifier = {
-  /** @throws Problem 401 `invalid-token`, or 503 `keys-unavailable` when the JWKS URL does not answer. */
+  /** @throws Problem 401 `invalid-token`, or 503 `keys-unavailable` when no key for it can be fetched. */
   verify(token: string): Promise<JWTPayload>
   /** What `verify` found, as long as it is remembered: whoever checks every request saves the waiting. */
   known(token: string): JWTPayload | undefined
@@ -40,7 +40,7 @@ const ALGORITHM = 'ES256'
 export function createTokenVerifier(options: Keys & Expected): TokenVerifier {
   const keys = options.jwks
     ? createLocalJWKSet(options.jwks)
-    : createRemoteJWKSet(new URL(options.jwksUrl), { cooldownDuration: options.cooldownMs ?? 30_000 })
+    : createRemoteKeys(new URL(options.jwksUrl), options.cooldownMs ?? 30_000)
   const cache = createTokenCache<JWTPayload>()
   const { issuer, audience, typ } = options
   const required = { issuer, audience, typ, algorithms: [ALGORITHM], requiredClaims: ['exp', 'sub'] }
