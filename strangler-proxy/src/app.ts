@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { createFlags } from '@banyan/kit/flags'
 import { createFlagAdmin } from '@banyan/kit/flags/admin'
 import { watchOwnership } from '@banyan/kit/ownership'
-import { createHealth, createTokenVerifier, type Health, type Logger } from '@banyan/kit/service'
+import { createHealth, type Health, type Logger } from '@banyan/kit/service'
 import type { Express } from 'express'
 import pg from 'pg'
 import { createPassOn, safeHeaders } from './answer.ts'
@@ -38,6 +38,7 @@ import { createSigner } from './sign.ts'
 import { createStripper } from './stripped.ts'
 import { createUpgrader } from './upgrade.ts'
 import { createUpstreams, type Upstreams } from './upstreams.ts'
+import { verifierOf } from './verifier.ts'
 
 export interface StranglerProxy {
   /** Resolves when ownership, flags and instances have been read once, or after a bound without them. */
@@ -60,6 +61,7 @@ const AWAY_READS_MS = 8_000
 
 /** Assembles the proxy: what it watches, what it counts, and the way of a request through it. */
 export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logger): StranglerProxy {
+  const verifier = verifierOf(config, table.routes)
   const signer = createSigner(config.COOKIE_KEY)
   const cookies = createCookies(signer, { secure: config.COOKIE_SECURE })
   const inFlight = createInFlight()
@@ -137,7 +139,6 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
     logger,
   })
   const match = compileRoutes(table.routes)
-  const verifier = verifierOf(config)
   const parts: Parts = {
     arrive: createArrive(match, createSigner(config.OVERRIDE_KEY), {
       trustedHops: config.TRUSTED_HOPS,
@@ -212,14 +213,6 @@ export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logg
       upstreams.close()
     },
   }
-}
-
-function verifierOf(config: ProxyConfig) {
-  const { JWT_JWKS: jwks, JWT_JWKS_URL: jwksUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience = issuer } = config
-  if (issuer === undefined || audience === undefined) return null
-  const expected = { issuer, audience, typ: 'at+jwt' }
-  if (jwks !== undefined) return createTokenVerifier({ ...expected, jwks })
-  return jwksUrl === undefined ? null : createTokenVerifier({ ...expected, jwksUrl })
 }
 
 function flagAdminOf({

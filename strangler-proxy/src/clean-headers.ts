@@ -44,7 +44,7 @@ export function cleanHeaders(req: IncomingMessage, options: CleanOptions): strin
   }
   if (coding !== undefined) clean['transfer-encoding'] = 'chunked'
   clean['x-forwarded-for'] = forwardedFor(req, options.trustedHops)
-  clean['x-forwarded-proto'] = 'encrypted' in req.socket ? 'https' : 'http'
+  clean['x-forwarded-proto'] = forwardedProto(req, options.trustedHops)
   if (dirty.host !== undefined) clean['x-forwarded-host'] = dirty.host
   clean['x-request-id'] = requestIdOf(dirty)
   const trace = traceparentOf(dirty)
@@ -92,12 +92,22 @@ function hostsOf(raw: readonly string[]): number {
 /** Whom a request came by: what the trusted proxies in front of this one saw, and the peer. */
 export function forwardedFor(req: IncomingMessage, trustedHops: number): string {
   const peer = req.socket.remoteAddress ?? 'unknown'
-  const said = req.headers['x-forwarded-for']
-  if (trustedHops === 0 || said === undefined) return peer
-  const trusted = String(said)
+  return [...trusted(req.headers['x-forwarded-for'], trustedHops), peer].join(', ')
+}
+
+/** How the client came to the outermost of the trusted proxies, each of which says it anew or adds to what was said. */
+function forwardedProto(req: IncomingMessage, trustedHops: number): string {
+  const [said] = trusted(req.headers['x-forwarded-proto'], trustedHops)
+  if (said === 'https' || said === 'http') return said
+  return 'encrypted' in req.socket ? 'https' : 'http'
+}
+
+/** What the trusted proxies have added to a list, the outermost first. */
+function trusted(said: string | string[] | undefined, trustedHops: number): string[] {
+  if (trustedHops === 0 || said === undefined) return []
+  return String(said)
     .split(',')
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '')
     .slice(-trustedHops)
-  return [...trusted, peer].join(', ')
 }

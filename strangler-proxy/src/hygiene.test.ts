@@ -108,6 +108,23 @@ describe('what a client may not say', () => {
     expect(monolith.seen[2]!.headers['x-forwarded-for']).toBe('7.7.7.7, 8.8.8.8, 127.0.0.1')
   })
 
+  it.each([
+    [0, 'https', 'http'],
+    [1, 'https', 'https'],
+    [1, 'http', 'http'],
+    [1, 'https, http', 'http'],
+    [2, 'http, https, http', 'https'],
+    [2, 'https', 'https'],
+    [1, 'wss', 'http'],
+    [1, '', 'http'],
+  ])('tells from %i trusted proxies that say "%s" that the client came by %s', async (trustedHops, said, told) => {
+    const behind = await startProxy({ routes: ROUTES, monolith: monolith.url, trustedHops })
+    const head = `GET / HTTP/1.1\r\nHost: s\r\nX-Forwarded-Proto: ${said}\r\nConnection: close\r\n\r\n`
+    await sendRaw(behind.port, head)
+    await behind.close()
+    expect(monolith.seen.at(-1)!.headers['x-forwarded-proto']).toBe(told)
+  })
+
   it('passes a well-formed trace and request id on, and makes one where there is none', async () => {
     const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     await get(`traceparent: ${trace}\r\ntracestate: vendor=1\r\nX-Request-Id: order-12345678\r\n`)

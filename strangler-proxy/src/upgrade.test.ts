@@ -99,6 +99,27 @@ describe('a WebSocket', () => {
     await other.close()
   })
 
+  it('is not opened for a page of an origin that the table does not name', async () => {
+    const table = ROUTES.replace('routes:', 'cors: { origins: ["https://www.shop.example"] }\nroutes:')
+    const other = await startProxy({ routes: table, monolith: upstreams[0]!.url })
+    const before = handshakes.length
+    for (const origin of ['https://evil.example', 'https://www.shop.example.evil.example', 'null', 'nonsense'])
+      expect(await asked(other.port, '/live', `Origin: ${origin}\r\n`), origin).toMatch(
+        /^HTTP\/1\.1 403 .*"foreign-origin"/s,
+      )
+    expect(handshakes).toHaveLength(before)
+    // Who names none is no browser, and the host's own pages are never of another origin.
+    for (const origin of [undefined, 'https://www.shop.example', `http://127.0.0.1:${other.port}`]) {
+      const { socket } = await talk(origin === undefined ? {} : { origin }, '/live', other)
+      socket.terminate()
+    }
+    await other.close()
+    // Where the table does not say who may call, that is the upstreams' to say.
+    const { socket } = await talk({ origin: 'https://evil.example' })
+    expect(handshakes.at(-1)!.headers.origin).toBe('https://evil.example')
+    socket.terminate()
+  })
+
   it('that writes is not begun while what it writes is held', async () => {
     proxy.own('goods', { phase: 'switching', hold: true })
     const held = await asked(proxy.port, '/changes')

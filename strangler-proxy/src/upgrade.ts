@@ -40,6 +40,7 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   const arrival = parts.arrive(req)
   if ('status' in arrival) return refuse(arrival)
   const { route, override } = arrival
+  if (parts.cors?.isForeign(req)) return refuse(FOREIGN)
   const inadmissible = await parts.admit(req, route)
   if (inadmissible !== null) return refuse(inadmissible)
   const unknown = whileUnknown(route, parts.ownership)
@@ -93,4 +94,10 @@ const NOT_SPOKEN: ProxyProblem = {
   status: 501,
   code: 'upgrade-not-spoken',
   detail: 'Of upgrades, only WebSocket is spoken here. Send the request without the Upgrade header.',
+}
+
+const FOREIGN: ProxyProblem = {
+  status: 403,
+  code: 'foreign-origin',
+  detail: 'Pages of this origin may not open a WebSocket here.',
 }

@@ -37,6 +37,7 @@ export async function startRecordedShop(folder: string): Promise<RecordedShop> {
       ...{ ...env, PORT: '0', OPS_PORT: '0', BANYAN_LIFELINE: 'stdin', LOG_LEVEL: 'debug', RECORD_FOLDER: folder },
       ...{ UNLEASH_URL: unleash.url, UNLEASH_TOKEN: unleash.clientToken, MONOLITH_URL: monolith.baseUrl },
       ROUTES: join(ROOT, 'strangler-proxy/shop/routes.yaml'),
+      ...{ JWT_JWKS_URL: `${monolith.baseUrl}/.well-known/jwks.json`, JWT_ISSUER: 'banyan-shop' },
       ...{ COOKIE_KEY: 'a cookie key for tests', OVERRIDE_KEY: 'an override key for tests', OPS_TOKEN },
     },
   })

@@ -17,6 +17,11 @@ export interface Cors {
   /** Whether a request is a browser's question in advance, which is answered here and goes nowhere. */
   isAsking(req: IncomingMessage): boolean
   answer(req: IncomingMessage, res: ServerResponse): void
+  /**
+   * Whether a page of another origin, one that is not allowed, asks. For what browsers let any page do, and with their
+   * cookies: open a WebSocket (RFC 6455 §10.2).
+   */
+  isForeign(req: IncomingMessage): boolean
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
@@ -44,6 +49,8 @@ export function createCors({ origins, credentials, headers, expose, maxAgeMs }: 
     said: (origin) => (origin === undefined ? VARY : (toAnswers.get(origin) ?? VARY)),
     isAsking: ({ method, headers: asked }) =>
       method === 'OPTIONS' && asked.origin !== undefined && asked['access-control-request-method'] !== undefined,
+    isForeign: ({ headers: { origin, host } }) =>
+      origin !== undefined && !isAllowed(origin) && URL.parse(origin)?.host !== host,
     answer({ headers: { origin } }, res) {
       const permitted = isAllowed(origin) ? [...permission(origin), ...toQuestions] : VARY
       res.writeHead(204, [...permitted, 'Content-Length', '0']).end()
