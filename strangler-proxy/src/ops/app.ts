@@ -38,7 +38,7 @@ export function createOpsApp(options: {
   const { logger, health, metrics, pool, sources } = options
   const app = createApp({ logger, health, metrics })
   const addressOf = createAddressOf(options.trustedHops)
-  const operator = requireBearer(options.token)
+  const operator = requireBearer(options.token, { addressOf, logger })
   app.get('/routing', operator, (_req, res) => {
     res.json(showRouting(sources))
   })

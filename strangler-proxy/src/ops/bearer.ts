@@ -1,21 +1,47 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Problem } from '@banyan/kit/service'
+import { type Logger, Problem } from '@banyan/kit/service'
 import type { RequestHandler } from 'express'
+import type { AddressOf } from './address.ts'
+import { createBrake, tooSoon } from './brake.ts'
 
-/** Lets only requests with this bearer token pass; compares in constant time. */
-export function requireBearer(token: string): RequestHandler {
+/** Shorter than at the login: who shares an address with somebody that guesses may want to pull the kill switch. */
+const MOST_MS = 5_000
+
+/** Lets only requests with this bearer token pass; compares in constant time, and slows down an address that is wrong. */
+export function requireBearer(
+  token: string,
+  options: { readonly addressOf: AddressOf; readonly logger: Logger; readonly now?: () => number },
+): RequestHandler {
+  const { addressOf, logger } = options
   const right = digest(`Bearer ${token}`)
+  const brake = createBrake({ mostMs: MOST_MS, now: options.now })
   return (req, _res, next) => {
-    if (timingSafeEqual(digest(req.get('authorization') ?? ''), right)) return next()
-    throw new Problem(
-      401,
-      'unauthorized',
-      'This needs the operators’ token: send "Authorization: Bearer <OPS_TOKEN>".',
-      {
-        headers: { 'WWW-Authenticate': 'Bearer' },
-      },
-    )
+    const given = req.get('authorization')
+    // Who shows none has guessed nothing.
+    if (given === undefined) throw unauthorized()
+    const address = addressOf(req)
+    const waitMs = brake.begin(address)
+    if (waitMs > 0) {
+      logger.warn({ address, waitMs: Math.round(waitMs) }, 'an operators’ token came too soon after a wrong one')
+      throw tooSoon('After a wrong token the next one waits', waitMs)
+    }
+    const isRight = timingSafeEqual(digest(given), right)
+    brake.ended(address, isRight)
+    if (isRight) return next()
+    logger.warn({ address }, 'a wrong token at the operators’ listener')
+    throw unauthorized()
   }
+}
+
+function unauthorized(): Problem {
+  return new Problem(
+    401,
+    'unauthorized',
+    'This needs the operators’ token: send "Authorization: Bearer <OPS_TOKEN>".',
+    {
+      headers: { 'WWW-Authenticate': 'Bearer' },
+    },
+  )
 }
 
 function digest(text: string): Buffer {

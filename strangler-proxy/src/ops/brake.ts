@@ -1,3 +1,5 @@
+import { Problem } from '@banyan/kit/service'
+
 /**
  * Slows down who guesses: a key that was wrong waits before it may try again, each time twice as long. What was right in
  * between makes nothing forgotten: whoever has an account of their own would guess another's between two of them.
@@ -49,4 +51,12 @@ export function createBrake(options: { readonly mostMs: number; readonly now?: (
       known.set(key, { wrong, underWay: false, until })
     },
   }
+}
+
+/** What who is slowed down is told. */
+export function tooSoon(detail: string, waitMs: number): Problem {
+  const seconds = Math.ceil(waitMs / 1000)
+  return new Problem(429, 'too-soon', `${detail}; try again in ${seconds} s.`, {
+    headers: { 'Retry-After': String(seconds) },
+  })
 }

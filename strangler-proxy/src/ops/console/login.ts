@@ -3,6 +3,7 @@ import type { Request, Router } from 'express'
 import { z } from 'zod'
 import type { AddressOf } from '../address.ts'
 import type { AuditLine } from '../audit.ts'
+import { tooSoon } from '../brake.ts'
 import { isSameOrigin, requireSession, sessionOf } from './gate.ts'
 import type { KnownBrowsers } from './known-browsers.ts'
 import { createLoginBrakes } from './login-brakes.ts'
@@ -54,10 +55,7 @@ export function addLogin(
         { address, who, waitMs: Math.round(waitMs) },
         'a login at the console came too soon after a wrong one',
       )
-      const seconds = Math.ceil(waitMs / 1000)
-      throw new Problem(429, 'too-soon', `After a wrong login the next one waits; try again in ${seconds} s.`, {
-        headers: { 'Retry-After': String(seconds) },
-      })
+      throw tooSoon('After a wrong login the next one waits', waitMs)
     }
     let operator: Operator | null = null
     try {
