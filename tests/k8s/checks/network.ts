@@ -12,6 +12,9 @@ import {
   workloads,
 } from '../support/objects.ts'
 
+/** What CONSOLE_SESSION_MINUTES is unless told. */
+const SESSION_SECONDS = 480 * 60
+
 const policies = (objects: readonly Obj[]) => ofKind(objects, 'NetworkPolicy')
 const matching = (objects: readonly Obj[], selector: Selector | undefined) =>
   workloads(objects).filter((one) => selects(selector, podLabels(one)))
@@ -147,6 +150,21 @@ export const networkChecks: Check[] = [
       }),
     plant: (objects) => {
       the(objects, 'Service', 'order-service').spec.ports![0]!.targetPort = 'https'
+    },
+  },
+  {
+    n: 23,
+    title: 'the console’s Service keeps a client with the proxy that knows its session, for as long as that lasts',
+    faults: (objects) =>
+      ofKind(objects, 'Service')
+        .filter(({ metadata }) => metadata.name === 'proxy-ops')
+        .filter(({ spec }) => {
+          const { clientIP } = (spec.sessionAffinityConfig ?? {}) as { clientIP?: { timeoutSeconds?: number } }
+          return spec.sessionAffinity !== 'ClientIP' || !((clientIP?.timeoutSeconds ?? 0) >= SESSION_SECONDS)
+        })
+        .map(idOf),
+    plant: (objects) => {
+      the(objects, 'Service', 'proxy-ops').spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: 10_800 } }
     },
   },
 ]
