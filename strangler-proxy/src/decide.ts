@@ -11,6 +11,7 @@ export type Reason =
   | 'no-move'
   | 'kill-switch'
   | 'read-your-writes'
+  | 'unchecked-token'
   | 'share'
   | 'owner'
   | 'no-instance'
@@ -29,6 +30,8 @@ export interface Facts {
   readonly writtenUntil: number | null
   readonly userId: string | undefined
   readonly sessionId: string | undefined
+  /** Whether there is a token that cannot be checked now: who this is will be known again later. */
+  readonly isUnchecked?: boolean
 }
 
 /** Whether a context's reads flag is on for this client: the flag SDK's own answer. */
@@ -58,6 +61,8 @@ export function decide(route: Route | null, ownership: Ownership | undefined, fl
   if (!BOTH_SIDES_READ.has(ownership.phase)) return { side: owner, reason: 'no-move' }
   if (ownership.reads === 'owner') return { side: owner, reason: 'kill-switch' }
   if (isAhead(facts.writtenUntil, ownership.heartbeatApplied)) return { side: owner, reason: 'read-your-writes' }
+  // Taken for another than before, they might change sides; the owner lacks nothing that the other side may have shown.
+  if (facts.isUnchecked) return { side: owner, reason: 'unchecked-token' }
   if (flag(route.context, facts)) return { side: 'service', reason: 'share' }
   return { side: owner, reason: 'owner' }
 }

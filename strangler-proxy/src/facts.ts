@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { bearerOf, type Side, type TokenVerifier } from '@banyan/kit/service'
+import { bearerOf, Problem, type Side, type TokenVerifier } from '@banyan/kit/service'
 import type { Cookies } from './cookies.ts'
 import type { Facts } from './decide.ts'
 import type { Route } from './routes/route.ts'
@@ -14,7 +14,8 @@ export type GatherFacts = (req: IncomingMessage, route: Route, override: Side | 
 
 /**
  * Looks at what a split read is decided by: cookies and token. Who has no valid token is anonymous here (the upstream
- * answers 401) and is told apart by a session of the proxy's own, made at the first read that needs one.
+ * answers 401) and is told apart by a session of the proxy's own, made at the first read that needs one. Whose token
+ * cannot be checked, because the keys are away, is neither somebody nor nobody.
  */
 export function createFacts(cookies: Cookies, verifier: TokenVerifier | null): GatherFacts {
   const factsOf = (req: IncomingMessage, route: Route, override: Side | null, userId: string | undefined): Gathered => {
@@ -30,6 +31,10 @@ export function createFacts(cookies: Cookies, verifier: TokenVerifier | null): G
     const { id, setCookie } = cookies.newSession()
     return { facts: { override, writtenUntil, userId, sessionId: id }, setCookie }
   }
+  const unchecked = ({ headers: { cookie } }: IncomingMessage, { context }: Route, override: Side | null): Gathered => {
+    const [writtenUntil, sessionId] = [cookies.written(cookie, context), cookies.session(cookie) ?? undefined]
+    return { facts: { override, writtenUntil, userId: undefined, sessionId, isUnchecked: true }, setCookie: null }
+  }
   return (req, route, override) => {
     // Read as the services read it: who is somebody to them must not be a stranger here.
     const token = verifier === null ? undefined : bearerOf(req.headers.authorization)
@@ -38,7 +43,11 @@ export function createFacts(cookies: Cookies, verifier: TokenVerifier | null): G
     if (known !== undefined) return factsOf(req, route, override, known.sub)
     return verifier.verify(token).then(
       ({ sub }) => factsOf(req, route, override, sub),
-      () => factsOf(req, route, override, undefined),
+      (error) => (isInvalid(error) ? factsOf(req, route, override, undefined) : unchecked(req, route, override)),
     )
   }
+}
+
+function isInvalid(error: unknown): boolean {
+  return error instanceof Problem && error.status === 401
 }
