@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createTokenSigner, createTokenVerifier, type TokenVerifier } from '@banyan/kit/service'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startProxy, type TestProxy } from '../../test-support/start-proxy.ts'
+import { createTokenSigner, createTokenVerifier } from '@banyan/kit/service'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { startProxy, type TestProxy, type TestProxyOptions } from '../../test-support/start-proxy.ts'
 import { startUpstream, type TestUpstream } from '../../test-support/upstream.ts'
 import { parseRoutes } from '../routes/parse.ts'
 import { createAdmit } from './admit.ts'
@@ -36,7 +36,7 @@ const bearer = async (sub: string, over: object = {}) => ({
 
 let monolith: TestUpstream
 let proxy: TestProxy
-const open = (more: { verifier?: TokenVerifier; trustedHops?: number; routes?: string } = {}) =>
+const open = (more: Partial<TestProxyOptions> = {}) =>
   startProxy({
     routes: ROUTES,
     monolith: monolith.url,
@@ -139,6 +139,22 @@ describe('a token that a rule requires', () => {
     published.closeAllConnections()
     const other = await ask('/api/mine', await bearer('7', { privateJwk: keyOf('three').privateJwk }))
     expect([other.status, other.code]).toEqual([503, 'keys-unavailable'])
+  })
+
+  it('that cannot be checked where none is required leaves the read with the owner, and begins no session', async () => {
+    const service = await startUpstream('service')
+    onTestFinished(() => service.close())
+    await proxy.close()
+    proxy = await open({
+      verifier: createTokenVerifier({ ...expected, jwksUrl: 'http://127.0.0.1:1/jwks.json' }),
+      services: { goods: service.url },
+      flag: () => true,
+    })
+    proxy.own('goods', { phase: 'ready' })
+    const answer = await ask('/api/goods', await bearer('7'))
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([200, []])
+    expect([monolith.seen.length, service.seen.length]).toEqual([1, 0])
+    expect(await metrics()).toMatch(/reason="unchecked-token",context="goods"\} 1/)
   })
 })
 
