@@ -37,9 +37,14 @@ export type PassOn = (from: IncomingMessage, to: ServerResponse, setCookies: rea
 /**
  * @param options.added to what an upstream says, where it says nothing of its own
  * @param options.cors says who may read answers, and what upstreams say of it is dropped; null: they see to it
+ * @param options.untakenMs how long a client may take nothing of an answer that waits for it
  */
-export function createPassOn(options: { readonly added: SafeHeaders; readonly cors: Cors | null }): PassOn {
-  const { added, cors } = options
+export function createPassOn(options: {
+  readonly added: SafeHeaders
+  readonly cors: Cors | null
+  readonly untakenMs?: number | undefined
+}): PassOn {
+  const { added, cors, untakenMs = UNTAKEN_MS } = options
   /** By what is there of them, a bit for each: what is missing. */
   const missing = Array.from({ length: 2 ** added.length }, (_, there) =>
     added.filter((_one, at) => (there & (2 ** at)) === 0).flat(),
@@ -79,10 +84,12 @@ export function createPassOn(options: { readonly added: SafeHeaders; readonly co
     for (const cookie of setCookies) head.push('Set-Cookie', cookie)
     if (cors !== null) head.push(...cors.said(origin))
     to.writeHead(from.statusCode ?? 502, reasonOf(from), head)
-    pour(from, to)
+    pour(from, to, untakenMs)
   }
 }
 
+/** Whoever takes nothing for so long would keep an upstream's connection, and what it has for them, for ever. */
+const UNTAKEN_MS = 120_000
 const DROPPED = -1
 const NAMED = -2
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/
@@ -96,13 +103,18 @@ function reasonOf({ statusMessage }: IncomingMessage): string | undefined {
  * The body, chunk by chunk, at the pace of whoever takes it. What `pipe` adds to that is looked after already: each
  * side is destroyed with the other by the forwarder. A small body that came whole goes out in one write with its head.
  */
-function pour(from: IncomingMessage, to: ServerResponse): void {
+function pour(from: IncomingMessage, to: ServerResponse, untakenMs: number): void {
   const length = Number(from.headers['content-length'])
   from.on('data', (chunk: Buffer) => {
     if (chunk.length === length && length <= ONE_WRITE_BYTES) to.end(chunk.toString('latin1'), 'latin1')
     else if (!to.write(chunk)) {
       from.pause()
-      to.once('drain', () => from.resume())
+      // Node starts this time anew whenever a part of what waits is taken, and closes the connection when it is over.
+      to.socket?.setTimeout(untakenMs)
+      to.once('drain', () => {
+        to.socket?.setTimeout(0)
+        from.resume()
+      })
     }
   })
   from.on('end', () => to.end())

@@ -13,6 +13,8 @@ routes:
   - { method: POST, path: /api/goods, context: goods, access: write, deadline: 1s }
 `
 const LENGTH = 256 * MIB
+/** More than what systems keep for a client between the two of them. */
+const PLENTY = 32 * MIB
 
 let upstream: TestUpstream
 let proxy: TestProxy
@@ -27,6 +29,11 @@ beforeAll(async () => {
       req.on('close', () => {
         aborted += 1
       })
+    } else if (req.url === '/plenty') {
+      res.writeHead(200, { 'content-length': PLENTY }).end(Buffer.alloc(PLENTY, 'x'))
+      res.on('close', () => {
+        if (!res.writableFinished) aborted += 1
+      })
     } else if (req.url === '/cookies') {
       res.setHeader('set-cookie', ['a=1; Domain=example.com; Path=/', 'b=2'])
       res.setHeader('connection', 'close, x-hop')
@@ -36,6 +43,9 @@ beforeAll(async () => {
     } else if (req.url === '/broken') {
       res.writeHead(200, { 'content-length': '100' }).write('half')
       setImmediate(() => res.destroy())
+    } else if (req.url === '/slow') {
+      res.writeHead(200, { 'content-length': PLENTY + 4 })
+      res.write(Buffer.alloc(PLENTY, 'x'), () => setTimeout(() => res.end('last'), 2_500))
     } else if (req.url === '/silent') {
       req.resume()
       res.on('close', () => {
@@ -125,6 +135,24 @@ describe('a client that goes', () => {
     // It failed at nothing: nobody is asked once more, and no budget is spent.
     expect(await resent()).toEqual(resentBefore)
   })
+
+  it('in all but name, taking nothing of what it asked for, keeps nothing of an upstream', async () => {
+    const impatient = await startProxy({ routes: ROUTES, monolith: upstream.url, untakenMs: 100 })
+    const before = aborted
+    const connection = await openRaw(impatient.port)
+    connection.pause().on('error', () => undefined)
+    connection.write('GET /plenty HTTP/1.1\r\nHost: s\r\n\r\n')
+    await until('the upstream saw it go', () => aborted === before + 1)
+    connection.destroy()
+    await impatient.close()
+  })
+
+  it('is not one that took what there was and waits for more', async () => {
+    const impatient = await startProxy({ routes: ROUTES, monolith: upstream.url, untakenMs: 2_000 })
+    const answer = await fetch(`${impatient.url}/slow`)
+    expect((await answer.text()).slice(-5)).toBe('xlast')
+    await impatient.close()
+  }, 20_000)
 
   it('leaves no socket behind, however often', async () => {
     const agentSockets = () => Object.values(proxy.parts.upstreams.pick('monolith', null)!.agent.sockets).flat().length

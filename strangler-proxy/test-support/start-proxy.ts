@@ -55,6 +55,8 @@ export interface TestProxyOptions {
   readonly trustedHops?: number
   /** Limits of its listener; Node's own unless told. */
   readonly http?: ServerOptions
+  /** How long a client may take nothing of an answer. */
+  readonly untakenMs?: number
   readonly recordInto?: string
   readonly openWriter?: OpenWriter
   /** Whether a context's reads are mirrored. */
@@ -96,7 +98,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const inFlight = createInFlight()
   const safe = safeHeaders({ secure: false })
   const cors = table.cors === null ? null : createCors(table.cors)
-  const forward = createForward(createPassOn({ added: safe, cors }))
+  const forward = createForward(createPassOn({ added: safe, cors, untakenMs: options.untakenMs }))
   const monoliths = options.monolith === null ? [] : [options.monolith].flat()
   const upstreams = createUpstreams(monoliths, options.services ?? {}, table.upstreams, {
     ejected: (group, _upstream, why) => parts.metrics.ejected(group, why),
