@@ -29,17 +29,18 @@ export function assemble(options: {
 }): Express {
   const { name, side, config, contexts, logger } = options
   const app = createApp(options)
-  app.use('/api', authenticate(verifierOf(config, options.jwks)))
+  app.use('/api', authenticate(verifierOf(config, options.jwks, logger)))
   app.use('/internal', requireInternal({ jwks: config.INTERNAL_JWKS ?? { keys: [] }, audience: name }))
   for (const { routes } of contexts) app.use(routes)
   return finishApp(app, { logger, side })
 }
 
-function verifierOf(config: ServiceConfig, own: JSONWebKeySet | undefined): TokenVerifier {
+function verifierOf(config: ServiceConfig, own: JSONWebKeySet | undefined, logger: Logger): TokenVerifier {
   const { JWT_JWKS_URL: jwksUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience = issuer } = config
   const expected = { issuer, audience, typ: 'at+jwt' }
   const jwks = own ?? config.JWT_JWKS
   if (jwks) return createTokenVerifier({ ...expected, jwks })
-  if (jwksUrl) return createTokenVerifier({ ...expected, jwksUrl })
+  const onFailed = (err: unknown) => logger.warn({ err }, 'no keys of access tokens come from JWT_JWKS_URL')
+  if (jwksUrl) return createTokenVerifier({ ...expected, jwksUrl, onFailed })
   throw new Error('configuration: set JWT_JWKS or JWT_JWKS_URL; without keys no access token can be checked')
 }

@@ -27,6 +27,7 @@ let published = [one]
 let answers: 'well' | 'badly' | 'never' = 'well'
 let asked = 0
 let waiting: ServerResponse[] = []
+let failures: unknown[] = []
 const tell = (res: ServerResponse) => res.end(JSON.stringify({ keys: published.map(({ publicJwk }) => publicJwk) }))
 let verify: (key: typeof one) => Promise<string>
 
@@ -44,7 +45,8 @@ beforeEach(async () => {
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`
-  const verifier = createTokenVerifier({ ...expected, jwksUrl })
+  failures = []
+  const verifier = createTokenVerifier({ ...expected, jwksUrl, onFailed: (cause) => failures.push(cause) })
   verify = async (key) => (await verifier.verify(await tokenOf(key))).sub!
   return () => {
     vi.useRealTimers()
@@ -61,7 +63,9 @@ it('keys serve on for a day while they cannot be fetched, and no longer', async 
   for (const hours of [0.2, 1, 12, 10.7]) {
     later(hours * 60 * MINUTE)
     expect(await verify(one)).toBe('7')
+    await vi.waitFor(() => expect(failures).toHaveLength(asked - 1))
   }
+  expect(failures.length).toBeGreaterThan(0)
   later(7 * MINUTE)
   await expect(verify(one)).rejects.toMatchObject(UNAVAILABLE)
   answers = 'well'

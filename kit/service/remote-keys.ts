@@ -16,8 +16,9 @@ const [AFTER_FAILURE_MS, GIVEN_UP_MS] = [1_000, 5_000]
  * Keys by the URL at which they are published. jose fetches, reads and chooses; when to fetch is decided here, because
  * it forgets keys at the age at which it renews them, and lets each request wait anew for a URL that hangs.
  * @param cooldownMs How long after they were fetched an unknown `kid` fetches them no further time.
+ * @param onFailed Hears of each fetch that came to nothing: while known keys serve on, no request tells of it.
  */
-export function createRemoteKeys(url: URL, cooldownMs: number): JWTVerifyGetKey {
+export function createRemoteKeys(url: URL, cooldownMs: number, onFailed?: (cause: unknown) => void): JWTVerifyGetKey {
   const remote = createRemoteJWKSet(url, {
     cacheMaxAge: SERVE_ON_MS,
     cooldownDuration: Number.POSITIVE_INFINITY,
@@ -37,6 +38,7 @@ export function createRemoteKeys(url: URL, cooldownMs: number): JWTVerifyGetKey 
     } catch (cause) {
       const ended = performance.now()
       failed = { cause, until: ended + Math.min(Math.max(AFTER_FAILURE_MS, ended - begun), GIVEN_UP_MS) }
+      onFailed?.(cause)
       throw cause
     } finally {
       fetching = null

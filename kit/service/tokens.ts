@@ -26,9 +26,9 @@ export type TokenSigner = {
 
 type Expected = { issuer: string; audience: string; typ: string }
 type Keys =
-  | { jwks: JSONWebKeySet; jwksUrl?: never; cooldownMs?: never }
+  | { jwks: JSONWebKeySet; jwksUrl?: never; cooldownMs?: never; onFailed?: never }
   /** How long after fetching the keys nobody fetches them again, whatever tokens name; 30 s unless told. */
-  | { jwksUrl: string | URL; jwks?: never; cooldownMs?: number }
+  | { jwksUrl: string | URL; jwks?: never; cooldownMs?: number; onFailed?: (cause: unknown) => void }
 
 const ALGORITHM = 'ES256'
 
@@ -40,7 +40,7 @@ const ALGORITHM = 'ES256'
 export function createTokenVerifier(options: Keys & Expected): TokenVerifier {
   const keys = options.jwks
     ? createLocalJWKSet(options.jwks)
-    : createRemoteKeys(new URL(options.jwksUrl), options.cooldownMs ?? 30_000)
+    : createRemoteKeys(new URL(options.jwksUrl), options.cooldownMs ?? 30_000, options.onFailed)
   const cache = createTokenCache<JWTPayload>()
   const { issuer, audience, typ } = options
   const required = { issuer, audience, typ, algorithms: [ALGORITHM], requiredClaims: ['exp', 'sub'] }

@@ -61,7 +61,7 @@ const AWAY_READS_MS = 8_000
 
 /** Assembles the proxy: what it watches, what it counts, and the way of a request through it. */
 export function createProxy(config: ProxyConfig, table: RouteTable, logger: Logger): StranglerProxy {
-  const verifier = verifierOf(config, table.routes)
+  const verifier = verifierOf(config, table.routes, logger)
   const signer = createSigner(config.COOKIE_KEY)
   const cookies = createCookies(signer, { secure: config.COOKIE_SECURE })
   const inFlight = createInFlight()
