@@ -182,6 +182,13 @@ it.skipIf(missing)(named('asks for the login again when its session is over, and
   await house.logOut({ cookie: `${cookie!.name}=${cookie!.value}` })
   await page.getByLabel('Secret').waitFor()
   expect(await row(page).isVisible()).toBe(false)
+  // The browser is known at the login: what others guess in between does not keep its operator out.
+  const sent = page.waitForRequest('**/console/login')
+  await page.getByLabel('Name').fill('ann')
+  await page.getByLabel('Secret').fill(SECRETS.ann)
+  await page.keyboard.press('Enter')
+  expect((await (await sent).allHeaders()).cookie).toMatch(/(^|; )banyan-console-browser=\d+-[\w-]{22}\.[\w-]{43}(;|$)/)
+  await row(page).waitFor()
 })
 
 it.skipIf(missing)(named('shows each instance with its health, and who announces itself unasked'), async () => {
