@@ -80,6 +80,15 @@ describe('a WebSocket', () => {
     socket.terminate()
   })
 
+  it('tells its upstream for how long its answer is waited for, whatever the client says', async () => {
+    const table = ROUTES.replace('path: /live, context: goods, access: read', '$&, deadline: 7s')
+    const other = await startProxy({ routes: table, monolith: upstreams[0]!.url })
+    for (const through of [other, proxy])
+      (await talk({ 'banyan-deadline-ms': '1' }, '/live', through)).socket.terminate()
+    expect(handshakes.slice(-2).map(({ headers }) => headers['banyan-deadline-ms'])).toEqual(['7000', '30000'])
+    await other.close()
+  })
+
   it.each([
     ['/internal/live', 404],
     ['//live', 400],

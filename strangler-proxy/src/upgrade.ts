@@ -11,6 +11,7 @@ import type { Parts } from './parts.ts'
 import { NO_ROUTE, type ProxyProblem, refuseUpgrade } from './problem.ts'
 import { FAILING, MOVING, TOO_LATE, UNREACHABLE } from './resend.ts'
 import { UNROUTED_DEADLINE_MS } from './routes/route.ts'
+import { DEADLINE_HEADER } from './sending.ts'
 
 /** Whether a request asks for a WebSocket; every other upgrade is ignored and the request answered as it is. */
 export function isWebSocket(req: IncomingMessage): boolean {
@@ -60,11 +61,13 @@ async function upgrade(parts: Parts, req: IncomingMessage, socket: Socket, head:
   socket.once('close', () => passage.ended(outcome))
   parts.metrics.decided(decision, route?.context ?? null)
   req.headers.traceparent ??= acceptTraceparent(undefined)
+  const withinMs = route?.deadlineMs ?? UNROUTED_DEADLINE_MS
+  req.headers[DEADLINE_HEADER] = String(withinMs)
   req.headers.connection = 'Upgrade'
   req.headers.upgrade = 'websocket'
   parts.forward.upgrade(req, socket, head, {
     upstream,
-    withinMs: route?.deadlineMs ?? UNROUTED_DEADLINE_MS,
+    withinMs,
     // Told now: a connection may stay for hours, and be the one by which a breaker sees whether its side is back.
     onAnswer({ statusCode = 502, headers }) {
       isAnswered = true
