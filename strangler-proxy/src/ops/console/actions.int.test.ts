@@ -98,6 +98,13 @@ describe('an action', () => {
     await house.act('goods/reads', { reads: 'flag' }, ann)
   })
 
+  it('pulls no kill switch of a context that the control database does not know, and says so', async () => {
+    house.known.set('wares', ownershipOf('wares', { phase: 'ready' }))
+    onTestFinished(() => void house.known.delete('wares'))
+    const ann = await house.sessionOf('ann')
+    expect(await codeOf(await house.act('wares/reads', { reads: 'owner' }, ann))).toEqual([404, 'unknown-context'])
+  })
+
   it('sets a share in Unleash, and refuses one that is none, or whose time has not come', async () => {
     const ann = await house.sessionOf('ann')
     expect((await house.act('goods/share', { percent: 25, why: 'all is well' }, ann)).status).toBe(200)

@@ -50,10 +50,12 @@ export function addActions(
   },
 ): void {
   const { allowed, sources, pool, flagAdmin, changed, logger } = options
+  const unknown = (context: string) =>
+    new Problem(404, 'unknown-context', `There is no context "${context.slice(0, 64)}" here.`)
   const known = (named: unknown): string => {
     const context = String(named)
     if (sources.contexts.includes(context) && sources.ownership.get(context)) return context
-    throw new Problem(404, 'unknown-context', `There is no context "${context.slice(0, 64)}" here.`)
+    throw unknown(context)
   }
 
   router.post('/contexts/:context/reads', ...allowed, async (req, res) => {
@@ -61,6 +63,8 @@ export function addActions(
     const { reads, why } = readsOrder.parse(req.body)
     const who = sessionOf(res).name
     const before = await setReads(pool, { context, reads, who, why: why || null })
+    // What this proxy knew last may be gone from the control database; then nothing was set.
+    if (before === null) throw unknown(context)
     logger.info({ context, before, reads, who }, 'who answers reads was set')
     changed()
     res.json({ context, before, reads })

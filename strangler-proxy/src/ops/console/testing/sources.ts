@@ -64,6 +64,8 @@ export function sourcesOf(
       state: () => ({ ...COMPARED, mismatched: mirrored.mismatched }),
       samples: { list: () => mirrored.samples },
     },
-    contexts: ['goods'],
+    get contexts() {
+      return [...known.keys()]
+    },
   } as unknown as RoutingSources
 }
