@@ -23,7 +23,7 @@ beforeEach(async () => {
   const query = async (sql: string) => {
     if (!sql.includes('console_state')) return { rows: [{ reads: 'flag' }] }
     looks += 1
-    return { rows: [{ state: { mover: false, contexts: [], now: new Date() } }] }
+    return { rows: [{ state: { mover: true, contexts: [], now: new Date() } }] }
   }
   const pool = { query, connect: async () => ({ query, release: () => undefined }) }
   const ops = createOpsApp({
@@ -38,7 +38,7 @@ beforeEach(async () => {
         secure: false,
         signer: createSigner('a cookie key for tests'),
         traffic: createTraffic(),
-        flagAdmin: null,
+        flagAdmin: { setShare: async () => undefined } as never,
       },
     },
   })
@@ -97,6 +97,13 @@ it('a change of ownership, of a flag, or by an action is shown at once', async (
   await taken(3)
   expect((await page.act('reads', { reads: 'flag' })).status).toBe(200)
   await taken(4)
+  expect((await page.act('share', { percent: 5 })).status).toBe(200)
+  await taken(5)
+  expect((await page.act('call-off', { why: 'not tonight' })).status).toBe(202)
+  await taken(6)
+  // Asking for a switch looks once itself, for a mover.
+  expect((await page.act('owner', { verb: 'switch', why: 'a quiet hour' })).status).toBe(202)
+  await taken(8)
 })
 
 it('a session ends with its time, and with it what it may see and do', async () => {

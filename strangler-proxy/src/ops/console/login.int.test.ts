@@ -65,6 +65,14 @@ describe('the page', () => {
     expect(answer.headers.get('content-security-policy')).toBe(
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
     )
+    expect(answer.headers.get('referrer-policy')).toBe('no-referrer')
+    // Files of another version would not go together; what is secret is kept nowhere at all.
+    expect(answer.headers.get('cache-control')).toBe('no-cache')
+    const { cookie } = await house.sessionOf('ann')
+    for (const path of ['session', 'audit']) {
+      const secret = await fetch(`${house.url}/console/${path}`, { headers: { cookie } })
+      expect([secret.status, secret.headers.get('cache-control')], path).toEqual([200, 'no-store'])
+    }
     const html = await answer.text()
     expect(html).not.toMatch(/<script(?![^>]*src=)|\son\w+=|style=|https?:/)
     for (const [, file] of html.matchAll(/(?:src|href)="([\w.-]+)"/g))

@@ -1,28 +1,22 @@
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
-import { findChromium, startChromium } from '../../../../tests/support/chromium.ts'
 import { until } from '../../../test-support/raw.ts'
 import { ownershipOf } from '../../../test-support/start-proxy.ts'
 import { SECRETS, startConsole, type TestConsole } from './testing/console.ts'
+import { type Browser, logInAt, missing, named, openDoor, type Page, rowAt, startBrowser } from './testing/page.ts'
 import { SAMPLE, WELL } from './testing/sources.ts'
 import { createTraffic } from './traffic.ts'
 
 // What the page makes of what it is told, in a real browser; with all processes behind it, it is driven in
 // tests/system/console.system.test.ts.
 
-type Browser = Awaited<ReturnType<typeof startChromium>>
-type Page = Awaited<ReturnType<Browser['newPage']>>
-
-const found = findChromium()
-const missing = 'missing' in found ? found.missing : null
-const named = (what: string) => (missing ? `${what} (skipped: ${missing})` : what)
 const traffic = createTraffic()
 let house: TestConsole
 let browser: Browser
 
 beforeAll(async () => {
-  if ('missing' in found) return
+  if (missing !== null) return
   house = await startConsole({ traffic })
-  browser = await startChromium(found)
+  browser = await startBrowser()
 })
 beforeEach(async () => {
   if (missing !== null) return
@@ -35,23 +29,9 @@ afterAll(async () => {
   await house?.close()
 })
 
-async function open(name: keyof typeof SECRETS = 'ann', how: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 960 }, ...how })
-  const complaints: string[] = []
-  page.on('pageerror', (error) => complaints.push(error.message))
-  onTestFinished(async () => {
-    await page.close()
-    expect(complaints).toEqual([])
-  })
-  page.setDefaultTimeout(20_000)
-  await page.goto(`${house.url}/console/`)
-  await page.getByLabel('Name').fill(name)
-  await page.getByLabel('Secret').fill(SECRETS[name])
-  await page.keyboard.press('Enter')
-  await row(page).waitFor()
-  return page
-}
-const row = (page: Page) => page.getByRole('listitem', { name: 'goods' })
+const open = async (name: keyof typeof SECRETS = 'ann', how: Parameters<Browser['newPage']>[0] = {}) =>
+  logInAt(await openDoor(house, browser, how), name)
+const row = rowAt
 const sees = (page: Page, what: string | RegExp) => row(page).getByText(what, { exact: true }).waitFor()
 const inFocus = (page: Page) =>
   page.evaluate('document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent')
@@ -238,6 +218,14 @@ it.skipIf(missing)(named('draws rate, errors and latencies of both sides, second
       },
       20_000,
     )
+  // The monolith has no errors: its line lies on the ground, and the service's rises above it.
+  const errors = page.locator('figure.chart').filter({ hasText: 'Errors (5xx) a second' })
+  const heights = async (side: string) => {
+    const drawn = (await errors.locator(`path.${side}`).getAttribute('d')) ?? ''
+    return [...new Set([...drawn.matchAll(/[ML][\d.]+ ([\d.]+)/g)].map(([, y]) => Number(y)))]
+  }
+  expect(await heights('monolith')).toEqual([63])
+  expect(Math.min(...(await heights('service')))).toBeLessThan(63)
 })
 
 it.skipIf(missing)(named('shows a mismatch with both answers side by side, and goes on while it is read'), async () => {
