@@ -189,7 +189,8 @@ async function takePictures(): Promise<void> {
   mkdirSync(PICTURES, { recursive: true })
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
-    await page.screenshot({ path: join(PICTURES, `console-${colorScheme}.png`) })
+    // Colours glide from one scheme to the other; a picture half way has buttons that nobody can read.
+    await page.screenshot({ path: join(PICTURES, `console-${colorScheme}.png`), animations: 'disabled' })
   }
   await page.emulateMedia({ colorScheme: 'light' })
 }
