@@ -4,10 +4,13 @@ import type { RequestHandler } from 'express'
 import type { AddressOf } from './address.ts'
 import { createBrake, tooSoon } from './brake.ts'
 
-/** Shorter than at the login: who shares an address with somebody that guesses may want to pull the kill switch. */
 const MOST_MS = 5_000
 
-/** Lets only requests with this bearer token pass; compares in constant time, and slows down an address that is wrong. */
+/**
+ * Lets only requests with this bearer token pass; compares in constant time, and answers an address that is wrong ever
+ * later. The right one never waits: it is too long to be guessed, and whoever shares an address with a forgotten script
+ * must be able to pull the kill switch.
+ */
 export function requireBearer(
   token: string,
   options: { readonly addressOf: AddressOf; readonly logger: Logger; readonly now?: () => number },
@@ -19,15 +22,14 @@ export function requireBearer(
     const given = req.get('authorization')
     // Who shows none has guessed nothing.
     if (given === undefined) throw unauthorized()
+    if (timingSafeEqual(digest(given), right)) return next()
     const address = addressOf(req)
     const waitMs = brake.begin(address)
     if (waitMs > 0) {
       logger.warn({ address, waitMs: Math.round(waitMs) }, 'an operators’ token came too soon after a wrong one')
       throw tooSoon('After a wrong token the next one waits', waitMs)
     }
-    const isRight = timingSafeEqual(digest(given), right)
-    brake.ended(address, isRight)
-    if (isRight) return next()
+    brake.ended(address, false)
     logger.warn({ address }, 'a wrong token at the operators’ listener')
     throw unauthorized()
   }
