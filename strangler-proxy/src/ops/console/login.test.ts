@@ -155,6 +155,8 @@ describe('what another site’s page sends', () => {
     const [session = ''] = (await logIn('198.51.100.1', 'ann', SECRET)).headers.getSetCookie()
     const cookie = session.split(';')[0]!
     const headers = { cookie, 'x-forwarded-for': '198.51.100.2', 'sec-fetch-site': 'same-site' }
+    // However many strangers were refused before.
+    for (let other = 0; other < 70; other += 1) await logIn(`203.0.113.${other}`, 'ann', SECRET, FOREIGN)
     expect((await fetch(`${url}/logout`, { method: 'POST', headers })).status).toBe(403)
     const why = 'from 198.51.100.2, not by the console’s own page'
     expect(lines.at(-1)).toEqual({ who: 'ann', what: 'logout', why, result: 'refused' })

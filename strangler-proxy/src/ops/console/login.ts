@@ -33,8 +33,11 @@ export function addLogin(
   const withoutProof = (req: Request, who: string, what: string, detail: string): Problem => {
     const address = addressOf(req)
     const why = `from ${address}, not by the console’s own page`
-    if (noteStranger(address, { who, what, why, result: 'refused' }))
-      logger.warn({ address, who, what }, 'refused at the console: not sent by its own page')
+    const line = { who, what, why, result: 'refused' } as const
+    // What is done in a name is always written down; strangers must not keep it from that.
+    if (who === 'unknown') noteStranger(address, line)
+    else void audit(line)
+    logger.warn({ address, who, what }, 'refused at the console: not sent by its own page')
     return new Problem(403, 'no-proof', detail)
   }
 

@@ -7,7 +7,8 @@ const OF_ALL: Rate = { requests: 60, perMs: HOUR_MS }
 
 /**
  * Notes what was refused to who has not logged in. Nothing is ever taken out of the audit, so nobody may fill it: of an
- * address, and of all together, so many lines an hour are written, and the next one says how many were not.
+ * address, and of all together, so many lines are written at once and no more each hour after, and the next one says how
+ * many were not.
  * @returns whether a line was written
  */
 export function createNoteStranger(
