@@ -92,6 +92,19 @@ it('a key that was taken out while nobody asked is not good once more', async ()
   await expect(verify(one)).rejects.toMatchObject({ status: 401 })
 })
 
+it('nor when the last fetch before had failed, for none of those who come then', async () => {
+  await verify(one)
+  answers = 'badly'
+  later(11 * MINUTE)
+  await verify(one)
+  await vi.waitFor(() => expect(failures).toHaveLength(1))
+  answers = 'well'
+  published = [two]
+  later(12 * 60 * MINUTE)
+  expect(await all(Array.from({ length: 3 }, () => verify(one)))).toEqual(Array(3).fill('rejected'))
+  expect(asked).toBe(3)
+})
+
 it('an unknown key is asked for once by all who wait, and by nobody for a moment after that failed', async () => {
   await verify(one)
   later(MINUTE)

@@ -27,6 +27,8 @@ export function createRemoteKeys(url: URL, cooldownMs: number, onFailed?: (cause
   let fetchedAt = Number.NEGATIVE_INFINITY
   let failed: { cause: unknown; until: number } | null = null
   let fetching: Promise<void> | null = null
+  let askedAt = performance.now()
+  let catchingUp: Promise<void> | null = null
   const age = () => performance.now() - fetchedAt
 
   const load = async () => {
@@ -51,10 +53,16 @@ export function createRemoteKeys(url: URL, cooldownMs: number, onFailed?: (cause
   }
 
   return async (header, token) => {
+    const isIdle = performance.now() - askedAt >= IDLE_MS
+    askedAt = performance.now()
     if (!remote.fresh) await renew()
     else if (age() >= AGED_MS) {
       const renewed = renew().catch(() => undefined)
-      if (age() >= IDLE_MS && failed === null) await renewed
+      if (isIdle)
+        catchingUp ??= renewed.finally(() => {
+          catchingUp = null
+        })
+      await catchingUp
     }
     try {
       return await remote(header, token)
