@@ -109,10 +109,12 @@ function pour(from: IncomingMessage, to: ServerResponse, untakenMs: number): voi
     if (chunk.length === length && length <= ONE_WRITE_BYTES) to.end(chunk.toString('latin1'), 'latin1')
     else if (!to.write(chunk)) {
       from.pause()
-      // Node starts this time anew whenever a part of what waits is taken, and closes the connection when it is over.
-      to.socket?.setTimeout(untakenMs)
+      // Node starts this time anew whenever a part of what waits is taken, and closes the connection when it is over. An
+      // answer that waits for another on its connection has no socket yet.
+      const { socket } = to.req
+      socket.setTimeout(untakenMs)
       to.once('drain', () => {
-        to.socket?.setTimeout(0)
+        socket.setTimeout(0)
         from.resume()
       })
     }

@@ -147,6 +147,17 @@ describe('a client that goes', () => {
     await impatient.close()
   })
 
+  it('in all but name, keeps nothing of an upstream by an answer that waits for another on its connection', async () => {
+    const impatient = await startProxy({ routes: ROUTES, monolith: upstream.url, untakenMs: 100 })
+    const before = aborted
+    const connection = await openRaw(impatient.port)
+    connection.on('error', () => undefined).resume()
+    connection.write('GET /silent HTTP/1.1\r\nHost: s\r\n\r\nGET /plenty HTTP/1.1\r\nHost: s\r\n\r\n')
+    await until('the upstream saw both go', () => aborted === before + 2)
+    connection.destroy()
+    await impatient.close()
+  })
+
   it('is not one that took what there was and waits for more', async () => {
     const impatient = await startProxy({ routes: ROUTES, monolith: upstream.url, untakenMs: 2_000 })
     const answer = await fetch(`${impatient.url}/slow`)
