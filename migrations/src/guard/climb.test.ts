@@ -10,8 +10,11 @@ const side = (answered: number, failed: number) => ({ answered, failed, within: 
 type Failing = (share: number, interval: number) => number
 const well: Failing = () => 0
 
-/** A world in which each interval adds so many reads to each side, by the share; what it was told is kept. */
-function world(shares: number[], failing = well, monolithFailing = well, reads = 400) {
+/**
+ * A world in which each interval adds so many reads to each side, by the share, of which the service answers a part; what
+ * it was told is kept.
+ */
+function world(shares: number[], failing = well, monolithFailing = well, reads = 400, part: Failing = () => 1) {
   const set: number[] = []
   const said: Progress[] = []
   const counted = { monolith: side(0, 0), service: side(0, 0) }
@@ -32,7 +35,7 @@ function world(shares: number[], failing = well, monolithFailing = well, reads =
       const share = set.at(-1)!
       interval += 1
       if (interval > 1_000) throw new Error('it watches one share for ever')
-      const ofService = Math.round((reads * share) / 100)
+      const ofService = Math.round(((reads * share) / 100) * part(share, interval))
       count('service', ofService, ofService * failing(share, interval))
       count('monolith', reads - ofService, (reads - ofService) * monolithFailing(share, interval))
     },
@@ -53,6 +56,27 @@ it('climbs to the top, watching each share for two intervals at least and until 
   ])
   // Each share is judged by its own reads.
   expect(said.map(({ window }) => window.service.answered)).toEqual([40, 80, 120, 200, 400, 400, 800])
+})
+
+it.each([
+  ['two fifths, after a while', (_share: number, at: number) => (at > 2 ? 0.4 : 1)],
+  ['a tenth, after a while', (_share: number, at: number) => (at > 2 ? 0.1 : 1)],
+  ['a tenth, from the beginning', () => 0.1],
+  ['a tenth, from the second share on', (share: number) => (share > 25 ? 0.1 : 1)],
+])(
+  'does not climb over a service that answers a small part of its share, however long that lasts: %s',
+  async (_what, part) => {
+    const { options, set } = world([25, 50, 100], well, well, 4_000, part)
+    // Two intervals of the first share are watched first, so that there is something that can sink.
+    const ended = climb({ ...options, samples: part(25, 3) < 1 && part(25, 1) === 1 ? 2_500 : 100 })
+    await expect(ended).rejects.toThrow('it watches one share for ever')
+    expect(set.at(-1)).toBeLessThan(100)
+  },
+)
+
+it('climbs where much of a share reads from the owner, as who has just written does', async () => {
+  const { options } = world([25, 50, 100], well, well, 4_000, () => 0.3)
+  expect(await climb(options)).toEqual({ kind: 'top', share: 100 })
 })
 
 it('sees a service that breaks late by what it did since the last look, however well it did before', async () => {

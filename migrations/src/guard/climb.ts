@@ -1,4 +1,4 @@
-import { type Decision, decide, quantile, total, type Watched, type Window } from './decide.ts'
+import { both, type Decision, decide, quantile, total, type Watched, type Window } from './decide.ts'
 import { between, type Reading } from './reads.ts'
 
 export type Climb = {
@@ -30,6 +30,7 @@ export type Ended = { kind: 'top'; share: number } | { kind: 'back'; share: numb
 export async function climb(options: Climb): Promise<Ended> {
   const { shares, intervalMs, samples, read, say } = options
   let earlier: Window['monolith'] | null = null
+  let best = PRESUMED
   let start = await read()
   await options.setShare(shares[0]!)
   for (const [at, share] of shares.entries()) {
@@ -43,7 +44,9 @@ export async function climb(options: Climb): Promise<Ended> {
         say({ share, intervals, decision: { kind: 'pause', because }, window: between(last, last) })
         continue
       }
-      const watched: Watched = { step: between(start, now), interval: between(last, now), intervals, samples }
+      const [step, interval] = [between(start, now), between(last, now)]
+      const watched: Watched = { step, interval, intervals, samples, expected: (best * share) / 100 }
+      if (both(interval) >= samples) best = Math.max(best, Math.min(partOf(interval) / (share / 100), 1))
       last = now
       // The last reads of users whom the share had not reached yet, and of those who have just written, are no measure.
       let decision = decide(share === 100 && earlier ? { ...watched, earlier } : watched)
@@ -58,6 +61,14 @@ export async function climb(options: Climb): Promise<Ended> {
   }
   return { kind: 'top', share: shares.at(-1)! }
 }
+
+/**
+ * Of the share that is set, the part that the service has at least while all is well. Not the whole of it: who has just
+ * written reads from the owner, and a few users may be the most of all.
+ */
+const PRESUMED = 0.5
+
+const partOf = (window: Window) => total(window.service) / both(window)
 
 /** Sets the next share, if there is one. Whatever fails, the present one is watched on: nobody may be left alone with it. */
 async function promote(next: number | undefined, unsure: string | null, options: Climb): Promise<Decision> {

@@ -28,6 +28,8 @@ export type Watched = {
   intervals: number
   /** Reads that each side must have had in the step before it counts as watched. */
   samples: number
+  /** The part of all reads that the service would have, were it there as it was at its best; of 1. */
+  expected?: number
   /** What the monolith had at the share before, where it has too few of its own to hold the service against. */
   earlier?: Reads
 }
@@ -38,8 +40,10 @@ export const INTERVALS = 2
 const TELLING = 20
 /** The chance of such counts, were the service no worse, below which it is called worse. */
 const SIGNIFICANT = 0.001
-/** Below this part of its usual share of the reads the service is not being watched as it was. */
+/** Below this part of its share of the reads the service is not being watched as it was. */
 const SUNK = 0.5
+/** What a part is held against that is known, and not counted: as exactly as so many reads would tell it. */
+const EXACT = 1_000_000
 /** A share of failures so much greater is let pass, however surely it is greater. */
 const TOLERATED = 0.005
 /** Above this share of failures nobody goes on, though the monolith fail as often. */
@@ -54,7 +58,7 @@ const SLOWEST = 0.01
  * monolith's answers came, one and a half times that, and more than 1 % of the service's have to be. An exact test
  * holds for few reads as well, where comparing two percentiles would be guessing.
  */
-export function decide({ step, interval, intervals, samples, earlier }: Watched): Decision {
+export function decide({ step, interval, intervals, samples, earlier, expected }: Watched): Decision {
   for (const [window, time] of [
     [interval, 'in the last interval'],
     [step, 'since this share was set'],
@@ -68,7 +72,7 @@ export function decide({ step, interval, intervals, samples, earlier }: Watched)
   // An instance that says it is not ready is sent nothing, and what is sent nothing does not fail.
   if (total(interval.service) === 0)
     return { kind: 'pause', because: 'the service has had no read in the last interval' }
-  const sunkTo = sunk(step, interval)
+  const sunkTo = expected === undefined ? null : sunk(interval, expected)
   if (sunkTo !== null) return { kind: 'pause', because: sunkTo }
   if (step.service.failed / service > FAILING)
     return {
@@ -79,15 +83,14 @@ export function decide({ step, interval, intervals, samples, earlier }: Watched)
 }
 
 /**
- * Whether the service was sent a smaller share of the reads in the last interval than before, as a sentence with its
- * figures: some of its instances say that they are not ready, and what the others answer is not the whole of it.
+ * Whether the service answered a smaller part of the reads in the last interval than it would, as a sentence with its
+ * figures: while no instance of it is up they go to the monolith, and what the others answer is not the whole of it.
  */
-function sunk(step: Window, interval: Window): string | null {
+function sunk(interval: Window, expected: number): string | null {
   const [now, all] = [total(interval.service), both(interval)]
-  const [before, allBefore] = [total(step.service) - now, both(step) - all]
-  if (all === 0 || allBefore === 0 || now / all >= (SUNK * before) / allBefore) return null
-  if (fisher(all - now, all, allBefore - before, allBefore) >= SIGNIFICANT) return null
-  return `the service has had ${percent(now, all)} of the reads in the last interval, and ${percent(before, allBefore)} before`
+  if (all === 0 || now / all >= SUNK * expected) return null
+  if (fisher(all - now, all, Math.round((1 - expected) * EXACT), EXACT) >= SIGNIFICANT) return null
+  return `the service has had ${percent(now, all)} of the reads in the last interval, where ${percent(expected * EXACT, EXACT)} are its part`
 }
 
 /** In which way the service was worse than the monolith, as a sentence with its figures; null when it was not. */
@@ -121,7 +124,7 @@ function slowBound(monolith: Reads): number | null {
 
 const boundsOf = (within: Reads['within']) => [...within.keys()].sort((a, b) => a - b)
 
-const both = ({ monolith, service }: Window): number => total(monolith) + total(service)
+export const both = ({ monolith, service }: Window): number => total(monolith) + total(service)
 
 export const total = ({ answered, failed }: Reads): number => answered + failed
 
