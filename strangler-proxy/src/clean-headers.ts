@@ -92,6 +92,7 @@ function hostsOf(raw: readonly string[]): number {
 /** Whom a request came by: what the trusted proxies in front of this one saw, and the peer. */
 export function forwardedFor(req: IncomingMessage, trustedHops: number): string {
   const peer = req.socket.remoteAddress ?? 'unknown'
+  if (trustedHops === 0) return peer
   return [...trusted(req.headers['x-forwarded-for'], trustedHops), peer].join(', ')
 }
 

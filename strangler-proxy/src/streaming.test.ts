@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { get } from 'node:http'
+import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MIB, passLargeBodies } from '../test-support/large-bodies.ts'
 import { openRaw, until } from '../test-support/raw.ts'
@@ -136,24 +137,16 @@ describe('a client that goes', () => {
     expect(await resent()).toEqual(resentBefore)
   })
 
-  it('in all but name, taking nothing of what it asked for, keeps nothing of an upstream', async () => {
+  it.each([
+    ['by taking nothing of what it asked for', ['/plenty'], (client: Socket) => client.pause()],
+    ['by an answer that waits for another', ['/silent', '/plenty'], (client: Socket) => client.resume()],
+  ])('in all but name keeps nothing of an upstream: %s', async (_how, paths, behave) => {
     const impatient = await startProxy({ routes: ROUTES, monolith: upstream.url, untakenMs: 100 })
     const before = aborted
     const connection = await openRaw(impatient.port)
-    connection.pause().on('error', () => undefined)
-    connection.write('GET /plenty HTTP/1.1\r\nHost: s\r\n\r\n')
-    await until('the upstream saw it go', () => aborted === before + 1)
-    connection.destroy()
-    await impatient.close()
-  })
-
-  it('in all but name, keeps nothing of an upstream by an answer that waits for another on its connection', async () => {
-    const impatient = await startProxy({ routes: ROUTES, monolith: upstream.url, untakenMs: 100 })
-    const before = aborted
-    const connection = await openRaw(impatient.port)
-    connection.on('error', () => undefined).resume()
-    connection.write('GET /silent HTTP/1.1\r\nHost: s\r\n\r\nGET /plenty HTTP/1.1\r\nHost: s\r\n\r\n')
-    await until('the upstream saw both go', () => aborted === before + 2)
+    behave(connection).on('error', () => undefined)
+    connection.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: s\r\n\r\n`).join(''))
+    await until('the upstream saw all of it go', () => aborted === before + paths.length)
     connection.destroy()
     await impatient.close()
   })

@@ -7,8 +7,8 @@ import { createBrake, tooSoon } from './brake.ts'
 const MOST_MS = 5_000
 
 /**
- * Lets only requests with this bearer token pass; compares in constant time, and answers an address that is wrong ever
- * later. The right one never waits: it is too long to be guessed, and whoever shares an address with a forgotten script
+ * Lets only requests with this bearer token pass; compares in constant time, and has an address that is wrong wait ever
+ * longer. The right one never waits: it is too long to be guessed, and whoever shares an address with a forgotten script
  * must be able to pull the kill switch.
  */
 export function requireBearer(

@@ -30,19 +30,20 @@ export function addLogin(
   const identify = createIdentify(operators)
   const brakes = createLoginBrakes(options.now)
   const noteStranger = createNoteStranger(audit, options.now)
-  const withoutProof = (req: Request, who: string, what: string, detail: string): Problem => {
+  const withoutProof = (req: Request, name: string | null, what: string, detail: string): Problem => {
     const address = addressOf(req)
     const why = `from ${address}, not by the console’s own page`
+    const who = name ?? 'unknown'
     const line = { who, what, why, result: 'refused' } as const
     // What is done in a name is always written down; strangers must not keep it from that.
-    if (who === 'unknown') noteStranger(address, line)
+    if (name === null) noteStranger(address, line)
     else void audit(line)
     logger.warn({ address, who, what }, 'refused at the console: not sent by its own page')
     return new Problem(403, 'no-proof', detail)
   }
 
   router.post('/login', async (req, res) => {
-    if (!isSameOrigin(req)) throw withoutProof(req, 'unknown', 'login', 'Log in from the console’s own page.')
+    if (!isSameOrigin(req)) throw withoutProof(req, null, 'login', 'Log in from the console’s own page.')
     const { name, secret } = credentials.parse(req.body)
     if (operators.length === 0)
       throw new Problem(409, 'no-operators', 'Nobody may log in: the proxy was started without CONSOLE_OPERATORS.')

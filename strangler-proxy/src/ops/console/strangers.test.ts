@@ -16,8 +16,7 @@ function start() {
 
 it('writes ten lines an hour of an address, and then says how many it has left out', () => {
   const { clock, lines, refuse } = start()
-  const written = Array.from({ length: 1_000 }, () => refuse('a'))
-  expect(written.filter(Boolean).length).toBe(10)
+  for (let time = 0; time < 1_000; time += 1) refuse('a')
   expect(lines).toEqual(Array(10).fill({ who: 'unknown', what: 'login', why: 'from a', result: 'refused' }))
   refuse('b')
   refuse('b')
